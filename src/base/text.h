@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* A text that is written piece by piece. {0} is the empty text; s is NULL until the first add. */
+
+#include <stddef.h>
+
+#include "base/attributes.h"
+#include "base/cleanup.h"
+
+struct text {
+	char *s; /* always ends in NUL, once there is one */
+	size_t len, cap;
+};
+
+void text_add(struct text *text, const char *s);
+void text_add_len(struct text *text, const char *s, size_t len);
+void text_addf(struct text *text, const char *fmt, ...) printf_(2, 3);
+/* the text so far, "" when nothing was added; owned by the text */
+const char *text_str(const struct text *text);
+void text_clear(struct text *text);
+void text_done(struct text *text);
+
+#define cleanup_text cleanup_(text_done)

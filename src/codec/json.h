@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Resources to JSON and back, by walking the field tables. Faults of a body come all at
+ * once, each with a JSON pointer, a code of api.md and a sentence.
+ */
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "model/declaration.h"
+#include "model/op.h"
+
+enum { JSON_DEPTH_MAX = 16 };
+
+/*
+ * Parses one value of at most len bytes: UTF-8, depth at most JSON_DEPTH_MAX, no duplicate
+ * members, no NUL. Adds one malformed-json fault and returns -EINVAL otherwise. When
+ * consumed is not NULL, text may follow the value and consumed tells where it ended.
+ */
+int json_parse(const char *s, size_t len, size_t *consumed, json_t **value,
+	       struct errs *errs) must_check;
+
+/*
+ * Decodes a resource document: every declared member is checked by its row, then
+ * kind->check. Agent's members (uid, generation, created_at, updated_at, status) are
+ * accepted; generation, when there, goes to *generation (else 0). Defaults are filled in.
+ * prefix is put in front of each pointer ("" or "/tunnels/3"). Result in the arena.
+ * -EINVAL with faults in errs.
+ */
+int json_decode(const struct kind *kind, const json_t *document, const char *prefix,
+		struct arena *arena, struct resource **resource, uint64_t *generation,
+		struct errs *errs) must_check;
+
+/* RFC 7396: the declared fields of a resource, patched; then decode the result. */
+json_t *json_merge_patch(json_t *target, const json_t *patch);
+
+/* Declared fields, as they were sent; name first. The caller adds members and owns it. */
+json_t *json_encode(const struct kind *kind, const struct resource *resource);
+/* Only the rows in the mask: for status.effective. */
+json_t *json_encode_rows(const struct kind *kind, const void *object, uint64_t rows);
+/* The KEY and all set fields of a kernel object, for a plan's want and have. */
+json_t *json_encode_object(const struct kind *kind, const void *object);
+
+/*
+ * A config document, read one element at a time, never as one tree: puts each resource
+ * into the declaration. Pointers of faults begin with /tunnels/3, its position in
+ * the document.
+ */
+int json_read_config(const char *s, size_t len, struct declaration *declaration,
+		     struct errs *errs) must_check;
+
+/* "2026-11-23T09:30:00.123Z" */
+void json_time(int64_t ms, char buf[static 32]);

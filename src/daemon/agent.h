@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The agent as a whole: what main.c puts together and api.c works on. */
+
+#include "daemon/reconcile.h"
+#include "daemon/http.h"
+#include "daemon/loop.h"
+
+struct agent {
+	struct loop *loop;
+	struct kernel *kernel;
+	struct store *store;
+	struct declaration declaration;
+	struct reconcile *reconcile;
+	struct http *http;
+	char host_id[37];        /* random UUID, made with the database */
+};

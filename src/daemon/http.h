@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The HTTP server: libmicrohttpd as a guest of the loop. It collects a bounded body, knows
+ * the caller, guards against malformed and slow requests, and hands whole requests to the
+ * handler; it knows no JSON and no resource.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+struct http;
+struct loop;
+
+enum http_role { HTTP_ROLE_NONE, HTTP_ROLE_READ, HTTP_ROLE_ADMIN };
+
+struct http_caller {
+	enum http_role role;
+	uid_t uid;               /* unix socket: SO_PEERCRED */
+	pid_t pid;
+	char name[64];           /* "uid 0", later a token's name or certificate's subject */
+	char address[64];        /* "unix", later the peer's */
+};
+
+/* One request, from its last byte until its response is queued. */
+struct http_request {
+	struct arena arena;
+	char id[20];             /* request_id of problems and log lines */
+	const char *method;
+	const char *path;        /* raw path, without query; refused before: %00, %2F, "//", ".." */
+	const char *body;        /* NUL-terminated besides its length */
+	size_t body_len;
+	struct http_caller caller;
+	void *connection;        /* http.c's own */
+	void *user;              /* api.c's own: what a waiting request waits for */
+	uint64_t deadline_ms;    /* of a waiting request, monotonic; 0: none */
+};
+
+/* Header by name, any case; NULL when absent. */
+const char *http_header(const struct http_request *request, const char *name);
+/* Query parameter, decoded; NULL when absent. "" when it has no value. */
+const char *http_query(const struct http_request *request, const char *name);
+/* Calls for every query parameter, so that unknown ones can be refused. */
+void http_query_each(const struct http_request *request,
+		     void (*each)(void *user, const char *name, const char *value), void *user);
+
+/*
+ * Answers, exactly once, now or later (the connection is suspended until then). headers is
+ * NULL-terminated pairs name, value, or NULL. body is copied.
+ */
+void http_respond(struct http_request *request, unsigned status, const char *const *headers,
+		  const char *body, size_t len);
+
+struct http_handler {
+	/* A whole request arrived. Either http_respond is called before it returns, or later. */
+	void (*request)(void *user, struct http_request *request);
+	/* The client went away (or the server stops) before the answer: forget the request. */
+	void (*gone)(void *user, struct http_request *request);
+	/* Called for faults found below the API: code and sentence of a problem document. The
+	 * handler must respond. */
+	void (*refuse)(void *user, struct http_request *request, unsigned status,
+		       const char *code, const char *sentence);
+	void *user;
+};
+
+struct http_config {
+	const char *socket_path;
+	const char *group;          /* of the socket; "ipipd" */
+	unsigned connections_max;   /* 256 */
+	unsigned idle_timeout_s;    /* 10 */
+	size_t body_max;            /* 8 MB; PATCH 64 KB */
+	size_t patch_max;
+	unsigned header_deadline_ms, body_deadline_ms; /* 5000, 30000 */
+};
+
+/* Binds the socket (replacing a stale one; -EADDRINUSE when somebody answers there), or takes
+ * the one that systemd passed. */
+int http_start(struct http **http, struct loop *loop, const struct http_config *config,
+	       const struct http_handler *handler, struct err *err) must_check;
+/* Stops accepting, lets answers go out, closes. Waiting requests are gone. */
+void http_stop(struct http *http);

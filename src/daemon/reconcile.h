@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The reconciler: level-triggered passes over declared and observed. A pass is a straight
+ * line: observe, expand, plan, ledger, apply, status; then the waiters are woken.
+ */
+
+#include "daemon/status.h"
+#include "kernel/kernel.h"
+#include "store/store.h"
+
+struct loop;
+struct reconcile;
+
+struct reconcile_config {
+	unsigned coalesce_ms;     /* after a write or event before a pass: 5 */
+	unsigned period_ms;       /* the periodic look: 30000, +-20 % */
+	unsigned backoff_min_ms, backoff_max_ms; /* after a failure: 200 … 30000 */
+};
+
+/* The declaration is the agent's; reconcile reads it, and purges what was deleting and is gone. */
+int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel *kernel,
+		  struct store *store, struct declaration *declaration, bool database_created,
+		  const struct reconcile_config *config, struct err *err) must_check;
+void reconcile_free(struct reconcile *reconcile);
+
+/* The declaration changed (and is committed): a pass comes soon. */
+void reconcile_touch(struct reconcile *reconcile);
+/* A full pass comes next turn. delete_orphans: orphans go with it. */
+void reconcile_now(struct reconcile *reconcile, bool delete_orphans);
+/* Called after each pass, and when statuses changed. */
+void reconcile_on_pass(struct reconcile *reconcile, void (*passed)(void *user), void *user);
+
+/* Revision that the last finished pass covered; passes finished so far. */
+uint64_t reconcile_covered(const struct reconcile *reconcile);
+uint64_t reconcile_passes(const struct reconcile *reconcile);
+
+/* Of a resource of the declaration; never NULL: pending before the first pass. */
+const struct status *reconcile_status(struct reconcile *reconcile, enum kind_id kind,
+				      const char *name);
+
+/*
+ * What a full pass would do, with this declaration (NULL: the one in force, so it is drift).
+ * Observes the kernel, stores nothing. Ops and their objects are the arena's.
+ */
+int reconcile_plan(struct reconcile *reconcile, const struct declaration *declaration,
+		   struct arena *arena, struct ops *ops, struct err *err) must_check;
+
+struct pass_report {
+	uint64_t number;         /* 0: none yet */
+	int64_t finished_ms;     /* since the epoch */
+	uint32_t duration_us;
+	const char *trigger;     /* "start", "write", "event", "timer", "retry", "request", "verify" */
+	uint32_t ops, failed;
+	int error;               /* observe failed: negative errno, 0 */
+	char message[320];
+};
+
+struct orphan {
+	enum kind_id kind;
+	char key[96];
+};
+
+struct reconcile_report {
+	bool ready;              /* the first pass is over and the last one could observe */
+	struct pass_report last_pass;
+	uint64_t drift_repaired; /* ops of passes that no write triggered */
+	const struct orphan *orphans;
+	size_t n_orphans;
+};
+
+void reconcile_report(const struct reconcile *reconcile, struct reconcile_report *report);
+/* The facts of the last look: own addresses, links. */
+const struct facts *reconcile_facts(const struct reconcile *reconcile);
+
+/* --flush: takes everything of ours out of the kernel, now, synchronously. */
+int reconcile_flush(struct kernel *kernel, struct store *store, struct err *err) must_check;

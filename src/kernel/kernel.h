@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The kernel as the daemon sees it: one vtable, with the real one behind kernel_open() in
+ * kernel.c and an in-memory one in tests/fake_kernel.c. Single-threaded; nothing here logs.
+ */
+
+#include "model/facts.h"
+#include "model/op.h"
+
+struct kernel;
+
+/* What woke the event socket. */
+struct kernel_events {
+	bool look;      /* something that can matter changed: observe again */
+	bool overrun;   /* ENOBUFS: events were lost */
+	uint32_t port;  /* nlmsg_pid of the last foreign change, 0 unknown */
+};
+
+struct route_question {
+	struct addr to, from;   /* from 0: none */
+	char in[IFNAMSIZ];      /* "": output path, else as if it arrived there */
+	bool underlay;          /* with our question mark, past our rules */
+};
+
+struct route_answer {
+	int error;              /* 0, or negative errno of the kernel's answer */
+	char device[IFNAMSIZ];
+	struct addr source, gateway; /* 0: none */
+	uint32_t mtu, table;
+	bool local;             /* RTN_LOCAL */
+};
+
+struct link_stats {
+	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;
+	uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped, tx_carrier_errors, collisions;
+};
+
+struct element_stats {
+	uint64_t packets, bytes;
+};
+
+struct kernel_vtable {
+	/*
+	 * Reads all: objects (marks: OURS by the kernel's mark; tunl0 left out) of which only
+	 * those can matter that are ours, or in the way of a name that is wanted: links all;
+	 * addresses all; routes of our tables; rules of our priorities; our nft table.
+	 * facts->remotes arrives with remote and underlay filled (from questions), the rest
+	 * is filled here. Sysctls are facts of links, not objects.
+	 * -EINTR: a dump was interrupted five times; nothing may be deleted on it.
+	 */
+	int (*observe)(struct kernel *kernel, struct arena *arena, struct objects *observed,
+		       struct facts *facts, struct err *err);
+	/*
+	 * Applies n consecutive ops of one stage (nft_* kinds together; else of one kind), in
+	 * order, in as few messages as possible. Fills done, result and message of each;
+	 * messages live in the arena. Never fails as a whole.
+	 * Never called with FOUND, FORGET or CONFLICT. CHANGE of a link sends every
+	 * attribute; REPLACE deletes, then adds; DELETE of a sysctl writes have->before.
+	 */
+	void (*apply)(struct kernel *kernel, struct arena *arena, struct op *ops, size_t n);
+	int (*events_fd)(struct kernel *kernel);  /* for epoll; -1: none */
+	void (*events_read)(struct kernel *kernel, struct kernel_events *events);
+	int (*route)(struct kernel *kernel, const struct route_question *question,
+		     struct route_answer *answer, struct err *err);
+	/* -ENODEV */
+	int (*link_stats)(struct kernel *kernel, const char *device, struct link_stats *stats,
+			  struct err *err);
+	/* Adds up the counters of these elements of a set; absent ones count 0. */
+	int (*element_stats)(struct kernel *kernel, const char *set,
+			     const struct prefix *prefixes, size_t n,
+			     struct element_stats *stats, struct err *err);
+	void (*close)(struct kernel *kernel);
+};
+
+struct kernel {
+	const struct kernel_vtable *vt;
+};
+
+/* Opens sockets, with the event groups joined before anything is dumped.
+ * -EPERM without CAP_NET_ADMIN. */
+int kernel_open(struct kernel **kernel, struct err *err) must_check;
+
+/* The network namespace's cookie (SO_NETNS_COOKIE) and this boot's id, for the ledger. */
+int kernel_namespace_cookie(uint64_t *cookie);
+int kernel_boot_id(char boot_id[static 37]);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The declaration: all resources of this host, by kind, each list sorted by name. It owns
+ * its resources: each is one malloc'ed block (kind_copy with NULL).
+ *
+ * The rules between resources are here, the same for one write and for a whole config:
+ * every resource makes claims (its device name, its endpoints, each destination …) and no
+ * claim may be made twice; every reference must hold.
+ */
+
+#include "base/vec.h"
+#include "model/resource.h"
+
+struct resources vec_of(struct resource *);
+
+/* The routing table of a distinct `from` prefix: kept in the store, so that it never moves. */
+struct from_number {
+	struct prefix from;
+	uint32_t table; /* OUR_TABLE_FIRST + 1 … OUR_TABLE_LAST */
+};
+
+struct from_numbers vec_of(struct from_number);
+
+struct declaration {
+	struct resources kind[RESOURCE_KINDS];
+	uint64_t revision; /* counts every change */
+};
+
+/* NULL when there is none; the sort position is stored in *at when that is not NULL */
+struct resource *declaration_find(const struct declaration *d, enum kind_id kind,
+				  const char *name, size_t *at);
+/* Inserts, or replaces (and frees) the one of that name. Takes the resource over. */
+void declaration_put(struct declaration *d, enum kind_id kind, struct resource *resource);
+/* Removes and frees. False when there was none. */
+bool declaration_remove(struct declaration *d, enum kind_id kind, const char *name);
+void declaration_done(struct declaration *d);
+
+/*
+ * Would the declaration hold with this resource put in (over the one of its name)? Adds the
+ * faults with code (endpoints-in-use, interface-name-taken, sources-overlap,
+ * destination-in-use, resource-in-use, unresolved-reference, source-required,
+ * invalid-resource), pointer and sentence. 0 or negative errno of the first fault
+ * (-EEXIST: a 409, -EINVAL: a 422). Cost: linear in the declaration.
+ */
+int declaration_check_put(const struct declaration *d, enum kind_id kind,
+			  const struct resource *resource, struct errs *errs) must_check;
+/* Would it hold without it? -EBUSY resource-in-use names the users. */
+int declaration_check_remove(const struct declaration *d, enum kind_id kind, const char *name,
+			     struct errs *errs) must_check;
+/* The whole at once, for a config: n log n. Pointers are /tunnels/3/remote, where the number
+ * is the resource's position in its list (by name). */
+int declaration_check(const struct declaration *d, struct errs *errs) must_check;

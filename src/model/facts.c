@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looking up facts by binary search. */
+#include "model/facts.h"
+
+static int link_compare(const void *a, const void *b)
+{
+	const struct fact_link *x = a, *y = b;
+
+	return strcmp(x->device, y->device);
+}
+
+static int fact_addr_compare(const void *a, const void *b)
+{
+	const struct fact_addr *x = a, *y = b;
+
+	return addr_compare(&x->addr, &y->addr);
+}
+
+static int remote_compare(const void *a, const void *b)
+{
+	const struct fact_remote *x = a, *y = b;
+	int order = addr_compare(&x->remote, &y->remote);
+
+	return order ? order : strcmp(x->underlay, y->underlay);
+}
+
+#define FIND(facts, list, key, compare)                                                            \
+	((facts)->list.len ? bsearch((key), (facts)->list.v, (facts)->list.len,                    \
+				     sizeof(*(facts)->list.v), (compare))                          \
+			   : NULL)
+
+const struct fact_link *facts_link(const struct facts *facts, const char *device)
+{
+	struct fact_link key = {0};
+
+	strncpy(key.device, device, sizeof(key.device) - 1);
+	return FIND(facts, links, &key, link_compare);
+}
+
+const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr)
+{
+	struct fact_addr key = {.addr = addr};
+
+	return FIND(facts, addrs, &key, fact_addr_compare);
+}
+
+const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
+				       const char *underlay)
+{
+	struct fact_remote key = {.remote = remote};
+
+	strncpy(key.underlay, underlay, sizeof(key.underlay) - 1);
+	return FIND(facts, remotes, &key, remote_compare);
+}
+
+void facts_sort(struct facts *facts)
+{
+	vec_sort(&facts->links, link_compare);
+	vec_sort(&facts->addrs, fact_addr_compare);
+	vec_sort(&facts->remotes, remote_compare);
+}
+
+void facts_done(struct facts *facts)
+{
+	vec_done(&facts->links);
+	vec_done(&facts->addrs);
+	vec_done(&facts->remotes);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walking a whole table: defaults, keys, differences, copies. */
+#include "model/kind.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/text.h"
+
+const struct field *kind_field(const struct kind *kind, const char *name)
+{
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		if (strcmp(kind->fields[i].name, name) == 0)
+			return &kind->fields[i];
+	return NULL;
+}
+
+/* Edit distance of two short words (Levenshtein), bounded by the longer one's length. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { WORD = 40 };
+	unsigned row[WORD + 1];
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > WORD || m > WORD)
+		return WORD;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= n; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= m; j++) {
+			unsigned up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+
+			if (up + 1 < best)
+				best = up + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = up;
+			row[j] = best;
+		}
+	}
+	return row[m];
+}
+
+const char *kind_suggest(const struct kind *kind, const char *name)
+{
+	const char *closest = NULL;
+	unsigned best = (unsigned)strlen(name) / 3 + 2;
+
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		unsigned d = distance(name, kind->fields[i].name);
+
+		if (d < best) {
+			best = d;
+			closest = kind->fields[i].name;
+		}
+	}
+	return closest;
+}
+
+uint64_t kind_bit(const struct kind *kind, const struct field *field)
+{
+	assert(field >= kind->fields && field < kind->fields + kind->n_fields);
+	return UINT64_C(1) << (field - kind->fields);
+}
+
+uint64_t kind_all(const struct kind *kind)
+{
+	return UINT64_MAX >> (64 - kind->n_fields);
+}
+
+void kind_defaults(const struct kind *kind, void *object)
+{
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		const struct field *field = &kind->fields[i];
+
+		if (field_set_mask(object) >> i & 1)
+			continue;
+		switch (field->type) {
+		case FIELD_BOOL:
+		case FIELD_U8:
+		case FIELD_U16:
+		case FIELD_U32:
+		case FIELD_S32:
+		case FIELD_CHOICE:
+		case FIELD_ADDR:
+			field_store(field, object, field->dflt);
+			break;
+		case FIELD_NAME:
+		case FIELD_STRING:
+		case FIELD_PREFIX:
+		case FIELD_PREFIXES:
+		case FIELD_LABELS:
+		case FIELD_ROWS:
+			memset(field_of(field, object), 0, field->size);
+			break;
+		}
+	}
+}
+
+int kind_key_compare(const struct kind *kind, const void *a, const void *b)
+{
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		if (!(kind->fields[i].flags & FIELD_KEY))
+			continue;
+		int order = field_compare(&kind->fields[i], a, b);
+		if (order)
+			return order;
+	}
+	return 0;
+}
+
+uint64_t kind_differences(const struct kind *kind, const void *want, const void *have)
+{
+	uint64_t set = field_set_mask(want), differ = 0;
+
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		uint64_t bit = UINT64_C(1) << i;
+
+		if (!(set & bit) || kind->fields[i].flags & FIELD_IGNORE)
+			continue;
+		if (!(field_set_mask(have) & bit) ||
+		    field_compare(&kind->fields[i], want, have) != 0)
+			differ |= bit;
+	}
+	return differ;
+}
+
+bool kind_same(const struct kind *kind, const void *a, const void *b)
+{
+	return field_set_mask(a) == field_set_mask(b) && !kind_differences(kind, a, b);
+}
+
+/* What hangs on the members of one struct is moved behind them in a single block. */
+struct copier {
+	char *next; /* NULL while only counting */
+	size_t size;
+};
+
+static void *copier_take(struct copier *copier, const void *from, size_t size)
+{
+	size_t room = (size + 15) & ~(size_t)15;
+	void *p = NULL;
+
+	copier->size += room;
+	if (copier->next) {
+		p = size ? memcpy(copier->next, from, size) : NULL;
+		copier->next += room;
+	}
+	return p;
+}
+
+static void copy_labels(struct copier *copier, struct labels *labels)
+{
+	struct label *to = copier_take(copier, labels->v, labels->len * sizeof(*labels->v));
+
+	for (uint32_t i = 0; i < labels->len; i++) {
+		const struct label *from = &labels->v[i];
+		const char *key = copier_take(copier, from->key, strlen(from->key) + 1);
+		const char *value = copier_take(copier, from->value, strlen(from->value) + 1);
+
+		if (to)
+			to[i] = (struct label){key, value};
+	}
+	if (copier->next)
+		labels->v = to;
+}
+
+/* object is the copy itself, or (while counting) a shallow copy that may be read */
+static void copy_members(const struct kind *kind, void *object, struct copier *copier)
+{
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		const struct field *field = &kind->fields[i];
+		void *p = field_of(field, object), *moved;
+
+		switch (field->type) {
+		case FIELD_STRING: {
+			const char **s = p;
+
+			if (!*s)
+				break;
+			moved = copier_take(copier, *s, strlen(*s) + 1);
+			if (copier->next)
+				*s = moved;
+			break;
+		}
+		case FIELD_PREFIXES: {
+			struct prefixes *list = p;
+
+			moved = copier_take(copier, list->v, list->len * sizeof(*list->v));
+			if (copier->next)
+				list->v = moved;
+			break;
+		}
+		case FIELD_ROWS: {
+			struct rows *rows = p;
+
+			moved = copier_take(copier, rows->v,
+					    rows->len * (*field->refers_to)->size);
+			if (copier->next)
+				rows->v = moved;
+			break;
+		}
+		case FIELD_LABELS:
+			copy_labels(copier, p);
+			break;
+		case FIELD_BOOL:
+		case FIELD_U8:
+		case FIELD_U16:
+		case FIELD_U32:
+		case FIELD_S32:
+		case FIELD_NAME:
+		case FIELD_CHOICE:
+		case FIELD_ADDR:
+		case FIELD_PREFIX:
+			break;
+		}
+	}
+}
+
+void *kind_copy(const struct kind *kind, const void *object, struct arena *arena)
+{
+	struct copier copier = {0};
+
+	/* while counting nothing is written: the cast is safe */
+	copier_take(&copier, object, kind->size);
+	copy_members(kind, (void *)(uintptr_t)object, &copier);
+	char *copy = arena ? arena_alloc(arena, copier.size) : xmalloc(copier.size);
+	copier = (struct copier){.next = copy};
+	copier_take(&copier, object, kind->size);
+	copy_members(kind, copy, &copier);
+	return copy;
+}
+
+const char *kind_key_text(const struct kind *kind, const void *object, struct arena *arena)
+{
+	cleanup_text struct text text = {0};
+
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		const struct field *field = &kind->fields[i];
+
+		if (!(field->flags & FIELD_KEY))
+			continue;
+		if (!(field_set_mask(object) >> i & 1))
+			continue;
+		if (text.len)
+			text_add(&text, " ");
+		field_show(field, object, &text);
+	}
+	return arena_strdup(arena, text_str(&text));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Resources and facts to kernel objects: one pure function per kind. What a resource needs
+ * is claimed: shared objects (rules, chains, sysctls) have several claims.
+ */
+
+#include "model/declaration.h"
+#include "model/facts.h"
+#include "model/object.h"
+
+/* Why a resource cannot be whole yet, whatever the kernel says: a pending state. */
+struct hold {
+	const char *reason;  /* CamelCase word of api.md; NULL: none */
+	const char *message;
+};
+
+/* What expand says of one resource. */
+struct expansion {
+	const struct resource *resource;
+	const struct kind *kind;
+	void *effective;     /* a struct of the kind: every default and auto resolved; the set
+	                      * mask has the rows that the client left to the agent */
+	struct hold hold;
+	size_t claims_from, claims_to; /* of claims */
+};
+
+struct claims vec_of(const struct object *);
+struct expansions vec_of(struct expansion);
+
+struct expand_input {
+	const struct declaration *declaration;
+	const struct facts *facts;
+	const struct objects *owned;   /* the ledger: whose forwarding was switched on by us */
+	uint32_t database_id;
+	/* from prefix -> table number of OUR_TABLE_FIRST + 1 …, kept in the store */
+	const struct from_numbers *from_numbers;
+};
+
+struct expand_output {
+	struct objects desired;        /* sorted; in the arena given */
+	struct expansions expansions;  /* in order of kind and name */
+	struct claims claims;          /* sorted runs, one for each expansion */
+};
+
+void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out);
+void expand_done(struct expand_output *out);
+
+/* The remotes that observe must ask about: of enabled tunnels, without two of one key. */
+struct remote_questions vec_of(struct fact_remote);
+void expand_questions(const struct declaration *declaration, struct remote_questions *out);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The declaration and the ledger in SQLite: rows by field table, one connection, one
+ * transaction a turn of the loop. A resource's scalars are columns of the table named
+ * kind->member; each list is a child table MEMBER_FIELD (resource, position, …).
+ * Everything here is durable when store_commit has returned 0, and not before.
+ */
+
+#include "model/declaration.h"
+#include "model/object.h"
+
+struct store;
+
+/*
+ * Opens or creates the database, takes the one-writer lock, checks it, migrates it.
+ * -EBUSY: another process has it; -ENOTSUP: made by a newer version; -EUCLEAN: damaged.
+ * created tells that the file was not there (or empty) before.
+ */
+int store_open(struct store **store, const char *path, bool *created, struct err *err) must_check;
+void store_close(struct store *store);
+
+/* 32 random bits, made with the database: part of each link's alias. */
+uint32_t store_database_id(const struct store *store);
+
+/* Reads everything: each resource is handed over to the declaration. */
+int store_load(struct store *store, struct declaration *declaration, struct err *err) must_check;
+
+/* The turn's transaction: begin is idempotent within a turn. */
+int store_begin(struct store *store, struct err *err) must_check;
+bool store_in_transaction(const struct store *store);
+int store_commit(struct store *store, struct err *err) must_check;
+void store_rollback(struct store *store);
+/* A savepoint inside it for one write; either released or rolled back to. */
+int store_savepoint(struct store *store, struct err *err) must_check;
+int store_release(struct store *store, struct err *err) must_check;
+void store_rollback_to(struct store *store);
+
+/* Inserts or replaces the row of that name, with its lists. Inside a transaction. */
+int store_put(struct store *store, const struct kind *kind, const struct resource *resource,
+	      struct err *err) must_check;
+int store_delete(struct store *store, const struct kind *kind, const char *name,
+		 struct err *err) must_check;
+int store_set_revision(struct store *store, uint64_t revision, struct err *err) must_check;
+
+/*
+ * The ledger: objects whose mark the kernel does not keep. One row an object: its kind, its
+ * key, its marks (OURS, FOUND, ORPHAN), and for a sysctl value and before. Rows carry boot
+ * id and namespace cookie; store_ledger_load deletes those of another boot or namespace.
+ */
+int store_ledger_load(struct store *store, const char *boot_id, uint64_t namespace_cookie,
+		      struct objects *owned, struct err *err) must_check;
+int store_ledger_put(struct store *store, enum kind_id kind, const struct object *object,
+		     struct err *err) must_check;
+int store_ledger_delete(struct store *store, enum kind_id kind, const struct object *object,
+			struct err *err) must_check;
+
+/* The table numbers of the distinct `from` prefixes. */
+int store_from_load(struct store *store, struct from_numbers *numbers, struct err *err) must_check;
+int store_from_put(struct store *store, const struct from_number *number,
+		   struct err *err) must_check;
+int store_from_delete(struct store *store, struct prefix from, struct err *err) must_check;
+
+/* One text value by name, kept with the database ("host_id"); "" when not set. */
+int store_meta_get(struct store *store, const char *name, char *value, size_t size,
+		   struct err *err) must_check;
+int store_meta_set(struct store *store, const char *name, const char *value,
+		   struct err *err) must_check;
