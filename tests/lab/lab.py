@@ -324,8 +324,9 @@ def snapshot(ns, sysctls=True):
                   stdin="route show table all\nrule show\n")
         ruleset = run(None, "nft", "list", "ruleset")
         values = _sysctls() if sysctls else []
-    for title, lines in (("ip", _lines(four)), ("rules", _lines(rules, True)), ("ip -6", _lines(six)),
-                         ("nft", _lines(ruleset, True)), ("sysctl", values)):
+    for title, lines in (("ip", _lines(four)), ("rules", _lines(rules, True)),
+                         ("ip -6", _lines(six)), ("nft", _lines(ruleset, True)),
+                         ("sysctl", values)):
         parts.append(f"## {title}")
         parts.extend(lines)
     return "\n".join(parts) + "\n"

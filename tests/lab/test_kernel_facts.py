@@ -10,6 +10,7 @@ import struct
 import lab
 from lab import A_ADDR, B_ADDR, INET, LAN, ip, nft, sysctl
 
+PLAIN = f"type ipip local {A_ADDR} remote {B_ADDR}"
 TUN_A = (f"link add name tun_a type ipip local {A_ADDR} remote %s ttl 64",
          "address add 192.168.1.1/24 dev tun_a", "link set tun_a up")
 TUN_B = (f"link add name tun_b type ipip local %s remote {A_ADDR} ttl 64",
@@ -113,17 +114,16 @@ class Links(lab.LabTest):
         return lab.ip_json(self.ns, f"link show {name}")[0]
 
     def test_endpoints_collide_not_only_names(self):
-        tunnel = f"type ipip local {A_ADDR} remote {B_ADDR}"
-        ip(self.ns, f"link add name one {tunnel}")
-        again = ip(self.ns, f"link add name two {tunnel}", check=False)
+        ip(self.ns, f"link add name one {PLAIN}")
+        again = ip(self.ns, f"link add name two {PLAIN}", check=False)
         self.assertIn("File exists", again.err)
-        ip(self.ns, f"link add name three {tunnel} dev eth0")
+        ip(self.ns, f"link add name three {PLAIN} dev eth0")
         ip(self.ns, f"link add name four type ipip remote {B_ADDR}")
         none = ip(self.ns, "link add name five type ipip", check=False)
         self.assertIn("File exists", none.err)
 
     def test_group_is_honoured_and_alias_ignored_at_creation(self):
-        ip(self.ns, f"link add name one alias mine group 77 type ipip local {A_ADDR} remote {B_ADDR}")
+        ip(self.ns, f"link add name one alias mine group 77 {PLAIN}")
         device = self.device("one")
         self.assertEqual("77", device["group"])
         self.assertNotIn("ifalias", device)
@@ -147,13 +147,13 @@ class Links(lab.LabTest):
         self.assertIn(data.get("ttl", 0), (0, "inherit"))
 
     def test_remote_cannot_be_unset_in_place(self):
-        ip(self.ns, f"link add name one type ipip local {A_ADDR} remote {B_ADDR}")
+        ip(self.ns, f"link add name one {PLAIN}")
         with self.assertRaises(OSError) as caught:
             change_tunnel(self.ns, "one", A_ADDR, "0.0.0.0")
         self.assertEqual(22, caught.exception.errno)
 
     def test_mtu_does_not_follow_the_underlay(self):
-        ip(self.ns, f"link add name one type ipip local {A_ADDR} remote {B_ADDR}", "link set one up")
+        ip(self.ns, f"link add name one {PLAIN}", "link set one up")
         self.assertEqual(1480, self.device("one")["mtu"])
         ip(self.ns, "link set eth0 mtu 1400")
         self.assertEqual(1480, self.device("one")["mtu"])
@@ -161,7 +161,7 @@ class Links(lab.LabTest):
         self.assertEqual(3000, self.device("one")["mtu"])
 
     def test_a_device_stays_up_without_its_local_address(self):
-        ip(self.ns, f"link add name one type ipip local {A_ADDR} remote {B_ADDR}", "link set one up",
+        ip(self.ns, f"link add name one {PLAIN}", "link set one up",
            f"address del {A_ADDR}/16 dev eth0")
         device = self.device("one")
         self.assertIn("UP", device["flags"])
@@ -179,14 +179,14 @@ class Links(lab.LabTest):
         self.assertEqual({f"g{n}" for n in range(40, 50)}, set(left) - {"tunl0"})
 
     def test_tunl0_cannot_be_deleted(self):
-        ip(self.ns, f"link add name one type ipip local {A_ADDR} remote {B_ADDR}")
+        ip(self.ns, f"link add name one {PLAIN}")
         if not lab.has_link(self.ns, "tunl0"):
             self.skipTest("fb_tunnels_only_for_init_net is set")
         ip(self.ns, "link del tunl0")
         self.assertTrue(lab.has_link(self.ns, "tunl0"))
 
     def test_ipv6_of_a_device_is_switched_off_before_up(self):
-        ip(self.ns, f"link add name one type ipip local {A_ADDR} remote {B_ADDR}")
+        ip(self.ns, f"link add name one {PLAIN}")
         sysctl(self.ns, "net/ipv6/conf/one/disable_ipv6", 1)
         ip(self.ns, "link set one up")
         self.assertEqual("", ip(self.ns, "-6 address show dev one"))
