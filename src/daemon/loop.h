@@ -18,7 +18,7 @@ struct loop_timer;
 
 int loop_new(struct loop **loop, struct err *err) must_check;
 void loop_free(struct loop *loop);
-/* Turns until loop_stop; returns the code given there. */
+/* Turns until loop_stop; returns the code given there. Can be run again. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop, int exit_code);
 
@@ -27,6 +27,7 @@ uint64_t loop_now_ms(void); /* CLOCK_MONOTONIC */
 /* Level-triggered EPOLLIN. */
 struct loop_watch *loop_watch_fd(struct loop *loop, int fd, void (*ready)(void *user),
 				 void *user);
+/* Before the descriptor is closed. From any callback, the watch's own too. */
 void loop_unwatch(struct loop *loop, struct loop_watch *watch);
 
 /* A timer that is not armed; arm again at will, from its own callback too. */
@@ -48,3 +49,5 @@ int loop_signals(struct loop *loop, const int *signals, unsigned n,
  */
 void loop_hook(struct loop *loop, void (*run)(void *user), uint64_t (*wait_ms)(void *user),
 	       void *user);
+/* Removes the hooks of that user; from inside a hook too. */
+void loop_unhook(struct loop *loop, void *user);
