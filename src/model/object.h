@@ -115,7 +115,9 @@ struct nft_table {
 	uint32_t flags;          /* NFT_TABLE_F_*: 0 */
 };
 
-enum nft_set_type { NFT_SET_IPV4_ADDR, NFT_SET_IFNAME };
+/* NFT_SET_OTHER, observed: of another type, or with contents that are not of our forms; its
+ * elements are not read. */
+enum nft_set_type { NFT_SET_IPV4_ADDR, NFT_SET_IFNAME, NFT_SET_OTHER };
 
 struct nft_set {
 	struct object head;
@@ -134,7 +136,7 @@ struct nft_element {
 	struct addr to;          /* of a map */
 };
 
-enum nft_chain_type { NFT_CHAIN_FILTER, NFT_CHAIN_NAT };
+enum nft_chain_type { NFT_CHAIN_FILTER, NFT_CHAIN_NAT, NFT_CHAIN_OTHER };
 enum nft_hook { NFT_HOOK_PREROUTING, NFT_HOOK_INPUT, NFT_HOOK_FORWARD, NFT_HOOK_OUTPUT,
 		NFT_HOOK_POSTROUTING }; /* NF_INET_* numbers */
 

@@ -6,8 +6,8 @@
 static const char *const sysctl_names[] = {"forwarding", "rp_filter"};
 static const char *const route_types[] = {"unicast", "other"};
 static const char *const rule_actions[] = {"lookup", "goto", "nop", "other"};
-static const char *const set_types[] = {"ipv4_addr", "ifname"};
-static const char *const chain_types[] = {"filter", "nat"};
+static const char *const set_types[] = {"ipv4_addr", "ifname", "other"};
+static const char *const chain_types[] = {"filter", "nat", "other"};
 static const char *const hooks[] = {"prerouting", "input", "forward", "output", "postrouting"};
 static const char *const verdicts[] = {"none", "accept", "drop", "masquerade", "snat", "other"};
 static const struct kind *const rule_row_kind = &nft_rule_kind;
