@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/attributes.h"
+#include "base/cleanup.h"
 
 struct arena_chunk;
 

@@ -43,7 +43,9 @@ enum {
 	FIELD_WORD = 1 << 5,      /* word may stand for word_value */
 	FIELD_SECRET = 1 << 6,
 	FIELD_IFNAME = 1 << 7,    /* a name of an interface */
-	FIELD_IGNORE = 1 << 8,    /* not compared: only said when created */
+	FIELD_IGNORE = 1 << 8,    /* never compared */
+	FIELD_MARK = 1 << 9,      /* says whose it is: not compared with what is not ours */
+	FIELD_UNIQUE = 1 << 10,   /* prefixes: none is given twice */
 };
 
 struct label {

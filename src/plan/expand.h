@@ -47,6 +47,18 @@ struct expand_output {
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out);
 void expand_done(struct expand_output *out);
 
+/* Names of a NAT rule's sets: its shape's, for /32 sources and for shorter prefixes. */
+struct nat_sets {
+	char out[2][SET_NAME];  /* forward, by source; they count */
+	char in[2][SET_NAME];   /* forward, replies by destination; they count */
+	char nat[2][SET_NAME];  /* postrouting: set, or map with snat */
+	char to[SET_NAME];      /* destinations; "" for any */
+};
+
+enum { NAT_HOSTS, NAT_NETS };
+
+void nat_sets_of(const struct nat_rule *rule, struct nat_sets *sets);
+
 /* The remotes that observe must ask about: of enabled tunnels, without two of one key. */
 struct remote_questions vec_of(struct fact_remote);
 void expand_questions(const struct declaration *declaration, struct remote_questions *out);

@@ -1,3 +1,366 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Placeholder until its owner lands. */
+/*
+ * The merge of desired, observed and owned, row by row of the planner's table (design.md),
+ * and the order of the ops. What a kind's objects are is expand's; how they are applied,
+ * the kernel adapters'.
+ */
 #include "plan/plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* One key of the merge: what each of the three arrays has under it. */
+struct row {
+	enum kind_id kind;
+	const struct object *desired, *observed, *owned;
+};
+
+struct builder {
+	const struct plan_input *input;
+	struct arena *arena;
+	struct ops up, down, early; /* early: downs that must go before the links' ups */
+	/* names of links that are deleted or replaced (what sits on them is gone), and of
+	 * links that will stand when the ups are through; sorted, the input's memory */
+	struct names vec_of(const char *) gone, standing;
+	struct names_of_sets vec_of(const char *) remade_sets;
+};
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool name_in(const char *const *names, size_t n, const char *name)
+{
+	return n && bsearch(&name, names, n, sizeof(name), name_compare);
+}
+
+static const char *why_differs(struct builder *b, enum kind_id kind, uint64_t differs)
+{
+	cleanup_text struct text text = {0};
+
+	for (unsigned i = 0; i < kinds[kind]->n_fields; i++)
+		if (differs >> i & 1)
+			text_addf(&text, "%s%s", text.len ? ", " : "", kinds[kind]->fields[i].name);
+	text_add(&text, differs & (differs - 1) ? " differ" : " differs");
+	return arena_strdup(b->arena, text_str(&text));
+}
+
+static void emit(struct ops *ops, enum op_verb verb, const struct row *row, uint64_t differs,
+		 const char *why)
+{
+	vec_push(ops, ((struct op){
+			      .verb = verb,
+			      .kind = row->kind,
+			      .want = verb == OP_DELETE || verb == OP_FORGET ? NULL : row->desired,
+			      .have = row->observed ? row->observed : row->owned,
+			      .why = why,
+			      .differs = differs,
+		      }));
+}
+
+static uint64_t mask_of(enum kind_id kind, uint32_t flag)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < kinds[kind]->n_fields; i++)
+		if (kinds[kind]->fields[i].flags & flag)
+			mask |= UINT64_C(1) << i;
+	return mask;
+}
+
+/* Does one of the differing rows refuse a change in place? */
+static bool needs_replace(const struct row *row, uint64_t differs)
+{
+	const struct kind *kind = kinds[row->kind];
+
+	if (differs & mask_of(row->kind, FIELD_RECREATE))
+		return true;
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		const struct field *field = &kind->fields[i];
+
+		if (!(differs >> i & 1) || !(field->flags & FIELD_RECREATE_ZERO))
+			continue;
+		if (!field_number(field, row->desired) != !field_number(field, row->observed))
+			return true;
+	}
+	return false;
+}
+
+static bool adoptable(enum kind_id kind)
+{
+	return kind == KIND_LINK || kind == KIND_ADDRESS || kind == KIND_ROUTE;
+}
+
+static uint32_t owned_marks(const struct row *row)
+{
+	return row->owned ? row->owned->marks : 0;
+}
+
+static bool is_ours(const struct row *row)
+{
+	return (row->observed && row->observed->marks & OBJECT_OURS) ||
+	       owned_marks(row) & (OBJECT_OURS | OBJECT_ORPHAN);
+}
+
+/* Desired, and in the kernel, but not ours. */
+static void decide_foreign(struct builder *b, const struct row *row, uint64_t differs)
+{
+	differs &= ~mask_of(row->kind, FIELD_MARK);
+	if (row->desired->marks & OBJECT_ADOPT && adoptable(row->kind)) {
+		emit(&b->up, OP_ADOPT, row, differs, "adopt is declared");
+		return;
+	}
+	if (!differs) {
+		if (!(owned_marks(row) & OBJECT_FOUND))
+			emit(&b->up, OP_FOUND, row, 0, "an equal one of another owner is used");
+		return;
+	}
+	/* a sysctl has no owner but the one who changes what we found */
+	if (row->kind == KIND_SYSCTL && !(owned_marks(row) & OBJECT_FOUND)) {
+		emit(&b->up, OP_CHANGE, row, differs, why_differs(b, row->kind, differs));
+		return;
+	}
+	emit(&b->up, OP_CONFLICT, row, differs,
+	     row->kind == KIND_SYSCTL ? "changed by its owner" : "one of another owner is there");
+}
+
+static void decide_desired(struct builder *b, const struct row *row)
+{
+	if (!row->observed) {
+		const char *device = object_device(row->kind, row->desired);
+
+		if (row->kind == KIND_LINK ? row->desired->marks & OBJECT_KEEP
+					   : device && !name_in(b->standing.v, b->standing.len,
+								device))
+			return;
+		emit(&b->up, OP_ADD, row, 0, "not there");
+		return;
+	}
+	uint64_t differs = kind_differences(kinds[row->kind], row->desired, row->observed);
+	if (!is_ours(row)) {
+		decide_foreign(b, row, differs);
+		return;
+	}
+	if (differs) {
+		emit(&b->up, needs_replace(row, differs) ? OP_REPLACE : OP_CHANGE, row, differs,
+		     why_differs(b, row->kind, differs));
+		return;
+	}
+	if (owned_marks(row) & OBJECT_ORPHAN)
+		emit(&b->up, OP_FOUND, row, 0, "an orphan is declared again");
+}
+
+static void decide_undesired(struct builder *b, const struct row *row)
+{
+	uint32_t marks = owned_marks(row);
+
+	if (!row->observed) {
+		if (row->owned)
+			emit(&b->down, OP_FORGET, row, 0, "gone");
+		return;
+	}
+	if (marks & OBJECT_ORPHAN && !(row->observed->marks & OBJECT_DOOMED))
+		return;
+	if (is_ours(row)) {
+		struct row with_ledger = *row;
+
+		/* the ledger has what a sysctl was before */
+		if (row->kind == KIND_SYSCTL)
+			with_ledger.observed = row->owned;
+		emit(&b->down, OP_DELETE, &with_ledger, 0, "not declared");
+	} else if (row->owned) {
+		emit(&b->down, OP_FORGET, row, 0, "was found, and is left in place");
+	}
+}
+
+static bool sits_on_gone(const struct builder *b, enum kind_id kind, const void *object)
+{
+	const char *device = kind == KIND_LINK ? NULL : object_device(kind, object);
+
+	if (kind == KIND_NFT_ELEMENT)
+		return name_in(b->remade_sets.v, b->remade_sets.len,
+			       ((const struct nft_element *)object)->set_name);
+	return device && name_in(b->gone.v, b->gone.len, device);
+}
+
+static void decide(struct builder *b, const struct row *row)
+{
+	struct row r = *row;
+	const struct object *any = r.desired ? r.desired : r.observed ? r.observed : r.owned;
+
+	if (sits_on_gone(b, r.kind, any)) {
+		r.observed = NULL;
+		/* a new device begins with the sysctls of default: the old record is void */
+		if (r.desired)
+			r.owned = NULL;
+	}
+	if (r.desired)
+		decide_desired(b, &r);
+	else
+		decide_undesired(b, &r);
+}
+
+/* Calls for every key that one of the three has, in order. */
+static void merge(struct builder *b, enum kind_id kind,
+		  void (*visit)(struct builder *b, const struct row *row))
+{
+	const struct object_list *d = &b->input->desired->kind[kind];
+	const struct object_list *o = &b->input->observed->kind[kind];
+	const struct object_list *w = &b->input->owned->kind[kind];
+	size_t i = 0, j = 0, k = 0;
+
+	while (i < d->len || j < o->len || k < w->len) {
+		const struct object *least = i < d->len ? d->v[i] : NULL;
+
+		if (j < o->len && (!least || kind_key_compare(kinds[kind], o->v[j], least) < 0))
+			least = o->v[j];
+		if (k < w->len && (!least || kind_key_compare(kinds[kind], w->v[k], least) < 0))
+			least = w->v[k];
+		struct row row = {.kind = kind};
+		if (i < d->len && kind_key_compare(kinds[kind], d->v[i], least) == 0)
+			row.desired = d->v[i++];
+		if (j < o->len && kind_key_compare(kinds[kind], o->v[j], least) == 0)
+			row.observed = o->v[j++];
+		if (k < w->len && kind_key_compare(kinds[kind], w->v[k], least) == 0)
+			row.owned = w->v[k++];
+		visit(b, &row);
+	}
+}
+
+/* Who stands, who goes: asked before anything that sits on a link is decided. */
+static void note_link(struct builder *b, const struct row *row)
+{
+	const struct object *any = row->desired ? row->desired : row->observed;
+	struct ops *lists[] = {&b->up, &b->down};
+	bool gone = false, added = false;
+
+	decide(b, row);
+	if (!any)
+		return;
+	const char *name = ((const struct link *)any)->device;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const struct op *last = lists[i]->len ? &lists[i]->v[lists[i]->len - 1] : NULL;
+
+		if (!last || last->kind != KIND_LINK ||
+		    strcmp(((const struct link *)op_object(last))->device, name) != 0)
+			continue;
+		gone |= last->verb == OP_DELETE || last->verb == OP_REPLACE;
+		gone |= last->verb == OP_ADOPT && needs_replace(row, last->differs);
+		added |= last->verb == OP_ADD;
+	}
+	if (gone || added)
+		vec_push(&b->gone, name);
+	if (row->observed ? row->desired || !gone : added)
+		vec_push(&b->standing, name);
+}
+
+static void note_set(struct builder *b, const struct row *row)
+{
+	size_t before = b->up.len;
+
+	decide(b, row);
+	if (b->up.len > before && b->up.v[b->up.len - 1].verb == OP_REPLACE)
+		vec_push(&b->remade_sets, ((const struct nft_set *)row->desired)->name);
+}
+
+static bool endpoints_equal(const struct link *a, const struct link *b)
+{
+	return a->local.host == b->local.host && a->remote.host == b->remote.host &&
+	       strcmp(a->underlay, b->underlay) == 0;
+}
+
+/* A doomed link that holds the endpoints which an up needs goes before the ups. */
+static bool holds_what_an_up_needs(const struct builder *b, const struct op *down)
+{
+	if (down->kind != KIND_LINK || down->verb != OP_DELETE)
+		return false;
+	for (size_t i = 0; i < b->up.len; i++) {
+		const struct op *up = &b->up.v[i];
+
+		if (up->kind == KIND_LINK && up->verb != OP_CONFLICT && up->verb != OP_FOUND &&
+		    endpoints_equal((const struct link *)up->want,
+				    (const struct link *)down->have))
+			return true;
+	}
+	return false;
+}
+
+static void append(struct ops *ops, const struct ops *from, enum kind_id kind)
+{
+	for (size_t i = 0; i < from->len; i++)
+		if (from->v[i].kind == kind)
+			vec_push(ops, from->v[i]);
+}
+
+static bool is_landing_rule(const struct op *op)
+{
+	return ((const struct rule *)op_object(op))->priority == OUR_RULE_LAST;
+}
+
+/* Rules by ascending priority, but 9999 first: every goto needs a place to land. */
+static void append_rules_up(struct ops *ops, const struct ops *from)
+{
+	for (int landing = 1; landing >= 0; landing--)
+		for (size_t i = 0; i < from->len; i++)
+			if (from->v[i].kind == KIND_RULE &&
+			    is_landing_rule(&from->v[i]) == (landing == 1))
+				vec_push(ops, from->v[i]);
+}
+
+static void append_rules_down(struct ops *ops, const struct ops *from)
+{
+	for (int landing = 0; landing <= 1; landing++)
+		for (size_t i = from->len; i-- > 0;)
+			if (from->v[i].kind == KIND_RULE &&
+			    is_landing_rule(&from->v[i]) == (landing == 1))
+				vec_push(ops, from->v[i]);
+}
+
+static void order(struct builder *b, struct ops *ops)
+{
+	static const enum kind_id up[] = {KIND_NFT_TABLE, KIND_NFT_SET, KIND_NFT_ELEMENT,
+					  KIND_NFT_CHAIN, KIND_LINK,    KIND_ADDRESS,
+					  KIND_SYSCTL,    KIND_ROUTE};
+	static const enum kind_id down[] = {KIND_ROUTE,     KIND_SYSCTL,      KIND_ADDRESS,
+					    KIND_LINK,      KIND_NFT_CHAIN,   KIND_NFT_ELEMENT,
+					    KIND_NFT_SET,   KIND_NFT_TABLE};
+
+	for (size_t i = 0; i < b->down.len; i++)
+		if (holds_what_an_up_needs(b, &b->down.v[i])) {
+			vec_push(&b->early, b->down.v[i]);
+			b->down.v[i].kind = KIND_TUNNEL; /* taken: no list below has it */
+		}
+	for (size_t i = 0; i < ARRAY_LEN(up); i++) {
+		if (up[i] == KIND_LINK)
+			append(ops, &b->early, KIND_LINK);
+		append(ops, &b->up, up[i]);
+	}
+	append_rules_up(ops, &b->up);
+	append_rules_down(ops, &b->down);
+	for (size_t i = 0; i < ARRAY_LEN(down); i++)
+		append(ops, &b->down, down[i]);
+}
+
+void plan_build(const struct plan_input *input, struct arena *arena, struct ops *ops)
+{
+	struct builder b = {.input = input, .arena = arena};
+
+	merge(&b, KIND_LINK, note_link);
+	vec_sort(&b.gone, name_compare);
+	vec_sort(&b.standing, name_compare);
+	merge(&b, KIND_NFT_SET, note_set);
+	vec_sort(&b.remade_sets, name_compare);
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		if (kind != KIND_LINK && kind != KIND_NFT_SET)
+			merge(&b, kind, decide);
+	order(&b, ops);
+	vec_done(&b.up);
+	vec_done(&b.down);
+	vec_done(&b.early);
+	vec_done(&b.gone);
+	vec_done(&b.standing);
+	vec_done(&b.remade_sets);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Inside expand: what its files share. Each function adds objects of one kind of resource
+ * to the desired ones, and claims them for the resource in hand.
+ */
+
+#include "plan/expand.h"
+
+struct nft_rules vec_of(struct nft_rule);
+
+/* NAT rules of one shape (priority, action, interfaces, destinations) share their sets. */
+struct nat_shape {
+	const struct nat_rule *rule;  /* any of them: it speaks for the shape */
+	struct prefixes destinations; /* merged */
+	uint64_t digest;
+	bool has[2];                  /* sources of NAT_HOSTS, NAT_NETS */
+};
+
+struct expander {
+	const struct expand_input *input;
+	struct arena *arena;
+	struct expand_output *out;
+	struct expansion *now; /* the resource in hand; NULL: nobody claims */
+	struct shapes vec_of(struct nat_shape) shapes;
+	/* the chains' rules, gathered over all resources */
+	struct nft_rules sources, clamp, forward, nat;
+};
+
+/* Names of our sets and chains. */
+#define SET_TUNNELS "tunnels"   /* every enabled tunnel's device */
+#define SET_CLAMPED "clamped"   /* devices whose TCP is clamped */
+#define SET_OPENED "opened"     /* devices whose forwarding the agent switched on */
+
+/* A desired object with every row set, claimed for the resource in hand. */
+void *expander_want(struct expander *x, enum kind_id kind);
+/* Claims for the resource in hand what another has wanted. */
+void expander_claim(struct expander *x, const void *object);
+void expander_hold(struct expander *x, const char *reason, const char *fmt, ...) printf_(3, 4);
+void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
+		     uint32_t value);
+void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,
+		  bool interval, bool counter);
+void expander_ifname(struct expander *x, const char *set, const char *device);
+void expander_prefix(struct expander *x, const char *set, struct prefix prefix, struct addr to);
+/* Sorts, and drops what another one covers. Returns the new length. */
+uint32_t prefixes_merge(struct prefix *v, uint32_t len);
+
+/* The enabled tunnel with that device; NULL when there is none. */
+const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device);
+
+/* One function a kind of resource. */
+void expand_tunnel(struct expander *x, const struct tunnel *tunnel);
+void expand_exit_route(struct expander *x, const struct exit_route *exit);
+void expand_nat_rule(struct expander *x, const struct nat_rule *rule);
+/* What all NAT rules share: sets and rules, one group a shape, and the closing drop. */
+void expand_shapes(struct expander *x);
+/* The policy rules that lead into our tables; only when there are exit routes. */
+void expand_rules(struct expander *x);

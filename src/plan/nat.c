@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * NAT rules to nft sets and rules. Rules of one shape share their sets, so that ten thousand
+ * sources are ten thousand elements and a handful of rules: /32 sources in a hash, shorter
+ * prefixes in an interval set, counted in the forward chain, once for each direction.
+ */
+#include "plan/expander.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* FNV-1a, 64 bits: names sets, guards nothing */
+static uint64_t digest_add(uint64_t digest, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		digest = (digest ^ p[i]) * UINT64_C(0x100000001b3);
+	return digest;
+}
+
+static uint64_t digest_prefixes(const struct prefixes *list)
+{
+	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+
+	for (uint32_t i = 0; i < list->len; i++) {
+		digest = digest_add(digest, &list->v[i].addr.host, sizeof(list->v[i].addr.host));
+		digest = digest_add(digest, &list->v[i].len, sizeof(list->v[i].len));
+	}
+	return digest;
+}
+
+static uint64_t shape_digest(const struct nat_rule *rule, const struct prefixes *destinations)
+{
+	uint64_t digest = digest_prefixes(destinations);
+
+	digest = digest_add(digest, &rule->priority, sizeof(rule->priority));
+	digest = digest_add(digest, &rule->action, sizeof(rule->action));
+	digest = digest_add(digest, rule->out_interface, strlen(rule->out_interface) + 1);
+	return digest_add(digest, rule->in_interface, strlen(rule->in_interface) + 1);
+}
+
+static struct prefixes merged(struct arena *arena, const struct prefixes *list)
+{
+	struct prefixes copy = {arena_memdup(arena, list->v, list->len * sizeof(*list->v)), 0};
+
+	copy.len = prefixes_merge(copy.v, list->len);
+	return copy;
+}
+
+static void name_sets(const struct nat_rule *rule, uint64_t digest,
+		      const struct prefixes *destinations, struct nat_sets *sets)
+{
+	static const char *const suffix[] = {[NAT_HOSTS] = "", [NAT_NETS] = "_n"};
+	const char *nat = rule->action == NAT_SNAT ? "snat" : rule->action == NAT_NONE ? "none"
+										      : "masq";
+
+	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
+		snprintf(sets->out[i], SET_NAME, "out_%016" PRIx64 "%s", digest, suffix[i]);
+		snprintf(sets->in[i], SET_NAME, "in_%016" PRIx64 "%s", digest, suffix[i]);
+		snprintf(sets->nat[i], SET_NAME, "%s_%016" PRIx64 "%s", nat, digest, suffix[i]);
+	}
+	sets->to[0] = '\0';
+	if (destinations->len)
+		snprintf(sets->to, SET_NAME, "to_%016" PRIx64, digest_prefixes(destinations));
+}
+
+void nat_sets_of(const struct nat_rule *rule, struct nat_sets *sets)
+{
+	cleanup_arena struct arena arena = {0};
+	struct prefixes destinations = merged(&arena, &rule->destinations);
+
+	name_sets(rule, shape_digest(rule, &destinations), &destinations, sets);
+}
+
+static void check_device(struct expander *x, const char *device)
+{
+	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
+
+	if (expander_tunnel_of(x, device) || facts_link(x->input->facts, device))
+		return;
+	for (size_t i = 0; i < tunnels->len; i++)
+		if (strcmp(tunnel_device((struct tunnel *)tunnels->v[i]), device) == 0) {
+			expander_hold(x, "DependencyDisabled", "tunnel %s is disabled",
+				      tunnels->v[i]->name);
+			return;
+		}
+	expander_hold(x, "InterfaceMissing", "device %s is not there", device);
+}
+
+void expand_nat_rule(struct expander *x, const struct nat_rule *rule)
+{
+	static const struct addr nowhere = {0};
+	char text[ADDR_TEXT];
+
+	if (!rule->head.enabled || rule->head.deleting)
+		return;
+	check_device(x, rule->out_interface);
+	if (rule->in_interface[0])
+		check_device(x, rule->in_interface);
+	if (rule->to_address.host && !facts_addr(x->input->facts, rule->to_address))
+		expander_hold(x, "LocalAddressMissing", "this host has no address %s",
+			      addr_text(rule->to_address, text));
+
+	struct nat_shape *shape = vec_add(&x->shapes);
+	*shape = (struct nat_shape){.rule = rule,
+				    .destinations = merged(x->arena, &rule->destinations)};
+	shape->digest = shape_digest(rule, &shape->destinations);
+	struct nat_sets sets;
+	name_sets(rule, shape->digest, &shape->destinations, &sets);
+	struct prefixes sources = merged(x->arena, &rule->sources);
+	for (uint32_t i = 0; i < sources.len; i++) {
+		int which = sources.v[i].len == 32 ? NAT_HOSTS : NAT_NETS;
+
+		shape->has[which] = true;
+		expander_prefix(x, sets.out[which], sources.v[i], nowhere);
+		expander_prefix(x, sets.in[which], sources.v[i], nowhere);
+		expander_prefix(x, sets.nat[which], sources.v[i], rule->to_address);
+	}
+	expander_sysctl(x, rule->out_interface, SYSCTL_FORWARDING, 1);
+	if (rule->in_interface[0])
+		expander_sysctl(x, rule->in_interface, SYSCTL_FORWARDING, 1);
+}
+
+/* by the text of the prefixes, as if joined */
+static int text_compare(const struct prefixes *a, const struct prefixes *b)
+{
+	char x[PREFIX_TEXT], y[PREFIX_TEXT];
+
+	for (uint32_t i = 0; i < a->len && i < b->len; i++) {
+		int order = strcmp(prefix_text(a->v[i], x), prefix_text(b->v[i], y));
+
+		if (order)
+			return order;
+	}
+	return (a->len > b->len) - (a->len < b->len);
+}
+
+/* The order in which rules win: api.md, "NAT rule". */
+static int shape_compare(const void *a, const void *b)
+{
+	const struct nat_shape *x = a, *y = b;
+	const struct nat_rule *m = x->rule, *n = y->rule;
+	const int orders[] = {
+		m->priority - n->priority,
+		(m->action != NAT_NONE) - (n->action != NAT_NONE),
+		!x->destinations.len - !y->destinations.len,
+		!m->in_interface[0] - !n->in_interface[0],
+		text_compare(&x->destinations, &y->destinations),
+		strcmp(m->in_interface, n->in_interface),
+		strcmp(m->out_interface, n->out_interface),
+		m->action - n->action,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(orders); i++)
+		if (orders[i])
+			return orders[i];
+	return 0;
+}
+
+static void name(char *to, const char *from, size_t size)
+{
+	snprintf(to, size, "%s", from);
+}
+
+/* iif in, oif out: from the tunnel to where it leaves */
+static struct nft_rule outward(const struct nat_rule *rule, const char *set, const char *to)
+{
+	struct nft_rule r = {.verdict = NFT_VERDICT_ACCEPT};
+
+	if (rule->in_interface[0])
+		name(r.iif, rule->in_interface, sizeof(r.iif));
+	else
+		name(r.iif_set, SET_TUNNELS, sizeof(r.iif_set));
+	name(r.oif, rule->out_interface, sizeof(r.oif));
+	name(r.saddr_set, set, sizeof(r.saddr_set));
+	name(r.daddr_set, to, sizeof(r.daddr_set));
+	return r;
+}
+
+/* the replies of that, and nothing else */
+static struct nft_rule inward(const struct nat_rule *rule, const char *set, const char *to)
+{
+	struct nft_rule r = {.verdict = NFT_VERDICT_ACCEPT, .established = true};
+
+	name(r.iif, rule->out_interface, sizeof(r.iif));
+	if (rule->in_interface[0])
+		name(r.oif, rule->in_interface, sizeof(r.oif));
+	else
+		name(r.oif_set, SET_TUNNELS, sizeof(r.oif_set));
+	name(r.daddr_set, set, sizeof(r.daddr_set));
+	name(r.saddr_set, to, sizeof(r.saddr_set));
+	return r;
+}
+
+static struct nft_rule translate(const struct nat_rule *rule, const char *set, const char *to)
+{
+	struct nft_rule r = outward(rule, set, to);
+
+	switch ((enum nat_action)rule->action) {
+	case NAT_MASQUERADE:
+		r.verdict = NFT_VERDICT_MASQUERADE;
+		break;
+	case NAT_SNAT:
+		r.verdict = NFT_VERDICT_SNAT;
+		name(r.snat_map, set, sizeof(r.snat_map));
+		r.saddr_set[0] = '\0'; /* what the map does not have goes to the next rule */
+		break;
+	case NAT_NONE:
+		break;
+	}
+	return r;
+}
+
+static void expand_shape(struct expander *x, const struct nat_shape *shape)
+{
+	const struct nat_rule *rule = shape->rule;
+	struct nat_sets sets;
+
+	name_sets(rule, shape->digest, &shape->destinations, &sets);
+	if (sets.to[0]) {
+		expander_set(x, sets.to, NFT_SET_IPV4_ADDR, false, true, false);
+		for (uint32_t i = 0; i < shape->destinations.len; i++)
+			expander_prefix(x, sets.to, shape->destinations.v[i], (struct addr){0});
+	}
+	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
+		if (!shape->has[i])
+			continue;
+		expander_set(x, sets.out[i], NFT_SET_IPV4_ADDR, false, i == NAT_NETS, true);
+		expander_set(x, sets.in[i], NFT_SET_IPV4_ADDR, false, i == NAT_NETS, true);
+		expander_set(x, sets.nat[i], NFT_SET_IPV4_ADDR, rule->action == NAT_SNAT,
+			     i == NAT_NETS, false);
+		vec_push(&x->forward, outward(rule, sets.out[i], sets.to));
+		vec_push(&x->forward, inward(rule, sets.in[i], sets.to));
+		vec_push(&x->nat, translate(rule, sets.nat[i], sets.to));
+	}
+}
+
+/* Rules without in_interface let every tunnel forward. */
+static void open_tunnels(struct expander *x)
+{
+	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
+
+	expander_set(x, SET_TUNNELS, NFT_SET_IFNAME, false, false, false);
+	for (size_t i = 0; i < tunnels->len; i++) {
+		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
+
+		if (!t->head.enabled || t->head.deleting)
+			continue;
+		expander_ifname(x, SET_TUNNELS, tunnel_device(t));
+		expander_sysctl(x, tunnel_device(t), SYSCTL_FORWARDING, 1);
+	}
+}
+
+/* Is its forwarding on because we switched it on (or are about to)? */
+static bool opened_by_us(const struct expander *x, const struct sysctl *want)
+{
+	const struct fact_link *link = facts_link(x->input->facts, want->device);
+	const struct object *owned = objects_find(x->input->owned, KIND_SYSCTL, want);
+
+	return !link || !link->forwarding || (owned && owned->marks & OBJECT_OURS);
+}
+
+/*
+ * While the host does not forward at large, what we opened lets nothing through but what was
+ * accepted above. With ip_forward on it does so by its owner's wish, and nothing is closed.
+ */
+static void close_opened(struct expander *x)
+{
+	struct nft_rule drop = {.iif_set = SET_OPENED, .verdict = NFT_VERDICT_DROP};
+	const struct object_list *sysctls = &x->out->desired.kind[KIND_SYSCTL];
+	bool any = false;
+
+	if (x->input->facts->ip_forward)
+		return;
+	for (size_t i = 0; i < sysctls->len; i++) {
+		const struct sysctl *s = (const struct sysctl *)sysctls->v[i];
+
+		if (s->name != SYSCTL_FORWARDING || !opened_by_us(x, s))
+			continue;
+		expander_ifname(x, SET_OPENED, s->device);
+		any = true;
+	}
+	if (!any)
+		return;
+	expander_set(x, SET_OPENED, NFT_SET_IFNAME, false, false, false);
+	vec_push(&x->forward, drop);
+}
+
+void expand_shapes(struct expander *x)
+{
+	bool every_tunnel = false;
+
+	vec_sort(&x->shapes, shape_compare);
+	for (size_t i = 0; i < x->shapes.len; i++) {
+		struct nat_shape *shape = &x->shapes.v[i];
+
+		every_tunnel |= !shape->rule->in_interface[0];
+		if (i + 1 < x->shapes.len && shape[1].digest == shape->digest) {
+			shape[1].has[NAT_HOSTS] |= shape->has[NAT_HOSTS];
+			shape[1].has[NAT_NETS] |= shape->has[NAT_NETS];
+			continue;
+		}
+		expand_shape(x, shape);
+	}
+	if (every_tunnel)
+		open_tunnels(x);
+	close_opened(x);
+}
