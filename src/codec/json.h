@@ -23,17 +23,18 @@ int json_parse(const char *s, size_t len, size_t *consumed, json_t **value,
 	       struct errs *errs) must_check;
 
 /*
- * Decodes a resource document: every declared member is checked by its row, then
- * kind->check. Agent's members (uid, generation, created_at, updated_at, status) are
- * accepted; generation, when there, goes to *generation (else 0). Defaults are filled in.
- * prefix is put in front of each pointer ("" or "/tunnels/3"). Result in the arena.
- * -EINVAL with faults in errs.
+ * Decodes a resource document: every declared member is checked by its row, then, when all
+ * of them passed, kind->check. Agent's members (uid, generation, created_at, updated_at,
+ * status) are accepted; generation, when there, goes to *generation (else 0). Defaults are
+ * filled in. prefix is put in front of each pointer ("" or "/tunnels/3"). path_name: the
+ * name that the URL gives, which the document may repeat; NULL: the document must have one.
+ * Result in the arena. -EINVAL with faults in errs.
  */
 int json_decode(const struct kind *kind, const json_t *document, const char *prefix,
-		struct arena *arena, struct resource **resource, uint64_t *generation,
-		struct errs *errs) must_check;
+		const char *path_name, struct arena *arena, struct resource **resource,
+		uint64_t *generation, struct errs *errs) must_check;
 
-/* RFC 7396: the declared fields of a resource, patched; then decode the result. */
+/* RFC 7396. Takes the reference to target over (and may change it); the caller owns the result. */
 json_t *json_merge_patch(json_t *target, const json_t *patch);
 
 /* Declared fields, as they were sent; name first. The caller adds members and owns it. */
@@ -45,8 +46,9 @@ json_t *json_encode_object(const struct kind *kind, const void *object);
 
 /*
  * A config document, read one element at a time, never as one tree: puts each resource
- * into the declaration. Pointers of faults begin with /tunnels/3, its position in
- * the document.
+ * into the declaration, which is empty at first. A list that is not there is an empty one.
+ * Pointers of faults begin with /tunnels/3, its position in the document. The generation
+ * of a resource is the one that the document gave, else 0.
  */
 int json_read_config(const char *s, size_t len, struct declaration *declaration,
 		     struct errs *errs) must_check;

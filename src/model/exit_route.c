@@ -13,12 +13,12 @@ static const struct field exit_route_fields[] = {
 	RESOURCE_FIELDS(exit_route),
 	F_NAME(exit_route, tunnel, .flags = FIELD_REQUIRED, .min = 1, .max = RESOURCE_NAME - 1,
 	       .refers_to = &tunnel_reference, .doc = "the tunnel that they leave through"),
-	F_PREFIXES(exit_route, destinations, .flags = FIELD_REQUIRED, .min = 1,
+	F_PREFIXES(exit_route, destinations, .flags = FIELD_REQUIRED | FIELD_UNIQUE, .min = 1,
 		   .max_count = EXIT_PREFIXES_MAX, .doc = "prefixes; 0.0.0.0/0 is everything"),
 	F_ADDR(exit_route, source,
 	       .doc = "source of the host's own packets; default: the tunnel's first address"),
 	F_U32(exit_route, metric, .doc = "metric of the routes"),
-	F_PREFIXES(exit_route, from, .max_count = EXIT_FROM_MAX,
+	F_PREFIXES(exit_route, from, .flags = FIELD_UNIQUE, .max_count = EXIT_FROM_MAX,
 		   .doc = "only traffic from these prefixes; default: all"),
 };
 /* clang-format on */

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A config document: the outer object and its lists are walked here as text, so that only
+ * one resource at a time becomes a JSON tree, which costs ten times the text.
+ */
+#include "codec/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/parse.h"
+#include "codec/value.h"
+
+enum { LIST_DEPTH = 1, ELEMENT_DEPTH = 2 };
+
+struct reader {
+	const char *s, *start, *end;
+	struct declaration *declaration;
+	struct arena arena;      /* of one element */
+	struct errs *errs;
+	bool seen[RESOURCE_KINDS];
+};
+
+static void skip_blanks(struct reader *r)
+{
+	while (r->s < r->end && (*r->s == ' ' || *r->s == '\t' || *r->s == '\n' || *r->s == '\r'))
+		r->s++;
+}
+
+/* Takes that character when it comes next, blanks aside. */
+static bool take(struct reader *r, char c)
+{
+	skip_blanks(r);
+	if (r->s == r->end || *r->s != c)
+		return false;
+	r->s++;
+	return true;
+}
+
+static int malformed(struct reader *r, const char *expected)
+{
+	if (r->s == r->end)
+		return errs_add(r->errs, -EINVAL, "malformed-json", "",
+				"the document ends early, %s was expected", expected);
+	return errs_add(r->errs, -EINVAL, "malformed-json", "", "byte %zu: %s was expected",
+			(size_t)(r->s - r->start), expected);
+}
+
+static int read_value(struct reader *r, unsigned depth, json_t **value)
+{
+	struct parsed parsed;
+
+	skip_blanks(r);
+	int rc = parse_value(r->s, (size_t)(r->end - r->s), depth, &parsed, r->errs);
+	if (rc)
+		return rc;
+	r->s += parsed.len;
+	*value = parsed.value;
+	return 0;
+}
+
+/* Declares one element. Its faults are collected; reading goes on. */
+static void declare(struct reader *r, const struct kind *kind, const json_t *json, size_t index)
+{
+	struct resource *resource;
+	uint64_t generation;
+	char prefix[ERR_POINTER], at[ERR_POINTER + 8];
+
+	snprintf(prefix, sizeof(prefix), "/%s/%zu", kind->member, index);
+	if (json_decode(kind, json, prefix, NULL, &r->arena, &resource, &generation, r->errs))
+		return;
+	if (declaration_find(r->declaration, kind->id, resource->name, NULL)) {
+		snprintf(at, sizeof(at), "%s/name", prefix);
+		errs_add(r->errs, -EINVAL, "invalid-resource", at,
+			 "there are two of the name \"%s\"", resource->name);
+		return;
+	}
+	resource = kind_copy(kind, resource, NULL);
+	resource->generation = generation;
+	declaration_put(r->declaration, kind->id, resource);
+}
+
+/* kind NULL: an unknown member, whose value is only read over */
+static int read_element(struct reader *r, const struct kind *kind, size_t index)
+{
+	json_t *value;
+	int rc = read_value(r, ELEMENT_DEPTH, &value);
+
+	if (rc)
+		return rc;
+	if (kind)
+		declare(r, kind, value, index);
+	json_decref(value);
+	arena_reset(&r->arena);
+	return 0;
+}
+
+static int read_list(struct reader *r, const struct kind *kind)
+{
+	size_t index = 0;
+
+	if (take(r, ']'))
+		return 0;
+	do {
+		int rc = read_element(r, kind, index++);
+
+		if (rc)
+			return rc;
+	} while (take(r, ','));
+	return take(r, ']') ? 0 : malformed(r, "\",\" or \"]\"");
+}
+
+static int read_no_list(struct reader *r, const struct kind *kind)
+{
+	json_t *value;
+	char pointer[ERR_POINTER];
+	int rc = read_value(r, LIST_DEPTH, &value);
+
+	if (rc)
+		return rc;
+	json_decref(value);
+	if (kind) {
+		snprintf(pointer, sizeof(pointer), "/%s", kind->member);
+		errs_add(r->errs, -EINVAL, "invalid-resource", pointer, "must be a list of %s",
+			 kind->path);
+	}
+	return 0;
+}
+
+static const struct kind *kind_of_member(const char *name)
+{
+	for (unsigned i = 0; i < RESOURCE_KINDS; i++)
+		if (strcmp(kinds[i]->member, name) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+static void unknown_member(struct reader *r, const char *name)
+{
+	static const struct field rows[RESOURCE_KINDS] = {
+		{.name = "tunnels"}, {.name = "exit_routes"}, {.name = "nat_rules"},
+	};
+	static const struct kind config = {.fields = rows, .n_fields = RESOURCE_KINDS};
+	const char *closest = kind_suggest(&config, name);
+	struct decoder d = {.prefix = "", .errs = r->errs};
+	char pointer[ERR_POINTER];
+
+	value_pointer(&d, name, pointer);
+	errs_add(r->errs, -EINVAL, "unknown-field", pointer, "a config has no such member%s%s%s",
+		 closest ? "; did you mean \"" : "", closest ? closest : "",
+		 closest ? "\"?" : "");
+}
+
+static int read_member_name(struct reader *r, json_t **name)
+{
+	skip_blanks(r);
+	if (r->s == r->end || *r->s != '"')
+		return malformed(r, "the name of a member");
+	return read_value(r, LIST_DEPTH, name);
+}
+
+static int read_member(struct reader *r)
+{
+	json_auto_t *name = NULL;
+	int rc = read_member_name(r, &name);
+
+	if (rc)
+		return rc;
+	if (!take(r, ':'))
+		return malformed(r, "\":\"");
+	const struct kind *kind = kind_of_member(json_string_value(name));
+	if (!kind)
+		unknown_member(r, json_string_value(name));
+	else if (r->seen[kind->id])
+		return errs_add(r->errs, -EINVAL, "malformed-json", "",
+				"byte %zu: the member \"%s\" comes twice",
+				(size_t)(r->s - r->start), kind->member);
+	else
+		r->seen[kind->id] = true;
+	return take(r, '[') ? read_list(r, kind) : read_no_list(r, kind);
+}
+
+static int read_config(struct reader *r)
+{
+	int rc;
+
+	if (!take(r, '{'))
+		return malformed(r, "\"{\"");
+	if (!take(r, '}')) {
+		do {
+			rc = read_member(r);
+			if (rc)
+				return rc;
+		} while (take(r, ','));
+		if (!take(r, '}'))
+			return malformed(r, "\",\" or \"}\"");
+	}
+	skip_blanks(r);
+	return r->s == r->end ? 0 : malformed(r, "the end of the document");
+}
+
+int json_read_config(const char *s, size_t len, struct declaration *declaration,
+		     struct errs *errs)
+{
+	struct reader r = {.s = s, .start = s, .end = s + len, .declaration = declaration,
+			   .errs = errs};
+	size_t before = errs->total;
+	int rc = read_config(&r);
+
+	arena_done(&r.arena);
+	return rc ? rc : errs->total == before ? 0 : -EINVAL;
+}

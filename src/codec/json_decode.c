@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A resource document to its struct: each member by its row of the field table, then the
+ * kind's own check. What one member may hold is in value.c.
+ */
+#include "codec/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/value.h"
+
+static const char *const agents_members[] = {
+	"uid", "generation", "created_at", "updated_at", "status",
+};
+
+static bool is_agents(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(agents_members); i++)
+		if (strcmp(agents_members[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void unknown_member(const struct decoder *d, const char *name)
+{
+	const char *closest = kind_suggest(d->kind, name);
+	char pointer[ERR_POINTER];
+
+	value_pointer(d, name, pointer);
+	if (closest)
+		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
+			 "a %s has no such member; did you mean \"%s\"?", d->kind->noun, closest);
+	else
+		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
+			 "a %s has no such member", d->kind->noun);
+}
+
+static void decode_member(const struct decoder *d, const char *name, const json_t *json)
+{
+	const struct field *field = kind_field(d->kind, name);
+	uint64_t *set = d->object;
+
+	if (!field) {
+		if (!is_agents(name))
+			unknown_member(d, name);
+		return;
+	}
+	*set |= kind_bit(d->kind, field);
+	value_decode(d, field, json);
+}
+
+/* The name is required by where the document stands, see decode_name. */
+static void check_required(const struct decoder *d)
+{
+	char pointer[ERR_POINTER];
+
+	for (unsigned i = 0; i < d->kind->n_fields; i++) {
+		const struct field *field = &d->kind->fields[i];
+
+		if (!(field->flags & FIELD_REQUIRED) || field->flags & FIELD_KEY)
+			continue;
+		if (field_set_mask(d->object) >> i & 1)
+			continue;
+		value_pointer(d, field->name, pointer);
+		errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "%s is required",
+			 field->name);
+	}
+}
+
+/* The set bit of the name says that the document has one, be it a wrong one. */
+static void decode_name(const struct decoder *d, const char *path_name)
+{
+	struct resource *resource = d->object;
+	const struct field *field = kind_field(d->kind, "name");
+	bool given = resource->set & kind_bit(d->kind, field);
+	char pointer[ERR_POINTER];
+
+	value_pointer(d, "name", pointer);
+	if (!path_name) {
+		if (!given)
+			errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
+				 "name is required");
+		return;
+	}
+	const char *fault = resource_name_fault(path_name);
+	if (fault) {
+		errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "%s", fault);
+		return;
+	}
+	if (resource->name[0] && strcmp(resource->name, path_name) != 0)
+		errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
+			 "must be \"%s\", the name in the path, not \"%s\"", path_name,
+			 resource->name);
+	strncpy(resource->name, path_name, sizeof(resource->name) - 1);
+	resource->set |= kind_bit(d->kind, field);
+}
+
+static void decode_generation(const struct decoder *d, const json_t *document,
+			      uint64_t *generation)
+{
+	const json_t *json = json_object_get(document, "generation");
+	char pointer[ERR_POINTER];
+
+	*generation = 0;
+	if (!json)
+		return;
+	if (json_is_integer(json) && json_integer_value(json) > 0) {
+		*generation = (uint64_t)json_integer_value(json);
+		return;
+	}
+	value_pointer(d, "generation", pointer);
+	errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
+		 "must be the whole number that the agent gave, or absent");
+}
+
+/* Checks of a kind know nothing of where the document stands. */
+static void check_kind(const struct decoder *d)
+{
+	size_t first = d->errs->len;
+
+	d->kind->check(d->object, d->errs);
+	for (size_t i = first; i < d->errs->len; i++) {
+		struct err *err = &d->errs->v[i];
+		cleanup_text struct text pointer = {0};
+
+		text_addf(&pointer, "%s%s", d->prefix, err->pointer);
+		snprintf(err->pointer, sizeof(err->pointer), "%s", text_str(&pointer));
+	}
+}
+
+int json_decode(const struct kind *kind, const json_t *document, const char *prefix,
+		const char *path_name, struct arena *arena, struct resource **resource,
+		uint64_t *generation, struct errs *errs)
+{
+	struct decoder d = {kind, prefix, arena, errs, arena_alloc(arena, kind->size)};
+	size_t before = errs->total;
+	uint64_t given;
+	const char *name;
+	const json_t *json;
+
+	if (!json_is_object(document))
+		return errs_add(errs, -EINVAL, "invalid-resource", prefix,
+				"a %s must be an object", kind->noun);
+	/* jansson's iterators take no const, though they change nothing */
+	json_object_foreach((json_t *)(uintptr_t)document, name, json)
+		decode_member(&d, name, json);
+	decode_name(&d, path_name);
+	decode_generation(&d, document, &given);
+	check_required(&d);
+	kind_defaults(kind, d.object);
+	if (errs->total == before && kind->check)
+		check_kind(&d);
+	if (errs->total != before)
+		return -EINVAL;
+	*resource = d.object;
+	if (generation)
+		*generation = given;
+	return 0;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One member of a document to one field: type, bounds, and the sentence that tells what is
+ * allowed when it does not fit.
+ */
+#include "codec/value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOWN_MAX = 60 };
+
+void value_pointer(const struct decoder *d, const char *name, char pointer[static ERR_POINTER])
+{
+	size_t len = (size_t)snprintf(pointer, ERR_POINTER, "%.*s/", PREFIX_MAX, d->prefix);
+
+	for (; *name && len + 2 < ERR_POINTER; name++) {
+		if (*name == '~' || *name == '/') {
+			pointer[len++] = '~';
+			pointer[len++] = *name == '~' ? '0' : '1';
+		} else {
+			pointer[len++] = *name;
+		}
+	}
+	pointer[len] = '\0';
+}
+
+/* What a row allows, to follow "must be". */
+static void allowed(const struct field *field, struct text *text)
+{
+	switch (field->type) {
+	case FIELD_BOOL:
+		text_add(text, "true or false");
+		break;
+	case FIELD_U8:
+	case FIELD_U16:
+	case FIELD_U32:
+	case FIELD_S32:
+		text_addf(text, "a whole number from %lld to %lld", (long long)field->min,
+			  (long long)field->max);
+		if (field->step)
+			text_addf(text, " in steps of %lld", (long long)field->step);
+		break;
+	case FIELD_NAME:
+		text_addf(text, "%s of 1 to %u characters",
+			  field->flags & FIELD_IFNAME ? "an interface name" : "a name",
+			  field->size - 1);
+		break;
+	case FIELD_STRING:
+		text_addf(text, "a text of at most %lld bytes", (long long)field->max);
+		break;
+	case FIELD_CHOICE:
+		for (uint32_t i = 0; i < field->n_choices; i++)
+			text_addf(text, "%s\"%s\"",
+				  !i ? "" : i + 1 < field->n_choices ? ", " : " or ",
+				  field->choices[i]);
+		break;
+	case FIELD_ADDR:
+		text_add(text, "an IPv4 address a.b.c.d");
+		break;
+	case FIELD_PREFIX:
+	case FIELD_PREFIXES:
+		text_add(text, "an IPv4 prefix a.b.c.d/n");
+		break;
+	case FIELD_LABELS:
+		text_addf(text, "an object of at most %u texts", field->max_count);
+		break;
+	case FIELD_ROWS:
+		break;
+	}
+	if (field->flags & FIELD_WORD)
+		text_addf(text, " or \"%s\"", field->word);
+}
+
+/* The refused value, in a few words. */
+static void shown(const json_t *json, struct text *text)
+{
+	switch (json_typeof(json)) {
+	case JSON_OBJECT:
+		text_add(text, "an object");
+		return;
+	case JSON_ARRAY:
+		text_add(text, "a list");
+		return;
+	case JSON_STRING:
+		if (json_string_length(json) > SHOWN_MAX) {
+			text_addf(text, "a text of %zu bytes", json_string_length(json));
+			return;
+		}
+		break;
+	case JSON_INTEGER:
+	case JSON_REAL:
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+		break;
+	}
+	char *dumped = json_dumps(json, JSON_ENCODE_ANY);
+	text_add(text, dumped ? dumped : "that");
+	free(dumped);
+}
+
+static void fault(const struct decoder *d, const char *pointer, const char *sentence)
+{
+	errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "%s", sentence);
+}
+
+/* "must be …, not …" */
+static void refuse(const struct decoder *d, const struct field *field, const char *pointer,
+		   const json_t *json)
+{
+	cleanup_text struct text text = {0};
+
+	text_add(&text, "must be ");
+	allowed(field, &text);
+	text_add(&text, ", not ");
+	shown(json, &text);
+	fault(d, pointer, text_str(&text));
+}
+
+static void decode_number(const struct decoder *d, const struct field *field,
+			  const char *pointer, const json_t *json)
+{
+	json_int_t value = json_integer_value(json);
+
+	if (!json_is_integer(json) || value < field->min || value > field->max ||
+	    (field->step && value % field->step))
+		refuse(d, field, pointer, json);
+	else
+		field_store(field, d->object, value);
+}
+
+static void decode_name(const struct decoder *d, const struct field *field,
+			const char *pointer, const json_t *json)
+{
+	const char *name = json_string_value(json), *wrong;
+
+	if (!name) {
+		refuse(d, field, pointer, json);
+		return;
+	}
+	wrong = field->flags & FIELD_IFNAME ? ifname_fault(name) : resource_name_fault(name);
+	if (wrong)
+		fault(d, pointer, wrong);
+	else
+		strncpy(field_of(field, d->object), name, field->size - 1);
+}
+
+/* C0, DEL and, in UTF-8, C1: what a terminal could take for a command. */
+static bool has_control(const char *s, const char *but)
+{
+	for (const unsigned char *c = (const unsigned char *)s; *c; c++) {
+		if ((*c < ' ' || *c == 0x7f) && !strchr(but, *c))
+			return true;
+		if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			return true;
+	}
+	return false;
+}
+
+static void decode_string(const struct decoder *d, const struct field *field,
+			  const char *pointer, const json_t *json)
+{
+	const char *s = json_string_value(json);
+
+	if (!s || (int64_t)json_string_length(json) > field->max)
+		refuse(d, field, pointer, json);
+	else if (has_control(s, "\n\t"))
+		fault(d, pointer, "must have no control characters but newline and tab");
+	else
+		*(const char **)field_of(field, d->object) = arena_strdup(d->arena, s);
+}
+
+static void decode_choice(const struct decoder *d, const struct field *field,
+			  const char *pointer, const json_t *json)
+{
+	const char *s = json_string_value(json);
+
+	for (uint32_t i = 0; s && i < field->n_choices; i++)
+		if (strcmp(field->choices[i], s) == 0) {
+			field_store(field, d->object, i);
+			return;
+		}
+	refuse(d, field, pointer, json);
+}
+
+/* 0.0.0.0 stands for "none" in the structs: nobody can ask for it. */
+static void decode_addr(const struct decoder *d, const struct field *field,
+			const char *pointer, const json_t *json)
+{
+	const char *s = json_string_value(json);
+	struct addr addr;
+
+	if (!s || addr_parse(s, &addr) != 0)
+		refuse(d, field, pointer, json);
+	else if (!addr.host)
+		fault(d, pointer, "0.0.0.0 is not an address of a host");
+	else
+		field_store(field, d->object, addr.host);
+}
+
+static void decode_prefix(const struct decoder *d, const struct field *field,
+			  const char *pointer, const json_t *json, struct prefix *prefix)
+{
+	const char *s = json_string_value(json);
+	char sentence[ERR_SENTENCE], text[PREFIX_TEXT];
+
+	if (!s || prefix_parse(s, prefix) != 0) {
+		refuse(d, field, pointer, json);
+		return;
+	}
+	if (field->flags & FIELD_HOST_BITS || prefix_is_network(*prefix))
+		return;
+	snprintf(sentence, sizeof(sentence), "host bits are set, did you mean %s?",
+		 prefix_text(prefix_network(*prefix), text));
+	fault(d, pointer, sentence);
+}
+
+struct place {
+	struct prefix prefix;
+	uint32_t index;
+};
+
+static int place_compare(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = prefix_compare(&x->prefix, &y->prefix);
+
+	return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static void check_unique(const struct decoder *d, const char *pointer,
+			 const struct prefixes *list)
+{
+	struct place *places = arena_array(d->arena, list->len, sizeof(*places));
+	char at[ERR_POINTER + 16], text[PREFIX_TEXT];
+
+	for (uint32_t i = 0; i < list->len; i++)
+		places[i] = (struct place){list->v[i], i};
+	qsort(places, list->len, sizeof(*places), place_compare);
+	for (uint32_t i = 1; i < list->len; i++) {
+		if (prefix_compare(&places[i - 1].prefix, &places[i].prefix) != 0)
+			continue;
+		snprintf(at, sizeof(at), "%s/%u", pointer, places[i].index);
+		errs_add(d->errs, -EINVAL, "invalid-resource", at, "%s is given twice",
+			 prefix_text(places[i].prefix, text));
+	}
+}
+
+static void decode_prefixes(const struct decoder *d, const struct field *field,
+			    const char *pointer, const json_t *json)
+{
+	struct prefixes *list = field_of(field, d->object);
+	size_t len = json_array_size(json), before = d->errs->total;
+	char at[ERR_POINTER + 16];
+
+	if (!json_is_array(json) || len > field->max_count || len < (size_t)field->min) {
+		errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
+			 "must be a list of %lld to %u IPv4 prefixes a.b.c.d/n",
+			 (long long)field->min, field->max_count);
+		return;
+	}
+	list->v = arena_array(d->arena, len, sizeof(*list->v));
+	list->len = (uint32_t)len;
+	for (uint32_t i = 0; i < list->len; i++) {
+		snprintf(at, sizeof(at), "%s/%u", pointer, i);
+		decode_prefix(d, field, at, json_array_get(json, i), &list->v[i]);
+	}
+	if (field->flags & FIELD_UNIQUE && d->errs->total == before)
+		check_unique(d, pointer, list);
+}
+
+static void decode_label(const struct decoder *d, const char *pointer, const char *key,
+			 const json_t *json)
+{
+	struct decoder inner = *d;
+	char at[ERR_POINTER];
+
+	inner.prefix = pointer;
+	value_pointer(&inner, key, at);
+	if (!*key || strlen(key) > LABEL_KEY_MAX || has_control(key, ""))
+		errs_add(d->errs, -EINVAL, "invalid-resource", at,
+			 "the key of a label has 1 to %d bytes, none a control character",
+			 LABEL_KEY_MAX);
+	if (!json_is_string(json) || json_string_length(json) > LABEL_VALUE_MAX ||
+	    has_control(json_string_value(json), ""))
+		errs_add(d->errs, -EINVAL, "invalid-resource", at,
+			 "a label is a text of at most %d bytes, none a control character",
+			 LABEL_VALUE_MAX);
+}
+
+static void decode_labels(const struct decoder *d, const struct field *field,
+			  const char *pointer, const json_t *json)
+{
+	struct labels *labels = field_of(field, d->object);
+	const char *key;
+	const json_t *value;
+
+	if (!json_is_object(json) || json_object_size(json) > field->max_count) {
+		refuse(d, field, pointer, json);
+		return;
+	}
+	labels->v = arena_array(d->arena, json_object_size(json), sizeof(*labels->v));
+	/* jansson's iterators take no const, though they change nothing */
+	json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+		decode_label(d, pointer, key, value);
+		if (json_is_string(value))
+			labels->v[labels->len++] =
+				(struct label){arena_strdup(d->arena, key),
+					       arena_strdup(d->arena, json_string_value(value))};
+	}
+}
+
+void value_decode(const struct decoder *d, const struct field *field, const json_t *json)
+{
+	char pointer[ERR_POINTER];
+
+	value_pointer(d, field->name, pointer);
+	if (field->flags & FIELD_WORD && json_is_string(json) &&
+	    strcmp(json_string_value(json), field->word) == 0) {
+		field_store(field, d->object, field->word_value);
+		return;
+	}
+	switch (field->type) {
+	case FIELD_BOOL:
+		if (json_is_boolean(json))
+			field_store(field, d->object, json_is_true(json));
+		else
+			refuse(d, field, pointer, json);
+		return;
+	case FIELD_U8:
+	case FIELD_U16:
+	case FIELD_U32:
+	case FIELD_S32:
+		decode_number(d, field, pointer, json);
+		return;
+	case FIELD_NAME:
+		decode_name(d, field, pointer, json);
+		return;
+	case FIELD_STRING:
+		decode_string(d, field, pointer, json);
+		return;
+	case FIELD_CHOICE:
+		decode_choice(d, field, pointer, json);
+		return;
+	case FIELD_ADDR:
+		decode_addr(d, field, pointer, json);
+		return;
+	case FIELD_PREFIX:
+		decode_prefix(d, field, pointer, json, field_of(field, d->object));
+		return;
+	case FIELD_PREFIXES:
+		decode_prefixes(d, field, pointer, json);
+		return;
+	case FIELD_LABELS:
+		decode_labels(d, field, pointer, json);
+		return;
+	case FIELD_ROWS:
+		break; /* kernel objects only */
+	}
+	refuse(d, field, pointer, json);
+}

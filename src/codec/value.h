@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Within codec/: one member of a document, by its row. */
+
+#include "codec/json.h"
+
+/* A document being decoded. */
+struct decoder {
+	const struct kind *kind;
+	const char *prefix; /* of every pointer */
+	struct arena *arena;
+	struct errs *errs;
+	void *object;
+};
+
+enum { PREFIX_MAX = 64 }; /* bytes of it that go into a pointer */
+
+/* prefix/name, escaped by RFC 6901 */
+void value_pointer(const struct decoder *d, const char *name, char pointer[static ERR_POINTER]);
+
+/* Stores the value in the decoder's object; a fault goes to its errs. */
+void value_decode(const struct decoder *d, const struct field *field, const json_t *json);
