@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The declared resources, and whether they hold together: unique claims are in claims.c,
+ * exit routes against tunnels in references.c, NAT rules against each other in overlaps.c.
+ */
+#include "model/declaration.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/claims.h"
+#include "model/overlaps.h"
+#include "model/references.h"
+
+struct resource *declaration_find(const struct declaration *d, enum kind_id kind,
+				  const char *name, size_t *at)
+{
+	const struct resources *list = &d->kind[kind];
+	struct resource *found = NULL;
+	size_t from = 0, to = list->len;
+
+	/* what is read in order is appended */
+	if (to && strcmp(list->v[to - 1]->name, name) < 0)
+		from = to;
+	while (from < to && !found) {
+		size_t middle = from + (to - from) / 2;
+		int order = strcmp(list->v[middle]->name, name);
+
+		if (order < 0) {
+			from = middle + 1;
+			continue;
+		}
+		to = middle;
+		if (order == 0) {
+			found = list->v[middle];
+			from = middle;
+		}
+	}
+	if (at)
+		*at = from;
+	return found;
+}
+
+void declaration_put(struct declaration *d, enum kind_id kind, struct resource *resource)
+{
+	struct resources *list = &d->kind[kind];
+	size_t at;
+	struct resource *old = declaration_find(d, kind, resource->name, &at);
+
+	if (!old) {
+		vec_push(list, NULL);
+		memmove(&list->v[at + 1], &list->v[at], (list->len - 1 - at) * sizeof(*list->v));
+	}
+	list->v[at] = resource;
+	free(old);
+}
+
+bool declaration_remove(struct declaration *d, enum kind_id kind, const char *name)
+{
+	struct resources *list = &d->kind[kind];
+	size_t at;
+	struct resource *old = declaration_find(d, kind, name, &at);
+
+	if (!old)
+		return false;
+	memmove(&list->v[at], &list->v[at + 1], (list->len - 1 - at) * sizeof(*list->v));
+	list->len--;
+	free(old);
+	return true;
+}
+
+void declaration_done(struct declaration *d)
+{
+	for (unsigned i = 0; i < RESOURCE_KINDS; i++) {
+		for (size_t j = 0; j < d->kind[i].len; j++)
+			free(d->kind[i].v[j]);
+		vec_done(&d->kind[i]);
+	}
+}
+
+/* Keeps the number of the first fault. */
+static void note(int *first, int rc)
+{
+	if (!*first)
+		*first = rc;
+}
+
+static int check_claims_put(const struct declaration *d, enum kind_id kind,
+			    const struct resource *resource, struct errs *errs)
+{
+	const struct resources *list = &d->kind[kind];
+	struct claim_list mine = {0}, others = {0};
+	struct claim_index index;
+	int rc = 0;
+
+	claims_add(&mine, kind, resource, 0);
+	claims_index(&index, &mine);
+	for (size_t i = 0; mine.len && i < list->len; i++) {
+		if (strcmp(list->v[i]->name, resource->name) == 0)
+			continue;
+		others.len = 0;
+		claims_add(&others, kind, list->v[i], 0);
+		for (size_t j = 0; j < others.len; j++) {
+			const struct claim *taken = claims_find(&index, &others.v[j].key);
+
+			if (taken)
+				note(&rc, claims_fault(taken, &others.v[j], "", errs));
+		}
+	}
+	claims_index_done(&index);
+	vec_done(&mine);
+	vec_done(&others);
+	return rc;
+}
+
+int declaration_check_put(const struct declaration *d, enum kind_id kind,
+			  const struct resource *resource, struct errs *errs)
+{
+	int rc = check_claims_put(d, kind, resource, errs);
+
+	if (kind == KIND_TUNNEL) {
+		note(&rc, references_check_tunnel(d, (const struct tunnel *)resource, errs));
+	} else if (kind == KIND_EXIT_ROUTE) {
+		const struct exit_route *route = (const struct exit_route *)resource;
+
+		note(&rc, references_check_route(d, route, errs));
+		note(&rc, references_check_from(d, route, errs));
+	} else if (kind == KIND_NAT_RULE) {
+		note(&rc, overlaps_check_put(&d->kind[kind], (const struct nat_rule *)resource,
+					     errs));
+	}
+	return rc;
+}
+
+int declaration_check_remove(const struct declaration *d, enum kind_id kind, const char *name,
+			     struct errs *errs)
+{
+	const struct resource *resource = declaration_find(d, kind, name, NULL);
+
+	if (!resource || kind != KIND_TUNNEL)
+		return 0;
+	return references_check_remove(d, (const struct tunnel *)resource, errs);
+}
+
+static int check_claims(const struct declaration *d, enum kind_id kind, struct errs *errs)
+{
+	const struct resources *list = &d->kind[kind];
+	struct claim_list claims = {0};
+	size_t holder = 0;
+	char at[ERR_POINTER];
+	int rc = 0;
+
+	for (size_t i = 0; i < list->len; i++)
+		claims_add(&claims, kind, list->v[i], (uint32_t)i);
+	vec_sort(&claims, claims_compare);
+	for (size_t i = 1; i < claims.len; i++) {
+		const struct claim *claim = &claims.v[i];
+
+		if (!claims_clash(&claims.v[holder], claim)) {
+			holder = i;
+			continue;
+		}
+		snprintf(at, sizeof(at), "/%s/%u", kinds[kind]->member, claim->owner_index);
+		note(&rc, claims_fault(claim, &claims.v[holder], at, errs));
+	}
+	vec_done(&claims);
+	return rc;
+}
+
+int declaration_check(const struct declaration *d, struct errs *errs)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < RESOURCE_KINDS; i++)
+		note(&rc, check_claims(d, (enum kind_id)i, errs));
+	note(&rc, references_check(d, errs));
+	note(&rc, references_check_from(d, NULL, errs));
+	note(&rc, overlaps_check(&d->kind[KIND_NAT_RULE], errs));
+	return rc;
+}
