@@ -25,7 +25,7 @@ static inline void cleanup_fd_(int *fd)
 }
 
 #define take_ptr(p)                                                                                \
-	({                                                                                         \
+	__extension__({                                                                            \
 		__typeof__(p) taken_ = (p);                                                        \
 		(p) = NULL;                                                                        \
 		taken_;                                                                            \

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Refusal of ambiguous requests: smuggling, escapes, control characters. */
+#include "daemon/http_guard.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static const char *escape_fault(const char *escape, bool in_path)
+{
+	int high = hex_digit(escape[1]);
+	int low = high < 0 ? -1 : hex_digit(escape[2]);
+
+	if (low < 0)
+		return "the request target has an invalid percent-encoding";
+	if (high * 16 + low == 0)
+		return "the request target has an encoded NUL";
+	if (in_path && high * 16 + low == '/')
+		return "the request path has an encoded slash";
+	return NULL;
+}
+
+static const char *bytes_fault(const char *target)
+{
+	bool in_path = true;
+
+	for (const char *s = target; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c <= 0x20 || c >= 0x7f || c == '#')
+			return "the request target has a character that must be encoded";
+		if (c == '?')
+			in_path = false;
+		const char *fault = c == '%' ? escape_fault(s, in_path) : NULL;
+		if (fault)
+			return fault;
+	}
+	return NULL;
+}
+
+/* one dot, plain or encoded: how many bytes it takes, 0 when there is none */
+static size_t dot_size(const char *s)
+{
+	if (*s == '.')
+		return 1;
+	return strncasecmp(s, "%2e", 3) == 0 ? 3 : 0;
+}
+
+static bool is_dot_segment(const char *s)
+{
+	size_t first = dot_size(s);
+	size_t second = first ? dot_size(s + first) : 0;
+
+	return first && strchr("/?", s[first + second]);
+}
+
+const char *http_guard_target(const char *target)
+{
+	if (*target != '/')
+		return "the request target must be a path";
+	const char *fault = bytes_fault(target);
+	if (fault)
+		return fault;
+	for (const char *s = target; *s && *s != '?'; s++) {
+		if (*s != '/')
+			continue;
+		if (s[1] == '/')
+			return "the request path has an empty segment";
+		if (is_dot_segment(s + 1))
+			return "the request path has a dot segment";
+	}
+	return NULL;
+}
+
+static bool is_token(const char *s, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (!isalnum((unsigned char)s[i]) && !memchr("!#$%&'*+-.^_`|~", s[i], 15))
+			return false;
+	return size > 0;
+}
+
+static bool has_control(const char *s, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (((unsigned char)s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static bool is_name(const char *name, size_t size, const char *wanted)
+{
+	return size == strlen(wanted) && strncasecmp(name, wanted, size) == 0;
+}
+
+static void content_length(struct http_guard *guard, const char *value, size_t size)
+{
+	uint64_t length = 0;
+
+	guard->lengths++;
+	/* 18 digits hold any size there is, and cannot overflow */
+	if (size == 0 || size > 18)
+		guard->fault = "Content-Length is not a size";
+	for (size_t i = 0; i < size && !guard->fault; i++) {
+		if (value[i] < '0' || value[i] > '9')
+			guard->fault = "Content-Length is not a number";
+		length = length * 10 + (uint64_t)(value[i] - '0');
+	}
+	guard->content_length = length;
+}
+
+void http_guard_header(struct http_guard *guard, const char *name, size_t name_size,
+		       const char *value, size_t value_size)
+{
+	if (guard->fault)
+		return;
+	if (!is_token(name, name_size))
+		guard->fault = "a header's name is not a token";
+	else if (has_control(value, value_size))
+		guard->fault = "a header has a control character";
+	else if (is_name(name, name_size, "Host"))
+		guard->hosts++;
+	else if (is_name(name, name_size, "Content-Length"))
+		content_length(guard, value, value_size);
+	else if (is_name(name, name_size, "Expect"))
+		guard->expects = true;
+	else if (is_name(name, name_size, "Transfer-Encoding")) {
+		guard->encodings++;
+		if (!is_name(value, value_size, "chunked"))
+			guard->fault = "Transfer-Encoding other than chunked";
+	}
+}
+
+const char *http_guard_fault(const struct http_guard *guard, const char *version)
+{
+	bool is_10 = strcmp(version, "HTTP/1.0") == 0;
+
+	if (guard->fault)
+		return guard->fault;
+	if (!is_10 && strcmp(version, "HTTP/1.1") != 0)
+		return "the protocol is neither HTTP/1.0 nor HTTP/1.1";
+	if (guard->lengths > 1)
+		return "more than one Content-Length";
+	if (guard->encodings > 1)
+		return "more than one Transfer-Encoding";
+	if (guard->lengths && guard->encodings)
+		return "Content-Length together with Transfer-Encoding";
+	if (guard->encodings && is_10)
+		return "Transfer-Encoding in HTTP/1.0";
+	if (guard->hosts > 1)
+		return "more than one Host";
+	if (!guard->hosts && !is_10)
+		return "no Host";
+	return NULL;
+}

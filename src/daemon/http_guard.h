@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What is refused before a request means anything: targets and headers that two readers
+ * could understand in two ways. Pure functions over text; libmicrohttpd accepts all of it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The raw request target. NULL, or a sentence that says what is wrong with it. */
+const char *http_guard_target(const char *target);
+
+/* Gathers what the headers of one request say. {0} before the first. */
+struct http_guard {
+	unsigned hosts, lengths, encodings;
+	bool expects;            /* Expect: 100-continue */
+	uint64_t content_length; /* bytes; 0 without */
+	const char *fault;       /* of the first bad header, NULL: none */
+};
+
+/* Every header in order; sizes without NUL. */
+void http_guard_header(struct http_guard *guard, const char *name, size_t name_size,
+	const char *value, size_t value_size);
+/* After the last header. version: "HTTP/1.1". NULL, or a sentence. */
+const char *http_guard_fault(const struct http_guard *guard, const char *version);

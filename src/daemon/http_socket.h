@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The listening unix socket, our own or systemd's, and who is at the other end of it. */
+
+#include <stdbool.h>
+
+#include "daemon/http.h"
+
+struct http_socket {
+	int fd;            /* -1: not open */
+	bool passed;       /* by systemd: its file stays */
+	char path[108];
+	dev_t dev;         /* of the file that we made: another's is not removed */
+	ino_t ino;
+	gid_t group;       /* whose members are admins; (gid_t)-1: none */
+};
+
+/*
+ * group may be NULL: 0600. -EADDRINUSE: somebody answers there; -EEXIST: the path is something
+ * else than a socket.
+ */
+int http_socket_open(struct http_socket *socket, const char *path, const char *group,
+	struct err *err) must_check;
+void http_socket_close(struct http_socket *socket);
+
+/* By SO_PEERCRED: root, our own user, members of the group are admins. */
+void http_socket_caller(const struct http_socket *socket, int fd, struct http_caller *caller);
