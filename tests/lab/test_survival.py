@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Killed agents leave traffic alone; damage is repaired; what others made is not touched."""
+import lab
+from lab import A_ADDR, INET, ip, nft, sysctl
+from test_scenario import TUN_A, declare
+
+
+class Killed(lab.LabTest):
+    def test_traffic_goes_on_and_damage_is_repaired_at_start(self):
+        t, a, b = self.pair()
+        declare(a, b)
+        before = {ns: lab.snapshot(ns) for ns in (t.a, t.b)}
+        pinger = self.pinger(t.a, INET).start(0.05)
+        a.kill9()
+        b.kill9()
+        sent, answered = pinger.stop()
+        self.assertEqual(sent, answered)
+        self.assert_ping(t.a, INET)
+        for ns, old in before.items():
+            self.assert_same(old, lab.snapshot(ns))
+        ip(t.a, "link del tun_a")
+        ip(t.a, "rule del priority 9999")
+        nft(t.b, "delete table ip ipipd")
+        sysctl(t.b, "net/ipv4/conf/eth0/forwarding", 0)
+        self.assert_no_ping(t.a, INET)
+        a.start()
+        b.start()
+        lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
+        for ns, old in before.items():
+            self.assert_same(old, lab.snapshot(ns))
+
+    def test_sigterm_leaves_the_data_plane(self):
+        t, a, b = self.pair()
+        declare(a, b)
+        before = lab.snapshot(t.b)
+        a.stop()
+        b.stop()
+        self.assert_ping(t.a, INET)
+        self.assert_same(before, lab.snapshot(t.b))
+
+    def test_a_second_agent_refuses_to_start(self):
+        ns = self.host()
+        self.agent(ns)
+        second = lab.Agent(ns, "second", start=False)
+        self.addCleanup(second.close)
+        with self.assertRaisesRegex(AssertionError, "ended with"):
+            second.start()
+        second.process = None
+
+
+class Repaired(lab.LabTest):
+    """Damage by somebody else, while the agents run."""
+
+    def repaired(self, ns, what, damage, whole):
+        want = whole(ns)
+        damage()
+        lab.eventually(lambda: whole(ns) == want, lab.SECOND, f"{what} to be repaired")
+
+    @staticmethod
+    def links(ns):
+        """Without the indexes: a device made again has another."""
+        return lab.run(ns, "sh", "-c", "ip -d -o link show dev tun_a | cut -d: -f2- |"
+                       " sed 's/ numtxqueues.*//'; ip -o address show dev tun_a | cut -d: -f2-;"
+                       " ip -N route show table 7000; ip -N rule show") if ns else ""
+
+    @staticmethod
+    def nat_side(ns):
+        ruleset = lab.run(ns, "nft", "-s", "list", "ruleset")
+        return ruleset + "".join(
+            sysctl(ns, f"net/ipv4/conf/{device}/forwarding") for device in ("eth0", "tun_b"))
+
+    def test_on_a(self):
+        t, a, b = self.pair()
+        declare(a, b)
+        whole = lab.snapshot(t.a)
+        for what, *lines in (
+                ("a deleted device", "link del tun_a"),
+                ("a device that is down", "link set tun_a down"),
+                ("a deleted address", "address del 192.168.1.1/24 dev tun_a"),
+                ("a deleted route", f"route del {INET}/32 table 7000"),
+                ("flushed routes", "route flush table 7000"),
+                ("a deleted rule", "rule del priority 9999"),
+                ("all rules", *["rule del priority " + line.split(":")[0]
+                                for line in lab.rule_lines(t.a)
+                                if 7000 <= int(line.split(":")[0]) <= 9999]),
+                ("a changed ttl", f"link change tun_a type ipip local {A_ADDR}"
+                 " remote 172.16.1.62 ttl 9"),
+                ("a changed remote", f"link change tun_a type ipip local {A_ADDR}"
+                 " remote 172.16.1.77 ttl 64"),
+                ("a changed mtu", "link set tun_a mtu 1300"),
+                ("a changed alias", "link set tun_a alias mine"),
+                ("a changed group", "link set tun_a group 5"),
+                ("a renamed device", "link set tun_a down", "link set tun_a name other")):
+            with self.subTest(what):
+                self.repaired(t.a, what, lambda: ip(t.a, *lines), self.links)
+        self.assert_ping(t.a, INET)
+        lab.eventually(lambda: a.get("status")["ready"], 10)
+        self.assert_same(whole, lab.snapshot(t.a))
+        self.assertGreater(a.get("status")["drift_repaired"], 0)
+
+    def test_on_b(self):
+        t, a, b = self.pair()
+        declare(a, b)
+        whole = lab.snapshot(t.b)
+        for what, text in (("a deleted table", "delete table ip ipipd"),
+                           ("a flushed ruleset", "flush ruleset"),
+                           ("a flushed table", "flush table ip ipipd")):
+            with self.subTest(what):
+                self.repaired(t.b, what, lambda: nft(t.b, text), self.nat_side)
+        for device in ("eth0", "tun_b"):
+            with self.subTest(f"forwarding of {device}"):
+                self.repaired(t.b, device, lambda: sysctl(
+                    t.b, f"net/ipv4/conf/{device}/forwarding", 0), self.nat_side)
+        self.assert_ping(t.a, INET)
+        self.assert_same(whole, lab.snapshot(t.b))
+
+    def test_a_device_deleted_with_its_underlay_comes_back(self):
+        t, a, b = self.pair()
+        declare(a, b)
+        ip(t.a, "link set eth0 down")
+        ip(t.a, "link set eth0 up", f"route add default via {lab.ROUTER}")
+        lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
+
+
+class Foreign(lab.LabTest):
+    def test_what_others_made_is_never_touched(self):
+        t = self.topology()
+        ip(t.a, "link add name theirs type ipip remote 172.16.1.90 local 172.16.16.22",
+           "address add 10.77.0.1/24 dev theirs", "link set theirs up",
+           "link add name tun_t type dummy",
+           "route add 10.78.0.0/16 dev eth0 table 7000 proto static",
+           "rule add priority 7011 from 10.0.0.1 lookup 52 protocol 99",
+           "rule add priority 5210 fwmark 0x77 lookup 52",
+           "route add 8.8.8.8/32 via 172.16.0.1 table 52")
+        nft(t.a, "table ip other { chain c { type filter hook forward priority 0; } }\n"
+            "table inet ipipd { set s { type ipv4_addr; elements = { 1.2.3.4 } } }")
+        before = lab.snapshot(t.a)
+        a, b = self.agent(t.a, "a"), self.agent(t.b, "b")
+        declare(a, b)
+        a.put("exit-routes/more", {"tunnel": "tun_a", "destinations": ["10.78.0.0/16"]},
+              "conflict")
+        a.put("tunnels/tun_t", {"remote": "172.16.1.91"}, "conflict")
+        a.put("tunnels/again", {"remote": "172.16.1.90", "local": A_ADDR}, "conflict")
+        self.assertEqual("ForeignObject", a.get("tunnels/tun_t")["status"]["reason"])
+        self.assertEqual("DuplicateEndpoints", a.get("tunnels/again")["status"]["reason"])
+        self.assertIn("10.78.0.0/16 dev eth0 proto static",
+                      " ".join(ip(t.a, "route show table 7000").split()))
+        self.assertEqual("dummy", lab.ip_json(t.a, "link show tun_t")[0]["linkinfo"]["info_kind"])
+        self.assert_ping(t.a, INET)
+        a.clear()
+        self.assert_same(before, lab.snapshot(t.a))
+
+    def test_a_found_device_stays_when_the_declaration_goes(self):
+        ns = self.host()
+        a = self.agent(ns, "a")
+        ip(ns, "link add name tun_a type ipip local 172.16.16.22 remote 172.16.1.62 ttl 64",
+           "address add 192.168.1.1/24 dev tun_a", "link set tun_a up")
+        before = ip(ns, "-d -o link show tun_a") + ip(ns, "address show dev tun_a")
+        answer = a.put("tunnels/tun_a", TUN_A)
+        self.assertIn("found", [o["state"] for o in answer["status"]["objects"]])
+        a.delete("tunnels/tun_a")
+        self.assertEqual(before, ip(ns, "-d -o link show tun_a")
+                         + ip(ns, "address show dev tun_a"))
+
+
+if __name__ == "__main__":
+    lab.main()
