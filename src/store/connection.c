@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The turn's transaction and the statements that are not made from field tables. Who
+ * writes what in it is for the daemon to say, what a row looks like for rows.c and ledger.c.
+ */
+#include "store/connection.h"
+
+#include <errno.h>
+
+/* clang-format off */
+static const char *const texts[STATEMENTS] = {
+	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_ROLLBACK] = "ROLLBACK",
+	[STATEMENT_SAVEPOINT] = "SAVEPOINT one_write",
+	[STATEMENT_RELEASE] = "RELEASE one_write",
+	[STATEMENT_ROLLBACK_TO] = "ROLLBACK TO one_write",
+	[STATEMENT_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+	[STATEMENT_META_SET] =
+		"INSERT INTO meta (name, value) VALUES (?1, ?2)"
+		" ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+	[STATEMENT_FROM_LOAD] = "SELECT \"from\", \"table\" FROM from_numbers ORDER BY \"table\"",
+	[STATEMENT_FROM_PUT] =
+		"INSERT INTO from_numbers (\"from\", \"table\") VALUES (?1, ?2)"
+		" ON CONFLICT (\"from\") DO UPDATE SET \"table\" = excluded.\"table\"",
+	[STATEMENT_FROM_DELETE] = "DELETE FROM from_numbers WHERE \"from\" = ?1",
+	[STATEMENT_LEDGER_DROP] = "DELETE FROM ledger WHERE boot_id <> ?1 OR namespace <> ?2",
+	[STATEMENT_LEDGER_LOAD] = "SELECT kind, object, marks FROM ledger",
+	[STATEMENT_LEDGER_PUT] =
+		"INSERT INTO ledger (kind, key, object, marks, boot_id, namespace)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, key) DO UPDATE SET"
+		" object = excluded.object, marks = excluded.marks,"
+		" boot_id = excluded.boot_id, namespace = excluded.namespace",
+	[STATEMENT_LEDGER_DELETE] = "DELETE FROM ledger WHERE kind = ?1 AND key = ?2",
+};
+/* clang-format on */
+
+int connection_statement(struct store *store, enum statement id, sqlite3_stmt **statement,
+			 struct err *err)
+{
+	int result = connection_check(store, err);
+
+	if (!result)
+		result = sql_prepare(store->database.db, texts[id], &store->statements[id], err);
+	if (!result)
+		*statement = store->statements[id];
+	return result;
+}
+
+int connection_run(struct store *store, enum statement id, struct err *err)
+{
+	int result = sql_prepare(store->database.db, texts[id], &store->statements[id], err);
+
+	return result ? result : sql_run(store->statements[id], err);
+}
+
+int connection_check(const struct store *store, struct err *err)
+{
+	if (store->begun && sqlite3_get_autocommit(store->database.db))
+		return err_set(err, -EIO, "database: the transaction failed earlier");
+	return 0;
+}
+
+void connection_finalize(struct store *store)
+{
+	for (size_t i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(store->statements[i]);
+	for (size_t k = 0; k < RESOURCE_KINDS; k++) {
+		struct table *table = &store->tables[k];
+
+		sqlite3_finalize(table->put);
+		sqlite3_finalize(table->remove);
+		sqlite3_finalize(table->load);
+		for (size_t i = 0; i < CONNECTION_FIELDS_MAX; i++) {
+			sqlite3_finalize(table->lists[i].put);
+			sqlite3_finalize(table->lists[i].trim);
+			sqlite3_finalize(table->lists[i].load);
+		}
+	}
+}
+
+int store_begin(struct store *store, struct err *err)
+{
+	if (store->begun)
+		return connection_check(store, err);
+	int result = connection_run(store, STATEMENT_BEGIN, err);
+	store->begun = result == 0;
+	return result;
+}
+
+bool store_in_transaction(const struct store *store)
+{
+	return store->begun;
+}
+
+int store_commit(struct store *store, struct err *err)
+{
+	if (!store->begun)
+		return 0;
+	int result = connection_check(store, err);
+	if (!result)
+		result = connection_run(store, STATEMENT_COMMIT, err);
+	if (result)
+		store_rollback(store);
+	store->begun = store->saved = false;
+	return result;
+}
+
+void store_rollback(struct store *store)
+{
+	/* it fails only where nothing is left to roll back */
+	if (store->begun && !sqlite3_get_autocommit(store->database.db))
+		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
+	store->begun = store->saved = false;
+}
+
+int store_savepoint(struct store *store, struct err *err)
+{
+	if (!store->begun || store->saved)
+		return err_set(err, -EINVAL, "database: a savepoint needs a transaction, once");
+	int result = connection_check(store, err);
+	if (!result)
+		result = connection_run(store, STATEMENT_SAVEPOINT, err);
+	store->saved = result == 0;
+	return result;
+}
+
+/* A broken reference would otherwise fail the commit, and every writer of the turn. */
+static int check_references(const struct store *store, struct err *err)
+{
+	int broken = 0, high = 0;
+
+	sqlite3_db_status(store->database.db, SQLITE_DBSTATUS_DEFERRED_FKS, &broken, &high, 0);
+	if (broken)
+		return err_set(err, -EINVAL, "database: a reference to a tunnel does not hold");
+	return 0;
+}
+
+int store_release(struct store *store, struct err *err)
+{
+	if (!store->saved)
+		return err_set(err, -EINVAL, "database: there is no savepoint");
+	int result = connection_check(store, err);
+	if (!result)
+		result = check_references(store, err);
+	if (!result)
+		result = connection_run(store, STATEMENT_RELEASE, err);
+	if (result)
+		store_rollback_to(store);
+	store->saved = false;
+	return result;
+}
+
+void store_rollback_to(struct store *store)
+{
+	if (store->saved && !sqlite3_get_autocommit(store->database.db) &&
+	    (connection_run(store, STATEMENT_ROLLBACK_TO, NULL) ||
+	     connection_run(store, STATEMENT_RELEASE, NULL)))
+		/* half of a write must not be committed with the rest: give up the turn */
+		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
+	store->saved = false;
+}

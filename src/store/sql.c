@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Running prepared statements, and what SQLite's result codes mean as errno. Which
+ * statements there are is the business of the other files.
+ */
+#include "store/sql.h"
+
+#include <errno.h>
+
+static int code_errno(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EUCLEAN;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_CANTOPEN:
+		return -EACCES;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+int sql_failure(sqlite3 *db, struct err *err)
+{
+	int code = sqlite3_extended_errcode(db);
+
+	return err_set(err, code_errno(code), "database: %s (%s)", sqlite3_errmsg(db),
+		       sqlite3_errstr(code));
+}
+
+int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **statement, struct err *err)
+{
+	if (*statement)
+		return 0;
+	if (sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL))
+		return sql_failure(db, err);
+	return 0;
+}
+
+int sql_next(sqlite3_stmt *statement, struct err *err)
+{
+	switch (sqlite3_step(statement)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return sql_failure(sqlite3_db_handle(statement), err);
+	}
+}
+
+int sql_run(sqlite3_stmt *statement, struct err *err)
+{
+	cleanup_reset sqlite3_stmt *running = statement;
+	int result;
+
+	while ((result = sql_next(running, err)) > 0)
+		;
+	return result;
+}
+
+int sql_once(sqlite3 *db, const char *text, struct err *err)
+{
+	cleanup_finalize sqlite3_stmt *statement = NULL;
+	int result = sql_prepare(db, text, &statement, err);
+
+	return result ? result : sql_run(statement, err);
+}
+
+int sql_integer(sqlite3 *db, const char *text, int64_t *value, struct err *err)
+{
+	cleanup_finalize sqlite3_stmt *statement = NULL;
+	int result = sql_prepare(db, text, &statement, err);
+
+	if (result)
+		return result;
+	result = sql_next(statement, err);
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return err_set(err, -EUCLEAN, "database: no answer to %s", text);
+	*value = sqlite3_column_int64(statement, 0);
+	return 0;
+}
+
+void sql_bind_text(sqlite3_stmt *statement, int parameter, const char *s)
+{
+	sqlite3_bind_text(statement, parameter, s, -1, SQLITE_TRANSIENT);
+}
+
+const char *sql_text(sqlite3_stmt *statement, int column)
+{
+	const unsigned char *text = sqlite3_column_text(statement, column);
+
+	return text ? (const char *)text : "";
+}
+
+bool sql_is_null(sqlite3_stmt *statement, int column)
+{
+	return sqlite3_column_type(statement, column) == SQLITE_NULL;
+}
