@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-int main(void)
+/* ipipctl: everything is in cli.c, so that tests can link it. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
 {
-	return 1;
+	return cli_main(argc, argv);
 }

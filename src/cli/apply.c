@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole configs: apply, diff, plan, export, reconcile. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/document.h"
+#include "cli/plan.h"
+#include "cli/run.h"
+
+static int read_config(struct cli *cli, struct text *body)
+{
+	const char *file = args_value(&cli->args, "file");
+
+	if (!file || !file[0])
+		return cli_usage("%s needs -f FILE, or -f - for stdin", cli->args.command->name);
+	int status = cli_read_file(file, body);
+	if (status == CLI_OK && !body->len)
+		return cli_usage("%s is empty; a config is at least {}", file);
+	return status;
+}
+
+static void print_not_ready(const json_t *document, const json_t *not_ready)
+{
+	const json_t *resource;
+	size_t i;
+	(void)document;
+
+	json_array_foreach(not_ready, i, resource) {
+		cleanup_text struct text reason = {0};
+
+		document_add_reason(&reason, resource);
+		cli_complain("%s/%s is %s%s%s", document_string(resource, "kind"),
+			     document_string(resource, "name"), document_string(resource, "state"),
+			     reason.len ? ": " : "", text_str(&reason));
+	}
+}
+
+/* 1 when one failed or stands in conflict, 3 when one is only pending */
+static int exit_of_not_ready(const json_t *not_ready)
+{
+	const json_t *resource;
+	int status = CLI_OK;
+	size_t i;
+
+	json_array_foreach(not_ready, i, resource) {
+		int one = resources_exit_of_state(document_string(resource, "state"));
+
+		if (one == CLI_FAILED || status == CLI_OK)
+			status = one;
+	}
+	return status;
+}
+
+static int report_summary(const struct cli *cli, const struct response *response)
+{
+	static const char *const members[] = {"created", "updated", "deleted", "unchanged"};
+	const json_t *not_ready = json_object_get(response->json, "not_ready");
+
+	if (cli->format == CLI_JSON) {
+		cli_print_body(response);
+	} else if (!cli->quiet) {
+		for (size_t i = 0; i < ARRAY_LEN(members); i++)
+			printf("%s%lld %s", i ? ", " : "",
+			       (long long)document_number(response->json, members[i]),
+			       members[i]);
+		printf("; revision %lld\n",
+		       (long long)document_number(response->json, "revision"));
+	}
+	if (!cli->wait_s)
+		return CLI_OK;
+	print_not_ready(response->json, not_ready);
+	return exit_of_not_ready(not_ready);
+}
+
+/* On a terminal, --prune asks first when something would go. */
+static int confirm_prune(struct cli *cli, const struct text *body)
+{
+	cleanup_response struct response response = {0};
+	char answer[16];
+	struct request request = {.method = "POST", .path = "/v1/plan?prune=true",
+				  .body = text_str(body), .body_len = body->len};
+
+	if (cli->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return CLI_OK;
+	int status = cli_call(cli, &request, &response);
+	if (status != CLI_OK || !plan_len(&response))
+		return status;
+	fprintf(stderr, "%zu steps in the kernel; what the file does not have is removed. "
+		"Go on? [y/N] ", plan_len(&response));
+	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y')) {
+		cli_complain("nothing was changed");
+		return CLI_FAILED;
+	}
+	return CLI_OK;
+}
+
+int apply_apply(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text body = {0}, path = {0};
+	bool prune = args_value(&cli->args, "prune");
+	int status = read_config(cli, &body);
+
+	if (status == CLI_OK && prune && !cli->dry_run)
+		status = confirm_prune(cli, &body);
+	if (status != CLI_OK)
+		return status;
+	text_addf(&path, "/v1/config?prune=%s", prune ? "true" : "false");
+	text_addf(&path, cli->dry_run ? "&dry_run=true" : "&wait=%u", cli->wait_s);
+	client_catch_signals();
+	status = cli_call(cli, &(struct request){.method = "PUT", .path = text_str(&path),
+						 .body = text_str(&body), .body_len = body.len,
+						 .wait_s = cli->wait_s},
+			  &response);
+	if (client_interrupted())
+		fputs("hint: a config is stored whole or not at all; `ipipctl diff` with the same "
+		      "file tells which\n", stderr);
+	if (status == CLI_OK && cli->dry_run)
+		plan_print(cli, &response, false);
+	else if (status == CLI_OK)
+		status = report_summary(cli, &response);
+	return status;
+}
+
+int apply_diff(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text body = {0};
+	const char *path = args_value(&cli->args, "prune") ? "/v1/plan?prune=true"
+							   : "/v1/plan?prune=false";
+	int status = read_config(cli, &body);
+
+	if (status == CLI_OK)
+		status = cli_call(cli, &(struct request){.method = "POST", .path = path,
+							 .body = text_str(&body),
+							 .body_len = body.len},
+				  &response);
+	/* 1 says that there is a difference: no failure may be mistaken for one */
+	if (status != CLI_OK)
+		return status == CLI_FAILED ? CLI_USAGE : status;
+	plan_print(cli, &response, false);
+	return plan_len(&response) ? CLI_FAILED : CLI_OK;
+}
+
+int apply_plan(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	struct request request = {.method = "POST", .path = "/v1/plan"};
+	int status = cli_call(cli, &request, &response);
+
+	if (status == CLI_OK)
+		plan_print(cli, &response, args_value(&cli->args, "as-shell"));
+	return status;
+}
+
+int apply_export(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	int status = cli_get(cli, "/v1/config", &response);
+
+	if (status != CLI_OK)
+		return status;
+	if (cli->format == CLI_JSON || !response.json) {
+		cli_print_body(&response);
+	} else {
+		json_dumpf(response.json, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	return CLI_OK;
+}
+
+int apply_reconcile(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	const char *orphans = args_value(&cli->args, "orphans");
+	struct request request = {.method = "POST", .wait_s = cli->wait_s,
+				  .path = orphans ? "/v1/reconcile?orphans=delete"
+						  : "/v1/reconcile"};
+
+	if (orphans && strcmp(orphans, "delete") != 0)
+		return cli_usage("--orphans %s: only delete is there", orphans);
+	int status = cli_call(cli, &request, &response);
+	return status == CLI_OK ? report_summary(cli, &response) : status;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From argv to one command and its exit status: global options, the agent, and how
+ * failures are told. Results go to stdout, all else to stderr.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WAIT_MAX_S = 60, REQUEST_TIMEOUT_S = 30, REQUEST_TIMEOUT_MAX_S = 3600 };
+static const char default_host[] = "unix:///run/ipipd/ipipd.sock";
+
+printf_(1, 0) static void complain(const char *fmt, va_list args)
+{
+	fflush(stdout);
+	fputs("ipipctl: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
+void cli_complain(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	complain(fmt, args);
+	va_end(args);
+}
+
+int cli_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	complain(fmt, args);
+	va_end(args);
+	return CLI_USAGE;
+}
+
+int cli_number(struct cli *cli, const char *name, unsigned max, unsigned *value)
+{
+	const char *s = args_value(&cli->args, name);
+	char *end;
+
+	if (!s || !s[0])
+		return CLI_OK;
+	errno = 0;
+	unsigned long number = strtoul(s, &end, 10);
+	if (errno || *end || s[0] < '0' || s[0] > '9' || number > max)
+		return cli_usage("--%s %s: a whole number from 0 to %u is wanted", name, s, max);
+	*value = (unsigned)number;
+	return CLI_OK;
+}
+
+/* The position of the option's value among the words, or -1 after a message. */
+static int choice(const struct cli *cli, const char *name, const char *const *words, int n)
+{
+	const char *s = args_value(&cli->args, name);
+	struct candidates candidates = {0};
+	struct err err;
+
+	for (int i = 0; i < n; i++) {
+		if (!s || strcmp(s, words[i]) == 0)
+			return i;
+		vec_push(&candidates, words[i]);
+	}
+	command_unknown(&err, name, s, &candidates);
+	vec_done(&candidates);
+	cli_usage("%s", err.sentence);
+	return -1;
+}
+
+static int read_globals(struct cli *cli)
+{
+	static const char *const formats[] = {"table", "wide", "json", "name"};
+	static const char *const color_words[] = {"auto", "always", "never"};
+	int format = choice(cli, "output", formats, ARRAY_LEN(formats));
+	int color = choice(cli, "color", color_words, ARRAY_LEN(color_words));
+
+	if (format < 0 || color < 0)
+		return CLI_USAGE;
+	cli->format = args_value(&cli->args, "json") ? CLI_JSON : (enum cli_format)format;
+	cli->style = output_style_of_stdout(color_words[color],
+					    !args_value(&cli->args, "no-headers"));
+	cli->quiet = args_value(&cli->args, "quiet");
+	cli->dry_run = args_value(&cli->args, "dry-run");
+	cli->yes = args_value(&cli->args, "yes");
+	cli->config.verbose = args_value(&cli->args, "verbose");
+	cli->config.timeout_s = REQUEST_TIMEOUT_S;
+	cli->wait_s = CLI_WAIT_S;
+	int status = cli_number(cli, "wait", WAIT_MAX_S, &cli->wait_s);
+	if (status == CLI_OK)
+		status = cli_number(cli, "request-timeout", REQUEST_TIMEOUT_MAX_S,
+				    &cli->config.timeout_s);
+	return status;
+}
+
+struct client *cli_agent(struct cli *cli, int *status)
+{
+	const char *host = args_value(&cli->args, "host");
+	struct err err;
+
+	if (cli->client)
+		return cli->client;
+	if (!host)
+		host = getenv("IPIPCTL_HOST");
+	if (!host || !host[0])
+		host = default_host;
+	int result = client_open(host, &cli->config, &cli->client, &err);
+	if (result) {
+		cli_complain("%s", err.sentence);
+		*status = client_exit_of_errno(result);
+		return NULL;
+	}
+	return cli->client;
+}
+
+static void hint_unreachable(int result)
+{
+	if (result == -EACCES || result == -EPERM)
+		fputs("hint: be root, or in the group ipipd\n", stderr);
+	else if (result == -ENOENT || result == -ECONNREFUSED)
+		fputs("hint: is ipipd running there? `-H` or IPIPCTL_HOST names another agent\n",
+		      stderr);
+}
+
+int cli_call(struct cli *cli, const struct request *request, struct response *response)
+{
+	int status = CLI_OK;
+	struct client *client = cli_agent(cli, &status);
+	struct err err;
+
+	if (!client)
+		return status;
+	int result = client_send(client, request, response, &err);
+	if (result) {
+		cli_complain("%s", err.sentence);
+		hint_unreachable(result);
+		return client_exit_of_errno(result);
+	}
+	if (!response_is_ok(response)) {
+		fflush(stdout);
+		client_print_problem(stderr, "ipipctl", response);
+	}
+	return client_exit_of_status(response->status);
+}
+
+int cli_get(struct cli *cli, const char *path, struct response *response)
+{
+	return cli_call(cli, &(struct request){.method = "GET", .path = path}, response);
+}
+
+void cli_print_body(const struct response *response)
+{
+	size_t len = response->body.len;
+
+	if (!len)
+		return;
+	fwrite(response->body.s, 1, len, stdout);
+	if (response->body.s[len - 1] != '\n')
+		putchar('\n');
+}
+
+int cli_read_file(const char *path, struct text *text)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	cleanup_fd int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	int fd = is_stdin ? STDIN_FILENO : opened;
+	char buf[65536];
+	ssize_t n = 0;
+
+	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
+		text_add_len(text, buf, (size_t)n);
+	if (fd < 0 || n < 0)
+		return cli_usage("%s: %s", path, strerror(errno));
+	return CLI_OK;
+}
+
+static int show_help(const struct args *args)
+{
+	const struct noun *noun = args->noun;
+	const struct command *command = args->command;
+
+	/* `help tunnel add`: the command is among the words */
+	if (command && strcmp(command->name, "help") == 0) {
+		noun = args->words.len ? command_noun(args->words.v[0]) : NULL;
+		size_t at = noun ? 1 : 0;
+		const char *word = at < args->words.len ? args->words.v[at] : NULL;
+
+		command = word ? command_find(noun, word) : NULL;
+		if (word && !command)
+			return cli_usage("no command %s", word);
+	}
+	if (command)
+		help_command(noun, command);
+	else if (noun)
+		help_noun(noun);
+	else
+		help_overview();
+	return CLI_OK;
+}
+
+static int run(struct cli *cli)
+{
+	const struct args *args = &cli->args;
+	const struct command *command = args->command;
+
+	if (args_value(args, "version") || (command && strcmp(command->name, "version") == 0)) {
+		puts("ipipctl " IPIPD_VERSION);
+		return CLI_OK;
+	}
+	if (args_value(args, "help") || (command && !command->run))
+		return show_help(args);
+	if (!command && args->noun)
+		return cli_usage("%s: which verb? `ipipctl help %s` lists them", args->noun->name,
+				 args->noun->name);
+	if (!command)
+		return cli_usage("which command? `ipipctl help` lists them");
+	int status = read_globals(cli);
+	return status == CLI_OK ? command->run(cli) : status;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli cli = {0};
+	struct err err;
+	int status;
+
+	if (args_parse(&cli.args, argc, argv, &err)) {
+		status = cli_usage("%s", err.sentence);
+		fputs("hint: `ipipctl help` lists the commands\n", stderr);
+	} else {
+		status = run(&cli);
+	}
+	client_close(cli.client);
+	args_done(&cli.args);
+	if (fflush(stdout) != 0 && status == CLI_OK)
+		status = CLI_FAILED;
+	return status;
+}

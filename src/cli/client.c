@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HTTP by libcurl: one easy handle for each agent. What an answer means to the person is
+ * in problem.c.
+ */
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/arena.h"
+
+enum { CONNECT_TIMEOUT_S = 5, BODY_MAX = 256 << 20 };
+
+struct curl_client {
+	struct client client;
+	struct client_config config;
+	CURL *curl;
+	char *host, *base, *socket; /* base: what paths are appended to */
+};
+
+static volatile sig_atomic_t interrupted, ignored;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+void client_catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+void client_ignore_signals(void)
+{
+	ignored = 1;
+}
+
+bool client_interrupted(void)
+{
+	return interrupted && !ignored;
+}
+
+static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+		       curl_off_t up)
+{
+	(void)user, (void)down_total, (void)down, (void)up_total, (void)up;
+	return client_interrupted();
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+{
+	struct text *body = user;
+
+	if (body->len + size * count > BODY_MAX)
+		return 0;
+	text_add_len(body, bytes, size * count);
+	return size * count;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct curl_slist *headers_of(const struct request *request)
+{
+	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	bool patch = strcmp(request->method, "PATCH") == 0;
+
+	if (request->body)
+		list = curl_slist_append(list, patch ? "Content-Type: application/merge-patch+json"
+						     : "Content-Type: application/json");
+	if (request->create_only)
+		list = curl_slist_append(list, "If-None-Match: *");
+	return list;
+}
+
+static void set_body(CURL *curl, const struct request *request)
+{
+	size_t len = request->body_len;
+
+	if (!request->body)
+		return;
+	if (!len)
+		len = strlen(request->body);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+}
+
+static void set_options(struct curl_client *c, const struct request *request,
+			struct response *response)
+{
+	CURL *curl = c->curl;
+
+	curl_easy_reset(curl);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)(c->config.timeout_s + request->wait_s));
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "ipipctl/" IPIPD_VERSION);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response->body);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	if (c->socket) {
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+		curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	}
+	set_body(curl, request);
+	if (strcmp(request->method, "HEAD") == 0)
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	else
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+/* What libcurl's code is in errno; the sentence is libcurl's own, or the system's. */
+static int fail(struct curl_client *c, CURLcode code, const char *detail, struct err *err)
+{
+	long os = 0;
+
+	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(err, -EINTR, "interrupted");
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return err_set(err, -ETIMEDOUT, "%s: no answer in time", c->host);
+	if (code == CURLE_COULDNT_CONNECT && os)
+		return err_set(err, (int)-os, "%s: %s", c->host, strerror((int)os));
+	return err_set(err, -ECONNREFUSED, "%s: %s", c->host,
+		       detail[0] ? detail : curl_easy_strerror(code));
+}
+
+static int perform(struct curl_client *c, const struct request *request,
+		   struct response *response, struct err *err)
+{
+	char detail[CURL_ERROR_SIZE] = "";
+	cleanup_text struct text url = {0};
+
+	text_addf(&url, "%s%s", c->base, request->path);
+	set_options(c, request, response);
+	struct curl_slist *headers = headers_of(request);
+	curl_easy_setopt(c->curl, CURLOPT_URL, text_str(&url));
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, detail);
+	CURLcode code = curl_easy_perform(c->curl);
+	curl_slist_free_all(headers);
+	if (code != CURLE_OK)
+		return fail(c, code, detail, err);
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &response->status);
+	return 0;
+}
+
+static int curl_send(struct client *client, const struct request *request,
+		     struct response *response, struct err *err)
+{
+	struct curl_client *c = (struct curl_client *)client;
+	uint64_t start_ms = now_ms();
+
+	if (c->config.verbose)
+		fprintf(stderr, "> %s %s %s\n", request->method, request->path,
+			request->body ? request->body : "");
+	int result = perform(c, request, response, err);
+	response->took_ms = (unsigned)(now_ms() - start_ms);
+	if (c->config.verbose && result == 0)
+		fprintf(stderr, "< %ld in %u ms\n", response->status, response->took_ms);
+	if (result == 0 && response->body.len)
+		response->json = json_loadb(response->body.s, response->body.len,
+					    JSON_DECODE_ANY, NULL);
+	return result;
+}
+
+static void curl_close(struct client *client)
+{
+	struct curl_client *c = (struct curl_client *)client;
+
+	curl_easy_cleanup(c->curl);
+	free(c->host);
+	free(c->base);
+	free(c->socket);
+	free(c);
+}
+
+/* "unix:///run/x.sock", or a bare absolute path; NULL when it is neither */
+static const char *socket_of(const char *host)
+{
+	if (strncmp(host, "unix://", strlen("unix://")) == 0)
+		host += strlen("unix://");
+	return host[0] == '/' ? host : NULL;
+}
+
+static bool is_url(const char *host)
+{
+	return strncasecmp(host, "http://", strlen("http://")) == 0 ||
+	       strncasecmp(host, "https://", strlen("https://")) == 0;
+}
+
+int client_open(const char *host, const struct client_config *config, struct client **client,
+		struct err *err)
+{
+	const char *socket = socket_of(host);
+
+	if (!socket && !is_url(host))
+		return err_set(err, -EINVAL,
+			       "%s is not the address of an agent: give unix:///PATH, "
+			       "http://HOST:PORT or https://HOST:PORT",
+			       host);
+	struct curl_client *c = xcalloc(1, sizeof(*c));
+	c->client = (struct client){.send = curl_send, .close = curl_close};
+	c->config = *config;
+	c->curl = curl_easy_init();
+	if (!c->curl)
+		out_of_memory(sizeof(*c));
+	c->client.host = c->host = xstrdup(host);
+	c->socket = socket ? xstrdup(socket) : NULL;
+	c->base = xstrdup(socket ? "http://ipipd" : host);
+	for (size_t len = strlen(c->base); len && c->base[len - 1] == '/'; len--)
+		c->base[len - 1] = '\0';
+	*client = &c->client;
+	return 0;
+}
+
+void client_close(struct client *client)
+{
+	if (client)
+		client->close(client);
+}
+
+int client_send(struct client *client, const struct request *request, struct response *response,
+		struct err *err)
+{
+	if (client_interrupted())
+		return err_set(err, -EINTR, "interrupted");
+	return client->send(client, request, response, err);
+}
+
+void response_done(struct response *response)
+{
+	json_decref(response->json);
+	text_done(&response->body);
+	*response = (struct response){0};
+}
+
+void client_add_encoded(struct text *path, const char *s)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~";
+
+	for (; *s; s++)
+		if (strchr(plain, *s))
+			text_add_len(path, s, 1);
+		else
+			text_addf(path, "%%%02X", (unsigned char)*s);
+}

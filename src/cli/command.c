@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of commands, and looking things up in it. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/run.h"
+#include "model/resource.h"
+
+/* clang-format off */
+const struct noun command_nouns[] = {
+	{"tunnel", "t", &tunnel_kind,
+	 "--remote 172.16.1.62 --addresses 192.168.1.1/24", "--mtu 1400 --no-mss-clamp"},
+	{"exit", "e", &exit_route_kind,
+	 "--tunnel tun_a --destinations 180.163.26.39/32", "--from 10.0.0.0/8 --metric 10"},
+	{"nat", "n", &nat_rule_kind,
+	 "--sources 192.168.1.0/24 --out-interface eth0", "--action snat --to-address 172.16.1.62"},
+};
+const unsigned command_n_nouns = ARRAY_LEN(command_nouns);
+
+const struct option command_globals[] = {
+	{"host", 'H', "URL", false,
+	 "the agent: unix:///PATH, http:// or https:// (default $IPIPCTL_HOST, "
+	 "else unix:///run/ipipd/ipipd.sock)"},
+	{"output", 'o', "table|wide|json|name", false, "how results are printed"},
+	{"json", 'j', NULL, false, "the same as -o json: the API's document, unchanged"},
+	{"no-headers", 0, NULL, false, "tables without their first line"},
+	{"color", 0, "auto|always|never", false, "auto: on a terminal, unless NO_COLOR is set"},
+	{"quiet", 'q', NULL, false, "print errors only"},
+	{"verbose", 'v', NULL, false, "print each request on stderr"},
+	{"request-timeout", 0, "S", false, "seconds for one HTTP request (default 30)"},
+	{"dry-run", 'n', NULL, false, "validate and show the plan, change nothing"},
+	{"wait", 0, "S", true, "seconds to wait for ready (default 5; 0: do not wait)"},
+	{"yes", 'y', NULL, false, "do not ask"},
+	{"help", 'h', NULL, false, "this help"},
+	{"version", 0, NULL, false, "the version of ipipctl"},
+};
+const unsigned command_n_globals = ARRAY_LEN(command_globals);
+
+static const struct option list_options[] = {
+	{"state", 0, "STATE", false, "only those in that state"},
+	{"label", 0, "K=V", false, "only those with that label"},
+	{"rates", 0, NULL, false, "tunnels: RX and TX per second, measured for one second"},
+};
+static const struct option ping_options[] = {
+	{"target", 0, "ADDR", false, "inner address (default: the other one of a /30 or /31)"},
+	{"count", 'c', "N", false, "how many (default 3, at most 10)"},
+};
+static const struct option file_options[] = {
+	{"file", 'f', "FILE|-", false, "the config: JSON with tunnels, exit_routes, nat_rules"},
+	{"prune", 0, NULL, false, "remove what the file does not have"},
+};
+static const struct option shell_options[] = {
+	{"as-shell", 0, NULL, false, "the ip, nft and sysctl lines that a person would type"},
+};
+static const struct option reconcile_options[] = {
+	{"orphans", 0, "delete", false, "also delete objects of an agent with another database"},
+};
+static const struct option pair_options[] = {
+	{"name", 0, "NAME", false, "of the tunnel on both sides (default: HOSTA-HOSTB)"},
+	{"name-a", 0, "NAME", false, "on a only"},
+	{"name-b", 0, "NAME", false, "on b only"},
+	{"inner", 0, "CIDR", false, "pool for a free /31, or the /30 or /31 to take "
+	 "(default 10.255.0.0/16)"},
+	{"exit", 0, "a|b", false, "the side where traffic leaves"},
+	{"to", 0, "PREFIX", false, "with --exit: what leaves there; repeatable"},
+};
+static const struct option unpair_options[] = {
+	{"on", 0, "A,B", false, "the hosts to remove it on"},
+};
+static const struct option wait_options[] = {
+	{"for", 0, "ready|deleted", false, "what to wait for (default ready)"},
+	{"timeout", 0, "S", false, "give up after S seconds (default 60)"},
+};
+static const struct option api_options[] = {
+	{"data", 'd', "JSON|@FILE", false, "the request's body; @- is stdin"},
+};
+
+#define OPTIONS(list) .options = (list), .n_options = ARRAY_LEN(list)
+
+const struct command command_verbs[] = {
+	{"list", "", 0, 0, OPTIONS(list_options), .run = resources_list, .doc = "list all",
+	 .example = "-o wide"},
+	{"show", "NAME…", 1, WORDS_ANY, .run = resources_show,
+	 .doc = "everything about one, with its objects in the kernel"},
+	{"add", "NAME", 1, 1, .has_fields = true, .run = resources_add, .doc = "declare a new one"},
+	{"set", "NAME", 1, 1, .has_fields = true, .run = resources_set,
+	 .doc = "change the given fields only; an empty value resets one"},
+	{"rm", "NAME…", 1, WORDS_ANY, .run = resources_rm, .doc = "remove"},
+	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &command_nouns[0],
+	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},
+};
+const unsigned command_n_verbs = ARRAY_LEN(command_verbs);
+
+const struct command command_bare[] = {
+	{"status", "", 0, 0, .run = status_status, .doc = "one screen of health"},
+	{"pair", "A B", 2, 2, OPTIONS(pair_options), .run = pair_pair,
+	 .doc = "build a tunnel between two hosts, and let one leave through the other",
+	 .example = "unix:///run/ipipd/ipipd.sock https://b.example:7443 --exit b "
+		    "--to 180.163.26.39/32"},
+	{"unpair", "NAME", 1, 1, OPTIONS(unpair_options), .run = pair_unpair,
+	 .doc = "remove what pair made",
+	 .example = "a-b --on unix:///run/ipipd/ipipd.sock,https://b.example:7443"},
+	{"apply", "", 0, 0, OPTIONS(file_options), .run = apply_apply,
+	 .doc = "declare what a file says", .example = "-f config.json"},
+	{"diff", "", 0, 0, OPTIONS(file_options), .run = apply_diff,
+	 .doc = "what apply would do; exit status 1 when it would do something",
+	 .example = "-f config.json --prune"},
+	{"plan", "", 0, 0, OPTIONS(shell_options), .run = apply_plan,
+	 .doc = "what the agent would do now: drift", .example = "--as-shell"},
+	{"export", "", 0, 0, .run = apply_export,
+	 .doc = "the whole declaration, as apply takes it", .example = "> config.json"},
+	{"reconcile", "", 0, 0, OPTIONS(reconcile_options), .run = apply_reconcile,
+	 .doc = "compare everything with the kernel now"},
+	{"wait", "KIND/NAME…", 1, WORDS_ANY, OPTIONS(wait_options), .run = wait_wait,
+	 .doc = "until resources are ready, or gone", .example = "tunnel/tun_a exit/qq --timeout 10"},
+	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
+	 .doc = "one raw request", .example = "GET /v1/host"},
+	{"version", "", 0, 0, .doc = "the version of ipipctl"},
+	{"help", "[COMMAND]", 0, 2, .doc = "help on a command", .example = "tunnel add"},
+};
+const unsigned command_n_bare = ARRAY_LEN(command_bare);
+/* clang-format on */
+
+const struct noun *command_noun(const char *word)
+{
+	for (unsigned i = 0; i < command_n_nouns; i++) {
+		const struct noun *noun = &command_nouns[i];
+
+		if (strcmp(noun->name, word) == 0 || strcmp(noun->kind->noun, word) == 0 ||
+		    (noun->alias && strcmp(noun->alias, word) == 0))
+			return noun;
+	}
+	return NULL;
+}
+
+const struct command *command_find(const struct noun *noun, const char *word)
+{
+	const struct command *table = noun ? command_verbs : command_bare;
+	unsigned n = noun ? command_n_verbs : command_n_bare;
+
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(table[i].name, word) == 0 && (!table[i].only || table[i].only == noun))
+			return &table[i];
+	return NULL;
+}
+
+/* The closest candidate by the same measure that the API uses for members: the words are
+ * laid out as the rows of a kind. */
+static const char *closest(const char *word, const struct candidates *candidates)
+{
+	struct field *rows = xcalloc(candidates->len + 1, sizeof(*rows));
+
+	for (size_t i = 0; i < candidates->len; i++)
+		rows[i].name = candidates->v[i];
+	struct kind words = {.fields = rows, .n_fields = (unsigned)candidates->len};
+	const char *found = kind_suggest(&words, word);
+	free(rows);
+	return found;
+}
+
+int command_unknown(struct err *err, const char *what, const char *word,
+		    const struct candidates *candidates)
+{
+	const char *meant = closest(word, candidates);
+
+	if (meant)
+		return err_set(err, -EINVAL, "unknown %s %s; did you mean %s?", what, word, meant);
+	return err_set(err, -EINVAL, "unknown %s %s", what, word);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Reading a resource's document as the API gives it. Nothing here owns or changes it. */
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+
+/* A string member, "" when there is none (or no string). */
+const char *document_string(const json_t *object, const char *name);
+/* A whole number, 0 when there is none. */
+json_int_t document_number(const json_t *object, const char *name);
+const json_t *document_status(const json_t *document);
+/* "ready" …; "unknown" for an answer without status */
+const char *document_state(const json_t *document);
+/* What is in force: of status.effective, else as declared; NULL when neither. */
+const json_t *document_value(const json_t *document, const char *name);
+/* A value as a person reads it: lists with commas, labels as key=value. max bounds the
+ * members of a list that are shown, the rest is counted ("+7"); 0: all. */
+void document_add_value(struct text *out, const json_t *value, size_t max);
+/* "InSync" needs no words; else "reason: message" of whatever there is */
+void document_add_reason(struct text *out, const json_t *status);
+/* "/v1/tunnels/NAME", encoded */
+void document_add_path(struct text *path, const struct kind *kind, const char *name);

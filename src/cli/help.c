@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Help, from the tables: it cannot tell of what is not there. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/output.h"
+
+enum { COLUMN = 34 };
+
+/* Two columns; a long left one has its doc on the next line. */
+static void print_row(const char *left, const char *doc)
+{
+	size_t width = output_width_of(left);
+
+	if (width > COLUMN - 2)
+		printf("  %s\n  %*s%s\n", left, COLUMN, "", doc);
+	else
+		printf("  %s%*s%s\n", left, (int)(COLUMN - width), "", doc);
+}
+
+static void print_option(const struct option *option)
+{
+	cleanup_text struct text left = {0};
+
+	if (option->letter)
+		text_addf(&left, "-%c, ", option->letter);
+	text_addf(&left, "--%s", option->name);
+	if (option->arg_optional)
+		text_addf(&left, "[=%s]", option->arg);
+	else if (option->arg)
+		text_addf(&left, " %s", option->arg);
+	print_row(text_str(&left), option->doc);
+}
+
+static void print_globals(void)
+{
+	printf("\nGlobal options:\n");
+	for (unsigned i = 0; i < command_n_globals; i++)
+		print_option(&command_globals[i]);
+}
+
+void help_overview(void)
+{
+	printf("ipipctl: IPIP tunnels, exit routes and NAT rules, through ipipd\n\n"
+	       "Usage: ipipctl [OPTION…] COMMAND\n\nResources:\n");
+	for (unsigned i = 0; i < command_n_nouns; i++) {
+		const struct noun *noun = &command_nouns[i];
+		cleanup_text struct text left = {0};
+
+		text_add(&left, noun->name);
+		for (unsigned v = 0, n = 0; v < command_n_verbs; v++)
+			if (!command_verbs[v].only || command_verbs[v].only == noun)
+				text_addf(&left, "%c%s", n++ ? '|' : ' ', command_verbs[v].name);
+		print_row(text_str(&left), noun->kind->doc);
+	}
+	printf("\nCommands:\n");
+	for (unsigned i = 0; i < command_n_bare; i++) {
+		cleanup_text struct text left = {0};
+
+		text_addf(&left, "%s %s", command_bare[i].name, command_bare[i].words);
+		print_row(text_str(&left), command_bare[i].doc);
+	}
+	print_globals();
+	printf("\nExit status: 0 ok, 1 failed or not ready, 2 usage, 3 timed out waiting,\n"
+	       "  4 agent unreachable, 5 not authorised, 6 not found, 7 conflict,\n"
+	       "  8 invalid resource\n\n`ipipctl help tunnel add` explains one command.\n");
+}
+
+void help_noun(const struct noun *noun)
+{
+	printf("ipipctl %s: %s\n\nUsage:\n", noun->name, noun->kind->doc);
+	for (unsigned i = 0; i < command_n_verbs; i++) {
+		const struct command *command = &command_verbs[i];
+		cleanup_text struct text left = {0};
+
+		if (command->only && command->only != noun)
+			continue;
+		text_addf(&left, "ipipctl %s %s %s", noun->name, command->name, command->words);
+		print_row(text_str(&left), command->doc);
+	}
+	if (noun->alias)
+		printf("\n`%s` is short for `%s`.\n", noun->alias, noun->name);
+}
+
+static void print_fields(const struct kind *kind)
+{
+	printf("\nFields:\n");
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		cleanup_text struct text usage = {0}, doc = {0};
+
+		if (kind->fields[i].flags & FIELD_KEY)
+			continue;
+		options_usage(&kind->fields[i], &usage, &doc);
+		print_row(text_str(&usage), text_str(&doc));
+	}
+}
+
+static void print_example(const struct noun *noun, const struct command *command)
+{
+	const char *example = command->example;
+	const char *name = command->max_words ? "NAME " : "";
+
+	if (noun && strcmp(command->name, "add") == 0)
+		example = noun->add_example;
+	else if (noun && strcmp(command->name, "set") == 0)
+		example = noun->set_example;
+	else
+		name = "";
+	printf("\nExample:\n  ipipctl %s%s%s %s%s\n", noun ? noun->name : "", noun ? " " : "",
+	       command->name, name, example ? example : command->words);
+}
+
+void help_command(const struct noun *noun, const struct command *command)
+{
+	printf("ipipctl %s%s%s: %s\n\nUsage: ipipctl %s%s%s %s\n", noun ? noun->name : "",
+	       noun ? " " : "", command->name, command->doc, noun ? noun->name : "",
+	       noun ? " " : "", command->name, command->words);
+	if (command->n_options)
+		printf("\nOptions:\n");
+	for (unsigned i = 0; i < command->n_options; i++)
+		print_option(&command->options[i]);
+	if (command->has_fields)
+		print_fields(noun->kind);
+	print_globals();
+	print_example(noun, command);
+}

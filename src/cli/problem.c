@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a refusal means to the person: exit status, lines, and a hint what to do. */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct hint {
+	const char *code, *text;
+} hints[] = {
+	{"already-exists", "`set` changes one that exists, `show` prints it"},
+	{"deleting", "its objects are still being removed; `wait KIND/NAME --for deleted`"},
+	{"destination-in-use", "`ipipctl exit list` shows what leaves through which tunnel"},
+	{"endpoints-in-use", "two tunnels need different endpoints or another underlay"},
+	{"forbidden", "this caller may only read"},
+	{"generation-mismatch", "it was changed meanwhile: read it again"},
+	{"interface-name-taken", "give the tunnel another --device"},
+	{"malformed-json", "check the document with a JSON parser, for instance `jq .`"},
+	{"not-found", "`list` shows the names"},
+	{"precondition-failed", "it exists, or was changed meanwhile: read it again"},
+	{"resource-in-use", "remove what refers to it first"},
+	{"source-required", "give the tunnel an address, or the exit route a --source"},
+	{"unauthenticated", "this agent wants a token"},
+	{"unresolved-reference", "`ipipctl tunnel list` shows the declared tunnels"},
+};
+
+int client_exit_of_status(long status)
+{
+	if (status >= 200 && status < 300)
+		return CLI_OK;
+	switch (status) {
+	case 401:
+	case 403:
+		return CLI_FORBIDDEN;
+	case 404:
+	case 410:
+		return CLI_NOT_FOUND;
+	case 409:
+	case 412:
+		return CLI_CONFLICT;
+	case 400:
+	case 413:
+	case 415:
+	case 422:
+		return CLI_INVALID;
+	}
+	return CLI_FAILED;
+}
+
+int client_exit_of_errno(int number)
+{
+	switch (number) {
+	case -EINVAL:
+		return CLI_USAGE;
+	case -EACCES:
+	case -EPERM:
+		return CLI_FORBIDDEN;
+	case -EINTR:
+		return CLI_FAILED;
+	}
+	return CLI_UNREACHABLE;
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+	const char *s = json_string_value(json_object_get(object, name));
+
+	return s ? s : "";
+}
+
+static void print_faults(FILE *to, const json_t *errors)
+{
+	const json_t *fault;
+	size_t i;
+
+	json_array_foreach(errors, i, fault) {
+		const char *pointer = member(fault, "pointer");
+
+		fprintf(to, "  %s%s%s\n", pointer, pointer[0] ? ": " : "",
+			member(fault, "detail"));
+	}
+}
+
+static void print_hint(FILE *to, const char *code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+		if (strcmp(hints[i].code, code) == 0)
+			fprintf(to, "hint: %s\n", hints[i].text);
+}
+
+void client_print_problem(FILE *to, const char *who, const struct response *response)
+{
+	const json_t *problem = response->json;
+	const json_t *errors = json_object_get(problem, "errors");
+	const char *title = member(problem, "title"), *detail = member(problem, "detail");
+
+	if (title[0])
+		fprintf(to, "%s: %s\n", who, title);
+	else
+		fprintf(to, "%s: the agent answered with HTTP status %ld\n", who,
+			response->status);
+	if (json_array_size(errors))
+		print_faults(to, errors);
+	else if (detail[0] && strcmp(detail, title) != 0)
+		fprintf(to, "  %s\n", detail);
+	print_hint(to, member(problem, "code"));
+}

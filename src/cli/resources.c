@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* show, add, set, rm and ping of every noun; list is in list.c. */
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/document.h"
+#include "cli/plan.h"
+#include "cli/run.h"
+
+static void show_field(struct output_table *table, const json_t *document, const char *name)
+{
+	const json_t *declared = json_object_get(document, name);
+	const json_t *value = document_value(document, name);
+	cleanup_text struct text text = {0}, given = {0};
+	const char *note = "";
+
+	if (!value)
+		return;
+	document_add_value(&text, value, 0);
+	document_add_value(&given, declared, 0);
+	if (!declared)
+		note = "chosen by the agent";
+	else if (strcmp(text_str(&text), text_str(&given)) != 0)
+		note = text_str(&given);
+	output_cell(table, name);
+	output_cell(table, text_str(&text));
+	text_clear(&text);
+	text_addf(&text, note[0] ? "(%s)" : " ", note);
+	output_cell(table, text_str(&text));
+}
+
+static void show_objects(const json_t *status, const struct output_style *style)
+{
+	cleanup_table struct output_table table = {.columns = 4};
+	const json_t *objects = json_object_get(status, "objects"), *object;
+	json_int_t total = document_number(status, "objects_total");
+	size_t i;
+
+	output_cell(&table, "OBJECT");
+	output_cell(&table, "KEY");
+	output_cell(&table, "STATE");
+	output_cell(&table, "MESSAGE");
+	json_array_foreach(objects, i, object) {
+		const char *message = document_string(object, "message");
+
+		output_cell(&table, document_string(object, "kind"));
+		output_cell(&table, document_string(object, "key"));
+		output_cell(&table, document_string(object, "state"));
+		output_cell(&table, message[0] ? message : " ");
+	}
+	if (json_array_size(objects))
+		putchar('\n');
+	output_print(&table, style);
+	if (total > (json_int_t)json_array_size(objects))
+		printf("and %lld more, all as declared\n",
+		       (long long)(total - (json_int_t)json_array_size(objects)));
+}
+
+/* "tunnel/tun_a  ready for 3d" and, when there is one, the reason */
+static void show_headline(const struct cli *cli, const json_t *document)
+{
+	const json_t *status = document_status(document);
+	int64_t since = output_time(document_string(status, "since"));
+	cleanup_text struct text line = {0}, reason = {0};
+
+	text_addf(&line, "%s/%s  ", cli->args.noun->name, document_string(document, "name"));
+	output_add_state(&line, document_state(document), cli->style.color);
+	if (since >= 0) {
+		text_add(&line, " for ");
+		output_add_age(&line, (int64_t)time(NULL) - since);
+	}
+	document_add_reason(&reason, status);
+	puts(text_str(&line));
+	if (reason.len)
+		printf("  %s\n", text_str(&reason));
+}
+
+static void show_document(const struct cli *cli, const json_t *document)
+{
+	const struct kind *kind = cli->args.noun->kind;
+	struct output_style plain = {.color = cli->style.color, .width = cli->style.width};
+	cleanup_table struct output_table table = {.columns = 3};
+
+	show_headline(cli, document);
+	for (unsigned i = 0; i < table.columns; i++)
+		output_cell(&table, "-");
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		if (!(kind->fields[i].flags & FIELD_KEY))
+			show_field(&table, document, kind->fields[i].name);
+	output_print(&table, &plain);
+	printf("generation %lld, created %s, updated %s\n",
+	       (long long)document_number(document, "generation"),
+	       document_string(document, "created_at"), document_string(document, "updated_at"));
+	show_objects(document_status(document), &cli->style);
+}
+
+static int show_one(struct cli *cli, const char *name)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+
+	document_add_path(&path, cli->args.noun->kind, name);
+	int status = cli_get(cli, text_str(&path), &response);
+	if (status != CLI_OK)
+		return status;
+	if (cli->format == CLI_JSON)
+		cli_print_body(&response);
+	else if (cli->format == CLI_NAME)
+		printf("%s/%s\n", cli->args.noun->name, name);
+	else
+		show_document(cli, response.json);
+	return CLI_OK;
+}
+
+int resources_show(struct cli *cli)
+{
+	int worst = CLI_OK;
+
+	for (size_t i = 0; i < cli->args.words.len; i++) {
+		if (i && cli->format != CLI_JSON && cli->format != CLI_NAME)
+			putchar('\n');
+		int status = show_one(cli, cli->args.words.v[i]);
+		if (worst == CLI_OK)
+			worst = status;
+	}
+	return worst;
+}
+
+int resources_exit_of_state(const char *state)
+{
+	if (strcmp(state, "ready") == 0 || strcmp(state, "disabled") == 0)
+		return CLI_OK;
+	return strcmp(state, "pending") == 0 ? CLI_TIMEOUT : CLI_FAILED;
+}
+
+/* What a write came to: a line on stdout; why it is not ready on stderr. */
+static int report_write(const struct cli *cli, const char *verb, const struct response *response)
+{
+	const char *state = document_state(response->json);
+	const char *name = document_string(response->json, "name");
+	const char *noun = cli->args.noun->name;
+
+	if (cli->format == CLI_JSON)
+		cli_print_body(response);
+	else if (cli->format == CLI_NAME)
+		printf("%s/%s\n", noun, name);
+	else if (!cli->quiet)
+		printf("%s/%s  %s, %s\n", noun, name, verb, state);
+	int status = cli->wait_s ? resources_exit_of_state(state) : CLI_OK;
+	if (status != CLI_OK) {
+		cleanup_text struct text reason = {0};
+
+		document_add_reason(&reason, document_status(response->json));
+		cli_complain("%s/%s is %s%s%s", noun, name, state, reason.len ? ": " : "",
+			     text_str(&reason));
+	}
+	return status;
+}
+
+static void add_write_query(const struct cli *cli, struct text *path)
+{
+	if (cli->dry_run)
+		text_add(path, "?dry_run=true");
+	else if (cli->wait_s)
+		text_addf(path, "?wait=%u", cli->wait_s);
+}
+
+static int write_fields(struct cli *cli, const char *method, const char *path,
+			const char *verb)
+{
+	cleanup_response struct response response = {0};
+	cleanup_free char *body = json_dumps(cli->args.fields, JSON_COMPACT);
+	struct request request = {.method = method, .path = path, .body = body,
+				  .wait_s = cli->wait_s};
+	int status = cli_call(cli, &request, &response);
+
+	if (status != CLI_OK)
+		return status;
+	if (cli->dry_run) {
+		plan_print(cli, &response, false);
+		return CLI_OK;
+	}
+	return report_write(cli, verb, &response);
+}
+
+/* A new resource has nothing to reset: what is null in a patch is left out. */
+static void drop_nulls(json_t *object)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(object, next, key, value) {
+		if (json_is_object(value))
+			drop_nulls(value);
+		if (json_is_null(value))
+			json_object_del(object, key);
+	}
+}
+
+int resources_add(struct cli *cli)
+{
+	cleanup_text struct text path = {0};
+
+	text_addf(&path, "/v1/%s", cli->args.noun->kind->path);
+	add_write_query(cli, &path);
+	if (!cli->args.fields)
+		cli->args.fields = json_object();
+	drop_nulls(cli->args.fields);
+	json_t *name = json_string(cli->args.words.v[0]);
+	if (!name)
+		return cli_usage("the name is not UTF-8");
+	json_object_set_new(cli->args.fields, "name", name);
+	return write_fields(cli, "POST", text_str(&path), "created");
+}
+
+int resources_set(struct cli *cli)
+{
+	cleanup_text struct text path = {0};
+
+	if (!cli->args.fields)
+		return cli_usage("nothing to set; `ipipctl help %s set` lists the fields",
+				 cli->args.noun->name);
+	document_add_path(&path, cli->args.noun->kind, cli->args.words.v[0]);
+	add_write_query(cli, &path);
+	return write_fields(cli, "PATCH", text_str(&path), "set");
+}
+
+static int report_removal(const struct cli *cli, const char *name,
+			  const struct response *response)
+{
+	const char *noun = cli->args.noun->name;
+	cleanup_text struct text reason = {0};
+
+	if (cli->dry_run) {
+		plan_print(cli, response, false);
+		return CLI_OK;
+	}
+	if (response->status != 202) {
+		if (!cli->quiet)
+			printf("%s/%s  removed\n", noun, name);
+		return CLI_OK;
+	}
+	document_add_reason(&reason, document_status(response->json));
+	cli_complain("%s/%s is no longer declared, but its objects still stand%s%s", noun, name,
+		     reason.len ? ": " : "", text_str(&reason));
+	return cli->wait_s ? CLI_TIMEOUT : CLI_OK;
+}
+
+static int remove_one(struct cli *cli, const char *name)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+
+	document_add_path(&path, cli->args.noun->kind, name);
+	text_addf(&path, cli->dry_run ? "?dry_run=true" : "?wait=%u", cli->wait_s);
+	struct request request = {.method = "DELETE", .path = text_str(&path),
+				  .wait_s = cli->wait_s};
+	int status = cli_call(cli, &request, &response);
+	return status == CLI_OK ? report_removal(cli, name, &response) : status;
+}
+
+int resources_rm(struct cli *cli)
+{
+	int worst = CLI_OK;
+
+	for (size_t i = 0; i < cli->args.words.len; i++) {
+		int status = remove_one(cli, cli->args.words.v[i]);
+
+		if (worst == CLI_OK)
+			worst = status;
+	}
+	return worst;
+}
+
+static double number_of(const json_t *object, const char *name)
+{
+	return json_number_value(json_object_get(object, name));
+}
+
+static void print_ping(const struct response *response)
+{
+	const json_t *rtt = json_object_get(response->json, "rtt_ms");
+
+	printf("%lld of %lld answered",
+	       (long long)document_number(response->json, "received"),
+	       (long long)document_number(response->json, "sent"));
+	if (json_is_object(rtt))
+		printf(", %.2f/%.2f/%.2f ms min/avg/max", number_of(rtt, "min"),
+		       number_of(rtt, "avg"), number_of(rtt, "max"));
+	putchar('\n');
+}
+
+int resources_ping(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+	const char *target = args_value(&cli->args, "target");
+	unsigned count = 3;
+	int status = cli_number(cli, "count", 10, &count);
+
+	if (status != CLI_OK)
+		return status;
+	document_add_path(&path, cli->args.noun->kind, cli->args.words.v[0]);
+	text_add(&path, "/ping");
+	json_t *question = json_pack("{s:i, s:s*}", "count", (int)count, "target", target);
+	cleanup_free char *body = json_dumps(question, JSON_COMPACT);
+	json_decref(question);
+	struct request request = {.method = "POST", .path = text_str(&path), .body = body,
+				  .wait_s = count};
+	status = cli_call(cli, &request, &response);
+	if (status != CLI_OK)
+		return status;
+	if (cli->format == CLI_JSON)
+		cli_print_body(&response);
+	else if (!cli->quiet)
+		print_ping(&response);
+	return document_number(response.json, "received") ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The functions behind the rows of command.c, each in the file of its first word. */
+
+struct cli;
+
+int resources_list(struct cli *cli);
+int resources_show(struct cli *cli);
+int resources_add(struct cli *cli);
+int resources_set(struct cli *cli);
+int resources_rm(struct cli *cli);
+int resources_ping(struct cli *cli);
+/* The exit status that a state means after waiting: pending is a timeout. */
+int resources_exit_of_state(const char *state);
+
+int apply_apply(struct cli *cli);
+int apply_diff(struct cli *cli);
+int apply_plan(struct cli *cli);
+int apply_export(struct cli *cli);
+int apply_reconcile(struct cli *cli);
+
+int pair_pair(struct cli *cli);
+int pair_unpair(struct cli *cli);
+
+int status_status(struct cli *cli);
+int wait_wait(struct cli *cli);
+int raw_api(struct cli *cli);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `status`: one screen of health, and what is amiss by name. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/document.h"
+#include "cli/run.h"
+
+enum { TROUBLED_SHOWN = 20 };
+
+static bool is_amiss(const char *state)
+{
+	return strcmp(state, "ready") != 0 && strcmp(state, "disabled") != 0;
+}
+
+/* The counts of a kind may stand under its path, its member or its noun. */
+static const json_t *counts_of(const json_t *status, const struct kind *kind)
+{
+	const json_t *resources = json_object_get(status, "resources");
+	const json_t *counts = json_object_get(resources, kind->member);
+
+	if (!counts)
+		counts = json_object_get(resources, kind->path);
+	return counts ? counts : json_object_get(resources, kind->noun);
+}
+
+static json_int_t print_counts(const struct cli *cli, const struct kind *kind,
+			       const json_t *counts)
+{
+	const char *state, *separator = ": ";
+	const json_t *count;
+	json_int_t total = 0, amiss = 0;
+	cleanup_text struct text line = {0};
+
+	json_object_foreach((json_t *)(uintptr_t)counts, state, count) {
+		json_int_t n = json_integer_value(count);
+
+		total += n;
+		if (is_amiss(state))
+			amiss += n;
+		if (!n)
+			continue;
+		text_addf(&line, "%s%lld ", separator, (long long)n);
+		output_add_state(&line, state, cli->style.color);
+		separator = ", ";
+	}
+	printf("%-12s %lld%s\n", kind->path, (long long)total, text_str(&line));
+	return amiss;
+}
+
+static void print_troubled(struct cli *cli, const struct noun *noun)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+	const json_t *document;
+	size_t i;
+	unsigned shown = 0;
+
+	text_addf(&path, "/v1/%s?limit=1000", noun->kind->path);
+	if (cli_get(cli, text_str(&path), &response) != CLI_OK)
+		return;
+	json_array_foreach(json_object_get(response.json, "items"), i, document) {
+		const char *state = document_state(document);
+		cleanup_text struct text line = {0};
+
+		if (!is_amiss(state) || shown++ >= TROUBLED_SHOWN)
+			continue;
+		text_addf(&line, "  %s/%s  ", noun->name, document_string(document, "name"));
+		output_add_state(&line, state, cli->style.color);
+		text_add(&line, "  ");
+		document_add_reason(&line, document_status(document));
+		puts(text_str(&line));
+	}
+	if (shown > TROUBLED_SHOWN)
+		printf("  and %u more %s\n", shown - TROUBLED_SHOWN, noun->kind->path);
+}
+
+static void print_orphans(const json_t *status)
+{
+	const json_t *orphans = json_object_get(status, "orphans"), *orphan;
+	size_t i;
+
+	if (!json_array_size(orphans))
+		return;
+	printf("orphans      %zu, of an agent with another database:\n",
+	       json_array_size(orphans));
+	json_array_foreach(orphans, i, orphan) {
+		if (json_is_string(orphan))
+			printf("  %s\n", json_string_value(orphan));
+		else
+			printf("  %s %s\n", document_string(orphan, "kind"),
+			       document_string(orphan, "key"));
+	}
+	puts("hint: `ipipctl reconcile --orphans delete` removes them");
+}
+
+static void print_last_pass(const json_t *status)
+{
+	const json_t *pass = json_object_get(status, "last_pass");
+	cleanup_text struct text line = {0};
+
+	if (!json_is_object(pass))
+		return;
+	document_add_value(&line, pass, 0);
+	printf("last pass    %s\n", text_str(&line));
+}
+
+static void print_headline(const struct cli *cli, const json_t *status, const json_t *host)
+{
+	bool ready = json_is_true(json_object_get(status, "ready"));
+	cleanup_text struct text line = {0};
+
+	text_addf(&line, "ipipd %s on %s  ", document_string(host, "version"),
+		  document_string(host, "hostname"));
+	output_add_state(&line, ready ? "ready" : "pending", cli->style.color);
+	printf("%s, revision %lld\n", text_str(&line),
+	       (long long)document_number(status, "revision"));
+}
+
+static int print_screen(struct cli *cli, const json_t *status, const json_t *host)
+{
+	json_int_t amiss[RESOURCE_KINDS] = {0}, total = 0;
+
+	print_headline(cli, status, host);
+	for (unsigned i = 0; i < command_n_nouns; i++) {
+		const struct kind *kind = command_nouns[i].kind;
+
+		amiss[kind->id] = print_counts(cli, kind, counts_of(status, kind));
+		total += amiss[kind->id];
+	}
+	print_last_pass(status);
+	printf("repaired     %lld\n", (long long)document_number(status, "drift_repaired"));
+	for (unsigned i = 0; i < command_n_nouns; i++)
+		if (amiss[command_nouns[i].kind->id])
+			print_troubled(cli, &command_nouns[i]);
+	print_orphans(status);
+	return total || !json_is_true(json_object_get(status, "ready")) ? CLI_FAILED : CLI_OK;
+}
+
+int status_status(struct cli *cli)
+{
+	cleanup_response struct response status = {0}, host = {0};
+	int result = cli_get(cli, "/v1/status", &status);
+
+	if (result != CLI_OK)
+		return result;
+	if (cli->format == CLI_JSON) {
+		cli_print_body(&status);
+		return CLI_OK;
+	}
+	result = cli_get(cli, "/v1/host", &host);
+	return result == CLI_OK ? print_screen(cli, status.json, host.json) : result;
+}

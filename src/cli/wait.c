@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `wait KIND/NAME…`: asks again until every resource is ready, or gone. */
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/document.h"
+#include "cli/run.h"
+
+enum { FIRST_PAUSE_MS = 50, PAUSE_MS = 500, TIMEOUT_S = 60, TIMEOUT_MAX_S = 86400 };
+
+struct waiting {
+	struct cli *cli;
+	bool for_deleted;
+	uint64_t deadline_ms;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void pause_ms(unsigned ms)
+{
+	struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
+/* -1: not yet; else an exit status. 404 is what "deleted" waits for, so it is no failure. */
+static int look(const struct waiting *waiting, const char *path, struct text *last)
+{
+	cleanup_response struct response response = {0};
+	struct request request = {.method = "GET", .path = path};
+	int status = CLI_OK;
+	struct client *client = cli_agent(waiting->cli, &status);
+	struct err err;
+
+	if (!client)
+		return status;
+	int result = client_send(client, &request, &response, &err);
+	if (result) {
+		cli_complain("%s", err.sentence);
+		return client_exit_of_errno(result);
+	}
+	if (response.status == 404 && waiting->for_deleted)
+		return CLI_OK;
+	if (!response_is_ok(&response)) {
+		client_print_problem(stderr, "ipipctl", &response);
+		return client_exit_of_status(response.status);
+	}
+	const char *state = document_state(response.json);
+	text_clear(last);
+	text_addf(last, "%s ", state);
+	document_add_reason(last, document_status(response.json));
+	return !waiting->for_deleted && strcmp(state, "ready") == 0 ? CLI_OK : -1;
+}
+
+static int wait_for(const struct waiting *waiting, const struct noun *noun, const char *name)
+{
+	cleanup_text struct text path = {0}, last = {0};
+	unsigned ms = FIRST_PAUSE_MS;
+	int status;
+
+	document_add_path(&path, noun->kind, name);
+	while ((status = look(waiting, text_str(&path), &last)) < 0) {
+		if (now_ms() >= waiting->deadline_ms) {
+			cli_complain("%s/%s: waited in vain, it is %s", noun->name, name,
+				     text_str(&last));
+			return CLI_TIMEOUT;
+		}
+		pause_ms(ms);
+		ms = ms * 2 > PAUSE_MS ? PAUSE_MS : ms * 2;
+	}
+	if (status == CLI_OK && !waiting->cli->quiet)
+		printf("%s/%s  %s\n", noun->name, name,
+		       waiting->for_deleted ? "deleted" : "ready");
+	return status;
+}
+
+int wait_wait(struct cli *cli)
+{
+	const char *purpose = args_value(&cli->args, "for");
+	struct waiting waiting = {.cli = cli};
+	unsigned timeout_s = TIMEOUT_S;
+	int status = cli_number(cli, "timeout", TIMEOUT_MAX_S, &timeout_s);
+
+	waiting.for_deleted = purpose && strcmp(purpose, "deleted") == 0;
+	if (purpose && !waiting.for_deleted && strcmp(purpose, "ready") != 0)
+		return cli_usage("--for %s: ready or deleted is wanted", purpose);
+	waiting.deadline_ms = now_ms() + (uint64_t)timeout_s * 1000;
+	for (size_t i = 0; status == CLI_OK && i < cli->args.words.len; i++) {
+		const char *word = cli->args.words.v[i], *slash = strchr(word, '/');
+		cleanup_free char *kind = slash ? strndup(word, (size_t)(slash - word)) : NULL;
+		const struct noun *noun = kind ? command_noun(kind) : NULL;
+
+		if (!noun || !slash[1])
+			return cli_usage("%s: KIND/NAME is wanted, as in tunnel/tun_a", word);
+		status = wait_for(&waiting, noun, slash + 1);
+	}
+	return status;
+}
