@@ -154,3 +154,14 @@ void arena_done(struct arena *arena)
 	chunks_free(arena->chunk);
 	*arena = (struct arena){0};
 }
+
+void arena_join(struct arena *arena, struct arena *from)
+{
+	struct arena_chunk **last = &arena->chunk;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = from->chunk;
+	arena->used_bytes += from->used_bytes;
+	*from = (struct arena){0};
+}

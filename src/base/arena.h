@@ -35,6 +35,8 @@ char *arena_printf(struct arena *arena, const char *fmt, ...) printf_(2, 3)
 /* Forgets all that was allocated, and keeps one chunk for the next use. */
 void arena_reset(struct arena *arena);
 void arena_done(struct arena *arena);
+/* What was allocated from from lives on in arena; from is empty then. */
+void arena_join(struct arena *arena, struct arena *from);
 
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define cleanup_arena cleanup_(arena_done)

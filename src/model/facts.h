@@ -44,6 +44,8 @@ struct facts {
 	struct vec_addrs vec_of(struct fact_addr) addrs;
 	struct vec_remotes vec_of(struct fact_remote) remotes;
 	bool ip_forward;         /* net.ipv4.ip_forward */
+	bool default_forwarding; /* net.ipv4.conf.default: what a new device begins with */
+	uint8_t default_rp_filter;
 	bool ipv6;               /* /proc/sys/net/ipv6 exists */
 };
 

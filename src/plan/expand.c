@@ -19,12 +19,6 @@ enum {
 	PRIORITY_MANGLE = -150, /* NF_IP_PRI_MANGLE */
 };
 
-void expander_claim(struct expander *x, const void *object)
-{
-	if (x->now)
-		vec_push(&x->out->claims, object);
-}
-
 void *expander_want(struct expander *x, enum kind_id kind)
 {
 	struct object *object = objects_add(&x->out->desired, kind);
@@ -32,7 +26,8 @@ void *expander_want(struct expander *x, enum kind_id kind)
 	object->set = kind_all(kinds[kind]);
 	if (x->now && x->now->resource->adopt)
 		object->marks |= OBJECT_ADOPT;
-	expander_claim(x, object);
+	if (x->now)
+		vec_push(&x->out->claims, ((struct claim){kind, object}));
 	return object;
 }
 
@@ -101,6 +96,19 @@ uint32_t prefixes_merge(struct prefix *v, uint32_t len)
 	return kept;
 }
 
+bool expander_usable(const struct expander *x, const struct tunnel *tunnel)
+{
+	struct link key = {0};
+
+	if (!tunnel->head.enabled || tunnel->head.deleting)
+		return false;
+	const struct fact_link *link = facts_link(x->input->facts, tunnel_device(tunnel));
+	if (!link || link->ours || tunnel->head.adopt)
+		return true;
+	snprintf(key.device, sizeof(key.device), "%s", tunnel_device(tunnel));
+	return objects_find(x->input->owned, KIND_LINK, &key) != NULL;
+}
+
 const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device)
 {
 	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
@@ -108,7 +116,7 @@ const struct tunnel *expander_tunnel_of(const struct expander *x, const char *de
 	for (size_t i = 0; i < tunnels->len; i++) {
 		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
 
-		if (t->head.enabled && !t->head.deleting && strcmp(tunnel_device(t), device) == 0)
+		if (strcmp(tunnel_device(t), device) == 0 && expander_usable(x, t))
 			return t;
 	}
 	return NULL;
@@ -205,6 +213,8 @@ void expand_tunnel(struct expander *x, const struct tunnel *t)
 		return;
 	resolve_underlay(x, t, effective);
 	want_link(x, t, effective);
+	if (!expander_usable(x, t))
+		return;
 	for (uint32_t i = 0; i < t->addresses.len; i++) {
 		struct address *a = expander_want(x, KIND_ADDRESS);
 
@@ -273,6 +283,11 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 		return;
 	if (!t || !t->head.enabled || t->head.deleting) {
 		expander_hold(x, "DependencyDisabled", "tunnel %s is disabled", e->tunnel);
+		return;
+	}
+	if (!expander_usable(x, t)) {
+		expander_hold(x, "DependencyFailed", "the device of tunnel %s is not its own",
+			      e->tunnel);
 		return;
 	}
 	for (uint32_t i = 0; i < (e->from.len ? e->from.len : 1); i++) {
@@ -356,6 +371,12 @@ static void end(struct expander *x)
 
 	e->claims_to = x->out->claims.len;
 	*(uint64_t *)e->effective = left_to_agent(e->kind, e->resource, e->effective);
+	for (unsigned i = 0; i < e->kind->n_fields; i++) {
+		const struct field *f = &e->kind->fields[i];
+
+		if (f->type == FIELD_STRING || f->type == FIELD_PREFIXES || f->type == FIELD_LABELS)
+			memset(field_of(f, e->effective), 0, f->size);
+	}
 	x->now = NULL;
 }
 

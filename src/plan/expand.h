@@ -18,15 +18,22 @@ struct hold {
 
 /* What expand says of one resource. */
 struct expansion {
-	const struct resource *resource;
+	const struct resource *resource; /* valid while the declaration does not change */
 	const struct kind *kind;
-	void *effective;     /* a struct of the kind: every default and auto resolved; the set
-	                      * mask has the rows that the client left to the agent */
+	void *effective;     /* a struct of the kind: every default and auto resolved, lists and
+	                      * strings left out; the set mask has the rows that the client left
+	                      * to the agent */
 	struct hold hold;
 	size_t claims_from, claims_to; /* of claims */
 };
 
-struct claims vec_of(const struct object *);
+/* One object that a resource needs; found again by its key, for equal ones are merged. */
+struct claim {
+	enum kind_id kind;
+	const struct object *object;
+};
+
+struct claims vec_of(struct claim);
 struct expansions vec_of(struct expansion);
 
 struct expand_input {

@@ -35,8 +35,6 @@ struct expander {
 
 /* A desired object with every row set, claimed for the resource in hand. */
 void *expander_want(struct expander *x, enum kind_id kind);
-/* Claims for the resource in hand what another has wanted. */
-void expander_claim(struct expander *x, const void *object);
 void expander_hold(struct expander *x, const char *reason, const char *fmt, ...) printf_(3, 4);
 void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
 		     uint32_t value);
@@ -47,7 +45,12 @@ void expander_prefix(struct expander *x, const char *set, struct prefix prefix, 
 /* Sorts, and drops what another one covers. Returns the new length. */
 uint32_t prefixes_merge(struct prefix *v, uint32_t len);
 
-/* The enabled tunnel with that device; NULL when there is none. */
+/*
+ * Enabled, not going, and its device not somebody else's: a foreign link of that name gets
+ * nothing but the comparison, until it is adopted or found equal.
+ */
+bool expander_usable(const struct expander *x, const struct tunnel *tunnel);
+/* The usable tunnel with that device; NULL when there is none. */
 const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device);
 
 /* One function a kind of resource. */

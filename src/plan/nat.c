@@ -246,7 +246,7 @@ static void open_tunnels(struct expander *x)
 	for (size_t i = 0; i < tunnels->len; i++) {
 		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
 
-		if (!t->head.enabled || t->head.deleting)
+		if (!expander_usable(x, t))
 			continue;
 		expander_ifname(x, SET_TUNNELS, tunnel_device(t));
 		expander_sysctl(x, tunnel_device(t), SYSCTL_FORWARDING, 1);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * One round of a pass: observe, expand, plan, then the ops applied slice by slice, so that
+ * ten thousand of them never hold the API up. Reconcile decides when, and what it means.
+ */
+
+#include "daemon/ledger.h"
+#include "daemon/outcome.h"
+#include "kernel/kernel.h"
+#include "plan/expand.h"
+#include "plan/plan.h"
+
+struct round {
+	struct arena arena;
+	struct facts facts;
+	struct objects observed;
+	struct expand_output expanded;
+	struct ops ops;
+	size_t next;             /* the first op that was not applied yet */
+	bool nft_failed;         /* no device may forward before NAT stands */
+	bool closing_failed;     /* NAT stays while a device still forwards */
+	struct names_failed vec_of(const char *) failed_links;
+};
+
+struct round_input {
+	struct kernel *kernel;
+	struct store *store;
+	const struct declaration *declaration;
+	const struct ledger *ledger;
+	const struct from_numbers *from_numbers;
+};
+
+/* Observes, expands; no plan yet. */
+int round_look(struct round *round, const struct round_input *input, struct err *err) must_check;
+/* Plans from what was seen and the ledger as it is now. */
+void round_plan(struct round *round, const struct ledger *ledger);
+/* Applies about a slice of ops. False when there is no more. */
+bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledger);
+void round_done(struct round *round);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the outcome of a pass to the status of one resource: the state of each of its
+ * objects, then the one word for all of them. Who is told, and when, is reconcile's.
+ */
+#include "daemon/status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/outcome.h"
+
+const char *const state_names[STATES] = {
+	[STATE_PENDING] = "pending",   [STATE_READY] = "ready",
+	[STATE_FAILED] = "failed",     [STATE_CONFLICT] = "conflict",
+	[STATE_DISABLED] = "disabled", [STATE_DELETING] = "deleting",
+};
+
+const char *const object_state_names[] = {
+	[OBJECT_IN_SYNC] = "in-sync", [OBJECT_STATE_FOUND] = "found",
+	[OBJECT_MISSING] = "missing", [OBJECT_DIFFERS] = "differs",
+	[OBJECT_FOREIGN] = "foreign", [OBJECT_FAILED] = "failed",
+};
+
+static int op_ref_compare(const void *a, const void *b)
+{
+	const struct op_ref *x = a, *y = b;
+
+	return (x->want > y->want) - (x->want < y->want);
+}
+
+void outcome_index(struct outcome *outcome)
+{
+	vec_clear(&outcome->refs);
+	for (size_t i = 0; i < outcome->ops->len; i++) {
+		const struct op *op = &outcome->ops->v[i];
+
+		if (op->want)
+			vec_push(&outcome->refs, ((struct op_ref){op->want, op}));
+	}
+	vec_sort(&outcome->refs, op_ref_compare);
+}
+
+static const struct op *op_for(const struct outcome *outcome, const struct object *want)
+{
+	struct op_ref key = {.want = want};
+	const struct op_ref *ref =
+		outcome->refs.len ? bsearch(&key, outcome->refs.v, outcome->refs.len,
+					    sizeof(key), op_ref_compare)
+				  : NULL;
+
+	return ref ? ref->op : NULL;
+}
+
+struct verdict {
+	enum object_state state;
+	const struct op *op; /* that explains it; NULL: none */
+};
+
+static struct verdict judge(const struct outcome *outcome, enum kind_id kind,
+			    const struct object *want)
+{
+	const struct op *op = op_for(outcome, want);
+
+	if (op && op->verb == OP_CONFLICT)
+		return (struct verdict){OBJECT_FOREIGN, op};
+	if (op && op->verb != OP_FOUND) {
+		if (op->done && !op->result)
+			return (struct verdict){OBJECT_IN_SYNC, NULL};
+		if (op->result && op->result != -ECANCELED)
+			return (struct verdict){OBJECT_FAILED, op};
+		return (struct verdict){op->verb == OP_ADD ? OBJECT_MISSING : OBJECT_DIFFERS, op};
+	}
+	if (!op && !objects_find(outcome->observed, kind, want))
+		return (struct verdict){OBJECT_MISSING, NULL};
+	const struct object *owned = objects_find(outcome->owned, kind, want);
+	return (struct verdict){
+		owned && owned->marks & OBJECT_FOUND ? OBJECT_STATE_FOUND : OBJECT_IN_SYNC, NULL};
+}
+
+static const char *reason_of(int number)
+{
+	switch (-number) {
+	case EOPNOTSUPP:
+		return "KernelModuleMissing";
+	case EPERM:
+	case EACCES:
+		return "PermissionDenied";
+	case ENOMEM:
+	case ENOBUFS:
+		return "OutOfMemory";
+	default:
+		return "KernelError";
+	}
+}
+
+static void say(struct status *status, enum state state, const char *reason, const char *message)
+{
+	status->state = state;
+	snprintf(status->reason, sizeof(status->reason), "%s", reason);
+	snprintf(status->message, sizeof(status->message), "%s", message ? message : "");
+}
+
+/* The sentence for an object that is not as declared. */
+static const char *trouble(const struct verdict *v, enum kind_id kind, const struct object *want,
+			   struct arena *arena)
+{
+	const char *key = kind_key_text(kinds[kind], want, arena);
+
+	if (v->op && v->op->message)
+		return v->op->message;
+	if (v->state == OBJECT_FOREIGN)
+		return arena_printf(arena, "%s %s: %s (%s), untouched", kinds[kind]->noun, key,
+				    v->op->why, outcome_differences(v->op, arena));
+	return arena_printf(arena, "%s %s is %s", kinds[kind]->noun, key,
+			    object_state_names[v->state]);
+}
+
+/* An endpoint that another device holds is a conflict, not a failure of the kernel. */
+static bool is_duplicate(const struct op *op)
+{
+	return op && op->kind == KIND_LINK && op->result == -EEXIST;
+}
+
+/* Worse things are said over lesser ones. */
+static void weigh(struct status *status, const struct verdict *v, const char *message)
+{
+	switch (v->state) {
+	case OBJECT_FAILED:
+		if (is_duplicate(v->op))
+			say(status, STATE_CONFLICT,
+			    strstr(v->op->message ? v->op->message : "", "endpoints")
+				    ? "DuplicateEndpoints"
+				    : "ForeignObject",
+			    message);
+		else if (status->state != STATE_FAILED && status->state != STATE_CONFLICT)
+			say(status, STATE_FAILED, reason_of(v->op->result), message);
+		return;
+	case OBJECT_FOREIGN:
+		if (status->state != STATE_CONFLICT)
+			say(status, STATE_CONFLICT, "ForeignObject", message);
+		return;
+	case OBJECT_MISSING:
+	case OBJECT_DIFFERS:
+		if (status->state == STATE_READY)
+			say(status, STATE_PENDING, "DependencyFailed", message);
+		return;
+	case OBJECT_IN_SYNC:
+	case OBJECT_STATE_FOUND:
+		return;
+	}
+}
+
+static bool is_troubled(enum object_state state)
+{
+	return state != OBJECT_IN_SYNC && state != OBJECT_STATE_FOUND;
+}
+
+/* What tunnels share in nftables is listed for them only when it is in trouble. */
+static bool is_listed(const struct kind *of, enum kind_id kind, enum object_state state)
+{
+	bool is_nft = kind == KIND_NFT_SET || kind == KIND_NFT_ELEMENT;
+
+	return is_troubled(state) || !(of == &tunnel_kind && is_nft);
+}
+
+static void list(struct status *status, enum kind_id kind, const struct object *want,
+		 enum object_state state, const char *message, struct arena *arena)
+{
+	if (!status->objects)
+		status->objects = xcalloc(STATUS_OBJECTS_MAX, sizeof(*status->objects));
+	struct status_object *o = &status->objects[status->objects_len++];
+	*o = (struct status_object){.kind = kind, .state = state};
+	snprintf(o->key, sizeof(o->key), "%s", kind_key_text(kinds[kind], want, arena));
+	o->message = message ? xstrdup(message) : NULL;
+}
+
+/* The troubled objects first, then the others, as far as there is room. */
+static void judge_objects(struct status *status, const struct outcome *outcome,
+			  const struct expansion *e, struct arena *arena)
+{
+	for (int troubled = 1; troubled >= 0; troubled--)
+		for (size_t i = e->claims_from; i < e->claims_to; i++) {
+			const struct claim *claim = &outcome->claims->v[i];
+			const struct object *want =
+				objects_find(outcome->desired, claim->kind, claim->object);
+
+			if (!want)
+				continue; /* another's element covers it */
+			struct verdict v = judge(outcome, claim->kind, want);
+			if (is_troubled(v.state) != (troubled == 1) ||
+			    !is_listed(e->kind, claim->kind, v.state))
+				continue;
+			const char *message =
+				troubled ? trouble(&v, claim->kind, want, arena) : NULL;
+			weigh(status, &v, message);
+			status->objects_total++;
+			if (status->objects_len < STATUS_OBJECTS_MAX)
+				list(status, claim->kind, want, v.state, message, arena);
+		}
+}
+
+void status_of(const struct outcome *outcome, const struct expansion *e,
+	       const struct status *dependency, struct arena *arena, struct status *status)
+{
+	const struct resource *head = e->effective;
+
+	*status = (struct status){.generation = head->generation};
+	status->effective = kind_copy(e->kind, e->effective, NULL);
+	if (head->deleting) {
+		say(status, STATE_DELETING, "Deleting", "its objects are being removed");
+		return;
+	}
+	if (!head->enabled) {
+		say(status, STATE_DISABLED, "Disabled", "");
+		return;
+	}
+	say(status, STATE_READY, "InSync", "");
+	judge_objects(status, outcome, e, arena);
+	if (status->state == STATE_FAILED || status->state == STATE_CONFLICT)
+		return;
+	if (e->hold.reason)
+		say(status, STATE_PENDING, e->hold.reason, e->hold.message);
+	else if (dependency && dependency->state != STATE_READY)
+		say(status, STATE_PENDING, "DependencyFailed",
+		    arena_printf(arena, "its tunnel is %s: %s", state_names[dependency->state],
+				 dependency->message));
+}
+
+const char *outcome_differences(const struct op *op, struct arena *arena)
+{
+	cleanup_text struct text text = {0};
+	const struct kind *kind = kinds[op->kind];
+
+	for (unsigned i = 0; op->want && op->have && i < kind->n_fields; i++) {
+		if (!(op->differs >> i & 1))
+			continue;
+		text_addf(&text, "%s%s ", text.len ? ", " : "", kind->fields[i].name);
+		field_show(&kind->fields[i], op->have, &text);
+		text_add(&text, " instead of ");
+		field_show(&kind->fields[i], op->want, &text);
+	}
+	return arena_strdup(arena, text_str(&text));
+}
+
+void status_done(struct status *status)
+{
+	for (uint32_t i = 0; i < status->objects_len; i++)
+		free(status->objects[i].message);
+	free(status->objects);
+	free(status->effective);
+	*status = (struct status){0};
+}
