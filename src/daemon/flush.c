@@ -15,9 +15,8 @@ static int flush_round(struct kernel *kernel, struct store *store, struct ledger
 	static const struct declaration nothing;
 	static const struct from_numbers no_numbers;
 	struct round round;
-	int error = round_look(&round,
-			       &(struct round_input){kernel, store, &nothing, ledger, &no_numbers},
-			       err);
+	int error = round_look(
+		&round, &(struct round_input){kernel, store, &nothing, ledger, &no_numbers}, err);
 
 	if (error == 0) {
 		round_plan(&round, ledger);
@@ -32,8 +31,7 @@ static int flush_round(struct kernel *kernel, struct store *store, struct ledger
 		*done += op->done && !op->result;
 		if (op->done && op->result)
 			error = err_set(err, op->result, "%s %s: %s", kinds[op->kind]->noun,
-					kind_key_text(kinds[op->kind], op_object(op),
-						      &round.arena),
+					kind_key_text(kinds[op->kind], op_object(op), &round.arena),
 					op->message ? op->message : strerror(-op->result));
 	}
 	round_done(&round);

@@ -136,8 +136,8 @@ static int transaction(struct ledger *ledger, struct op *ops, size_t n, const st
 
 static bool needs_intent(const struct ledger *ledger, const struct op *op)
 {
-	return makes_ours(op) && (is_recorded(op->kind) ||
-				  objects_find(&ledger->owned, op->kind, op_object(op)));
+	return makes_ours(op) &&
+	       (is_recorded(op->kind) || objects_find(&ledger->owned, op->kind, op_object(op)));
 }
 
 void ledger_intend(struct ledger *ledger, struct op *ops, size_t n, const struct facts *facts)

@@ -3,7 +3,6 @@
 #include "daemon/numbers.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "model/object.h"
 
@@ -75,6 +74,15 @@ static int drop_unused(struct from_numbers *numbers, struct store *store,
 	return error;
 }
 
+static bool is_same(const struct from_numbers *a, const struct from_numbers *b)
+{
+	for (size_t i = 0; i < a->len && i < b->len; i++)
+		if (a->v[i].table != b->v[i].table ||
+		    prefix_compare(&a->v[i].from, &b->v[i].from) != 0)
+			return false;
+	return a->len == b->len;
+}
+
 int numbers_keep(struct from_numbers *numbers, struct store *store,
 		 const struct declaration *declaration, struct err *err)
 {
@@ -87,8 +95,7 @@ int numbers_keep(struct from_numbers *numbers, struct store *store,
 		error = drop_unused(&changed, store, declaration, err);
 	if (error == 0)
 		error = numbers_add(&changed, store, declaration, err);
-	bool same = changed.len == numbers->len &&
-		    (!changed.len || !memcmp(changed.v, numbers->v, changed.len * sizeof(*changed.v)));
+	bool same = is_same(&changed, numbers);
 	if (error < 0 || same)
 		store_rollback(store);
 	else

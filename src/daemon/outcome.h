@@ -15,7 +15,7 @@ struct op_ref {
 struct outcome {
 	const struct objects *desired, *observed, *owned;
 	const struct claims *claims;
-	const struct ops *ops;                 /* with their results */
+	const struct ops *ops;                     /* with their results */
 	struct op_refs vec_of(struct op_ref) refs; /* by want: outcome_index */
 };
 

@@ -40,14 +40,15 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 	if (r < 0)
 		return r;
 	facts_sort(&round->facts);
-	expand(&(struct expand_input){
-		       .declaration = input->declaration,
-		       .facts = &round->facts,
-		       .owned = &input->ledger->owned,
-		       .database_id = store_database_id(input->store),
-		       .from_numbers = input->from_numbers,
-	       },
-	       &round->arena, &round->expanded);
+	expand(
+		&(struct expand_input){
+			.declaration = input->declaration,
+			.facts = &round->facts,
+			.owned = &input->ledger->owned,
+			.database_id = store_database_id(input->store),
+			.from_numbers = input->from_numbers,
+		},
+		&round->arena, &round->expanded);
 	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
 	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);
@@ -58,8 +59,7 @@ void round_plan(struct round *round, const struct ledger *ledger)
 {
 	vec_clear(&round->ops);
 	round->next = 0;
-	plan_build(&(struct plan_input){&round->expanded.desired, &round->observed,
-					&ledger->owned},
+	plan_build(&(struct plan_input){&round->expanded.desired, &round->observed, &ledger->owned},
 		   &round->arena, &round->ops);
 }
 

@@ -18,9 +18,9 @@ struct round {
 	struct objects observed;
 	struct expand_output expanded;
 	struct ops ops;
-	size_t next;             /* the first op that was not applied yet */
-	bool nft_failed;         /* no device may forward before NAT stands */
-	bool closing_failed;     /* NAT stays while a device still forwards */
+	size_t next;         /* the first op that was not applied yet */
+	bool nft_failed;     /* no device may forward before NAT stands */
+	bool closing_failed; /* NAT stays while a device still forwards */
 	struct names_failed vec_of(const char *) failed_links;
 };
 

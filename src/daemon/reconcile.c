@@ -41,11 +41,11 @@ struct reconcile {
 	bool delete_orphans;
 
 	/* the pass that is due, and the one that is under way */
-	const char *trigger;      /* of the next pass; NULL: the periodic one */
+	const char *trigger; /* of the next pass; NULL: the periodic one */
 	bool running;
 	const char *running_trigger;
-	uint64_t started_ms;      /* monotonic */
-	uint64_t revision;        /* of the declaration when its last round looked */
+	uint64_t started_ms; /* monotonic */
+	uint64_t revision;   /* of the declaration when its last round looked */
 	unsigned rounds, applied;
 	struct round round;
 	unsigned backoff_ms;
@@ -311,8 +311,8 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	}
 	r->report.ready = error == 0;
 	if (r->applied)
-		log_info("pass %llu (%s): %u changed, %u failed",
-			 (unsigned long long)pass->number, pass->trigger, pass->ops, pass->failed);
+		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
+			 pass->trigger, pass->ops, pass->failed);
 	round_done(&r->round);
 	rearm(r, error < 0 || pass->failed);
 	if (r->passed)
@@ -341,8 +341,8 @@ static int look_after_orphans(struct reconcile *r, struct err *err)
 	int error = 0;
 
 	if (r->look_for_orphans || is_foreign_database(r))
-		error = ledger_orphan(&r->ledger, &r->round.observed,
-				      &r->round.expanded.desired, err);
+		error = ledger_orphan(&r->ledger, &r->round.observed, &r->round.expanded.desired,
+				      err);
 	if (error == 0)
 		r->look_for_orphans = false;
 	if (error == 0 && r->delete_orphans) {
@@ -529,8 +529,8 @@ const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, co
 	return found ? &found->status : &untried;
 }
 
-int reconcile_plan(struct reconcile *r, const struct declaration *declaration,
-		   struct arena *arena, struct ops *ops, struct err *err)
+int reconcile_plan(struct reconcile *r, const struct declaration *declaration, struct arena *arena,
+		   struct ops *ops, struct err *err)
 {
 	struct from_numbers numbers = {0};
 	struct round round;

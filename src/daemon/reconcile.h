@@ -14,8 +14,8 @@ struct loop;
 struct reconcile;
 
 struct reconcile_config {
-	unsigned coalesce_ms;     /* after a write or event before a pass: 5 */
-	unsigned period_ms;       /* the periodic look: 30000, +-20 % */
+	unsigned coalesce_ms;                    /* after a write or event before a pass: 5 */
+	unsigned period_ms;                      /* the periodic look: 30000, +-20 % */
 	unsigned backoff_min_ms, backoff_max_ms; /* after a failure: 200 … 30000 */
 };
 
@@ -48,12 +48,12 @@ int reconcile_plan(struct reconcile *reconcile, const struct declaration *declar
 		   struct arena *arena, struct ops *ops, struct err *err) must_check;
 
 struct pass_report {
-	uint64_t number;         /* 0: none yet */
-	int64_t finished_ms;     /* since the epoch */
+	uint64_t number;     /* 0: none yet */
+	int64_t finished_ms; /* since the epoch */
 	uint32_t duration_us;
-	const char *trigger;     /* "start", "write", "event", "timer", "retry", "request", "verify" */
+	const char *trigger; /* "start", "write", "event", "timer", "retry", "request", "verify" */
 	uint32_t ops, failed;
-	int error;               /* observe failed: negative errno, 0 */
+	int error; /* observe failed: negative errno, 0 */
 	char message[320];
 };
 
@@ -63,7 +63,7 @@ struct orphan {
 };
 
 struct reconcile_report {
-	bool ready;              /* the first pass is over and the last one could observe */
+	bool ready; /* the first pass is over and the last one could observe */
 	struct pass_report last_pass;
 	uint64_t drift_repaired; /* ops of passes that no write triggered */
 	const struct orphan *orphans;

@@ -12,15 +12,13 @@
 #include "daemon/outcome.h"
 
 const char *const state_names[STATES] = {
-	[STATE_PENDING] = "pending",   [STATE_READY] = "ready",
-	[STATE_FAILED] = "failed",     [STATE_CONFLICT] = "conflict",
-	[STATE_DISABLED] = "disabled", [STATE_DELETING] = "deleting",
+	[STATE_PENDING] = "pending",   [STATE_READY] = "ready",       [STATE_FAILED] = "failed",
+	[STATE_CONFLICT] = "conflict", [STATE_DISABLED] = "disabled", [STATE_DELETING] = "deleting",
 };
 
 const char *const object_state_names[] = {
-	[OBJECT_IN_SYNC] = "in-sync", [OBJECT_STATE_FOUND] = "found",
-	[OBJECT_MISSING] = "missing", [OBJECT_DIFFERS] = "differs",
-	[OBJECT_FOREIGN] = "foreign", [OBJECT_FAILED] = "failed",
+	[OBJECT_IN_SYNC] = "in-sync", [OBJECT_STATE_FOUND] = "found", [OBJECT_MISSING] = "missing",
+	[OBJECT_DIFFERS] = "differs", [OBJECT_FOREIGN] = "foreign",   [OBJECT_FAILED] = "failed",
 };
 
 static int op_ref_compare(const void *a, const void *b)
@@ -45,10 +43,10 @@ void outcome_index(struct outcome *outcome)
 static const struct op *op_for(const struct outcome *outcome, const struct object *want)
 {
 	struct op_ref key = {.want = want};
-	const struct op_ref *ref =
-		outcome->refs.len ? bsearch(&key, outcome->refs.v, outcome->refs.len,
-					    sizeof(key), op_ref_compare)
-				  : NULL;
+	const struct op_ref *ref = outcome->refs.len
+					   ? bsearch(&key, outcome->refs.v, outcome->refs.len,
+						     sizeof(key), op_ref_compare)
+					   : NULL;
 
 	return ref ? ref->op : NULL;
 }
@@ -183,8 +181,8 @@ static void judge_objects(struct status *status, const struct outcome *outcome,
 	for (int troubled = 1; troubled >= 0; troubled--)
 		for (size_t i = e->claims_from; i < e->claims_to; i++) {
 			const struct claim *claim = &outcome->claims->v[i];
-			const struct object *want =
-				objects_find(outcome->desired, claim->kind, claim->object);
+			const struct object *want = objects_find(outcome->desired, claim->kind,
+								 claim->object);
 
 			if (!want)
 				continue; /* another's element covers it */
@@ -192,8 +190,8 @@ static void judge_objects(struct status *status, const struct outcome *outcome,
 			if (is_troubled(v.state) != (troubled == 1) ||
 			    !is_listed(e->kind, claim->kind, v.state))
 				continue;
-			const char *message =
-				troubled ? trouble(&v, claim->kind, want, arena) : NULL;
+			const char *message = troubled ? trouble(&v, claim->kind, want, arena)
+						       : NULL;
 			weigh(status, &v, message);
 			status->objects_total++;
 			if (status->objects_len < STATUS_OBJECTS_MAX)

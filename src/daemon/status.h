@@ -37,18 +37,18 @@ struct status_object {
 	enum kind_id kind;
 	enum object_state state;
 	char key[96];
-	char *message;           /* owned; NULL: none */
+	char *message; /* owned; NULL: none */
 };
 
 /* Of one resource; owned by reconcile, valid until the next turn of the loop. */
 struct status {
 	enum state state;
-	char reason[32];         /* CamelCase word of api.md */
+	char reason[32]; /* CamelCase word of api.md */
 	char message[320];
-	int64_t since_ms;        /* since the epoch: when state or reason last changed */
-	uint64_t generation;     /* that it speaks of */
-	void *effective;         /* malloc'ed struct of the kind (kind_copy); NULL before a pass */
+	int64_t since_ms;    /* since the epoch: when state or reason last changed */
+	uint64_t generation; /* that it speaks of */
+	void *effective;     /* malloc'ed struct of the kind (kind_copy); NULL before a pass */
 	struct status_object *objects; /* the troubled ones first */
-	uint32_t objects_len;    /* at most STATUS_OBJECTS_MAX */
+	uint32_t objects_len;          /* at most STATUS_OBJECTS_MAX */
 	uint32_t objects_total;
 };

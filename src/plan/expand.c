@@ -15,7 +15,7 @@ enum {
 	IPIP_OVERHEAD = 20,
 	MTU_MIN = 68,
 	MTU_MAX = 65515,
-	PRIORITY_RAW = -300,   /* NF_IP_PRI_RAW */
+	PRIORITY_RAW = -300,    /* NF_IP_PRI_RAW */
 	PRIORITY_MANGLE = -150, /* NF_IP_PRI_MANGLE */
 };
 
@@ -44,8 +44,7 @@ void expander_hold(struct expander *x, const char *reason, const char *fmt, ...)
 	x->now->hold = (struct hold){reason, arena_strdup(x->arena, text)};
 }
 
-void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
-		     uint32_t value)
+void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name, uint32_t value)
 {
 	struct sysctl *s = expander_want(x, KIND_SYSCTL);
 
@@ -320,8 +319,7 @@ static void want_chain(struct expander *x, const char *name, enum nft_chain_type
 
 static void expand_chains(struct expander *x)
 {
-	want_chain(x, "sources", NFT_CHAIN_FILTER, NFT_HOOK_PREROUTING, PRIORITY_RAW,
-		   &x->sources);
+	want_chain(x, "sources", NFT_CHAIN_FILTER, NFT_HOOK_PREROUTING, PRIORITY_RAW, &x->sources);
 	want_chain(x, "clamp", NFT_CHAIN_FILTER, NFT_HOOK_FORWARD, PRIORITY_MANGLE, &x->clamp);
 	want_chain(x, "forward", NFT_CHAIN_FILTER, NFT_HOOK_FORWARD, 0, &x->forward);
 	want_chain(x, "nat", NFT_CHAIN_NAT, NFT_HOOK_POSTROUTING, OUR_NAT_PRIORITY, &x->nat);
@@ -386,8 +384,8 @@ static void drop_covered(struct object_list *elements)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < elements->len; i++) {
-		const struct nft_element *last =
-			kept ? (struct nft_element *)elements->v[kept - 1] : NULL;
+		const struct nft_element *last = kept ? (struct nft_element *)elements->v[kept - 1]
+						      : NULL;
 		const struct nft_element *e = (struct nft_element *)elements->v[i];
 
 		if (last && !e->device[0] && strcmp(last->set_name, e->set_name) == 0 &&

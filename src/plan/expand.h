@@ -12,7 +12,7 @@
 
 /* Why a resource cannot be whole yet, whatever the kernel says: a pending state. */
 struct hold {
-	const char *reason;  /* CamelCase word of api.md; NULL: none */
+	const char *reason; /* CamelCase word of api.md; NULL: none */
 	const char *message;
 };
 
@@ -20,7 +20,7 @@ struct hold {
 struct expansion {
 	const struct resource *resource; /* valid while the declaration does not change */
 	const struct kind *kind;
-	void *effective;     /* a struct of the kind: every default and auto resolved, lists and
+	void *effective; /* a struct of the kind: every default and auto resolved, lists and
 	                      * strings left out; the set mask has the rows that the client left
 	                      * to the agent */
 	struct hold hold;
@@ -39,16 +39,16 @@ struct expansions vec_of(struct expansion);
 struct expand_input {
 	const struct declaration *declaration;
 	const struct facts *facts;
-	const struct objects *owned;   /* the ledger: whose forwarding was switched on by us */
+	const struct objects *owned; /* the ledger: whose forwarding was switched on by us */
 	uint32_t database_id;
 	/* from prefix -> table number of OUR_TABLE_FIRST + 1 …, kept in the store */
 	const struct from_numbers *from_numbers;
 };
 
 struct expand_output {
-	struct objects desired;        /* sorted; in the arena given */
-	struct expansions expansions;  /* in order of kind and name */
-	struct claims claims;          /* sorted runs, one for each expansion */
+	struct objects desired;       /* sorted; in the arena given */
+	struct expansions expansions; /* in order of kind and name */
+	struct claims claims;         /* sorted runs, one for each expansion */
 };
 
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out);
@@ -56,10 +56,10 @@ void expand_done(struct expand_output *out);
 
 /* Names of a NAT rule's sets: its shape's, for /32 sources and for shorter prefixes. */
 struct nat_sets {
-	char out[2][SET_NAME];  /* forward, by source; they count */
-	char in[2][SET_NAME];   /* forward, replies by destination; they count */
-	char nat[2][SET_NAME];  /* postrouting: set, or map with snat */
-	char to[SET_NAME];      /* destinations; "" for any */
+	char out[2][SET_NAME]; /* forward, by source; they count */
+	char in[2][SET_NAME];  /* forward, replies by destination; they count */
+	char nat[2][SET_NAME]; /* postrouting: set, or map with snat */
+	char to[SET_NAME];     /* destinations; "" for any */
 };
 
 enum { NAT_HOSTS, NAT_NETS };

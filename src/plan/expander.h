@@ -15,7 +15,7 @@ struct nat_shape {
 	const struct nat_rule *rule;  /* any of them: it speaks for the shape */
 	struct prefixes destinations; /* merged */
 	uint64_t digest;
-	bool has[2];                  /* sources of NAT_HOSTS, NAT_NETS */
+	bool has[2]; /* sources of NAT_HOSTS, NAT_NETS */
 };
 
 struct expander {
@@ -29,15 +29,14 @@ struct expander {
 };
 
 /* Names of our sets and chains. */
-#define SET_TUNNELS "tunnels"   /* every enabled tunnel's device */
-#define SET_CLAMPED "clamped"   /* devices whose TCP is clamped */
-#define SET_OPENED "opened"     /* devices whose forwarding the agent switched on */
+#define SET_TUNNELS "tunnels" /* every enabled tunnel's device */
+#define SET_CLAMPED "clamped" /* devices whose TCP is clamped */
+#define SET_OPENED  "opened"  /* devices whose forwarding the agent switched on */
 
 /* A desired object with every row set, claimed for the resource in hand. */
 void *expander_want(struct expander *x, enum kind_id kind);
 void expander_hold(struct expander *x, const char *reason, const char *fmt, ...) printf_(3, 4);
-void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
-		     uint32_t value);
+void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name, uint32_t value);
 void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,
 		  bool interval, bool counter);
 void expander_ifname(struct expander *x, const char *set, const char *device);

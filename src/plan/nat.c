@@ -53,8 +53,9 @@ static void name_sets(const struct nat_rule *rule, uint64_t digest,
 		      const struct prefixes *destinations, struct nat_sets *sets)
 {
 	static const char *const suffix[] = {[NAT_HOSTS] = "", [NAT_NETS] = "_n"};
-	const char *nat = rule->action == NAT_SNAT ? "snat" : rule->action == NAT_NONE ? "none"
-										      : "masq";
+	const char *nat = rule->action == NAT_SNAT   ? "snat"
+			  : rule->action == NAT_NONE ? "none"
+						     : "masq";
 
 	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
 		snprintf(sets->out[i], SET_NAME, "out_%016" PRIx64 "%s", digest, suffix[i]);

@@ -132,9 +132,9 @@ static void decide_desired(struct builder *b, const struct row *row)
 	if (!row->observed) {
 		const char *device = object_device(row->kind, row->desired);
 
-		if (row->kind == KIND_LINK ? row->desired->marks & OBJECT_KEEP
-					   : device && !name_in(b->standing.v, b->standing.len,
-								device))
+		if (row->kind == KIND_LINK
+			    ? row->desired->marks & OBJECT_KEEP
+			    : device && !name_in(b->standing.v, b->standing.len, device))
 			return;
 		emit(&b->up, OP_ADD, row, 0, "not there");
 		return;
@@ -281,8 +281,7 @@ static bool holds_what_an_up_needs(const struct builder *b, const struct op *dow
 		const struct op *up = &b->up.v[i];
 
 		if (up->kind == KIND_LINK && up->verb != OP_CONFLICT && up->verb != OP_FOUND &&
-		    endpoints_equal((const struct link *)up->want,
-				    (const struct link *)down->have))
+		    endpoints_equal((const struct link *)up->want, (const struct link *)down->have))
 			return true;
 	}
 	return false;
@@ -324,9 +323,9 @@ static void order(struct builder *b, struct ops *ops)
 	static const enum kind_id up[] = {KIND_NFT_TABLE, KIND_NFT_SET, KIND_NFT_ELEMENT,
 					  KIND_NFT_CHAIN, KIND_LINK,    KIND_ADDRESS,
 					  KIND_SYSCTL,    KIND_ROUTE};
-	static const enum kind_id down[] = {KIND_ROUTE,     KIND_SYSCTL,      KIND_ADDRESS,
-					    KIND_LINK,      KIND_NFT_CHAIN,   KIND_NFT_ELEMENT,
-					    KIND_NFT_SET,   KIND_NFT_TABLE};
+	static const enum kind_id down[] = {KIND_ROUTE,   KIND_SYSCTL,    KIND_ADDRESS,
+					    KIND_LINK,    KIND_NFT_CHAIN, KIND_NFT_ELEMENT,
+					    KIND_NFT_SET, KIND_NFT_TABLE};
 
 	for (size_t i = 0; i < b->down.len; i++)
 		if (holds_what_an_up_needs(b, &b->down.v[i])) {

@@ -20,4 +20,3 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 
 /* The `ip`, `nft` or `sysctl` line that a person would type for the op; into the arena. */
 const char *show_command(const struct op *op, struct arena *arena);
-
