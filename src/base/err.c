@@ -1,15 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Filling errors: sentences are cut at their buffer's end, never overrun. */
+/* Filling errors: texts are cut at their buffer's end, never overrun. */
 #include "base/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* A text that was cut in the middle of a UTF-8 character is cut in front of it: half of one
+ * would make the whole problem document unprintable. */
+static void trim(char *s, size_t size)
+{
+	size_t len = strlen(s), tail = 0;
+
+	if (len + 1 < size)
+		return;
+	while (tail < 4 && tail < len && ((unsigned char)s[len - 1 - tail] & 0xc0) == 0x80)
+		tail++;
+	if (tail == len)
+		return;
+	unsigned char lead = (unsigned char)s[len - 1 - tail];
+	size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+	if (want > tail + 1)
+		s[len - 1 - tail] = '\0';
+}
 
 static void fill(struct err *err, int number, const char *code, const char *pointer)
 {
 	err->number = number;
 	snprintf(err->code, sizeof(err->code), "%s", code);
 	snprintf(err->pointer, sizeof(err->pointer), "%s", pointer);
+	trim(err->pointer, sizeof(err->pointer));
 }
 
 int err_set(struct err *err, int number, const char *fmt, ...)
@@ -22,11 +42,12 @@ int err_set(struct err *err, int number, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(err->sentence, sizeof(err->sentence), fmt, args);
 	va_end(args);
+	trim(err->sentence, sizeof(err->sentence));
 	return number;
 }
 
-int errs_add(struct errs *errs, int number, const char *code, const char *pointer,
-	     const char *fmt, ...)
+int errs_add(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
+	     ...)
 {
 	va_list args;
 
@@ -38,5 +59,6 @@ int errs_add(struct errs *errs, int number, const char *code, const char *pointe
 	va_start(args, fmt);
 	vsnprintf(err->sentence, sizeof(err->sentence), fmt, args);
 	va_end(args);
+	trim(err->sentence, sizeof(err->sentence));
 	return number;
 }
