@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Dispatch: the table of routes, and what holds for every request before it is served: path,
+ * method, role, query and content type. What a route does is in the other api_*.c.
+ */
+#include "daemon/api.h"
+
+#include "daemon/api_call.h"
+#include "daemon/api_params.h"
+#include "daemon/api_problem.h"
+#include "daemon/api_write.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+	ROUTE_OPEN = 1 << 0,   /* for everybody, known or not */
+	ROUTE_ADMIN = 1 << 1,  /* not for a reader */
+	ROUTE_STORES = 1 << 2, /* takes part in the turn's transaction */
+	ROUTE_BODY = 1 << 3,   /* has a body, if only an empty one */
+	ROUTE_MERGE = 1 << 4,  /* whose type is that of a merge patch */
+	ROUTE_WRITE = ROUTE_ADMIN | ROUTE_STORES,
+};
+
+struct api_route {
+	const char *method;
+	const char *path;
+	unsigned flags;
+	void (*serve)(struct api_call *call);
+	const char *params; /* names of api_params.c */
+};
+
+/* clang-format off */
+static const struct api_route routes[] = {
+	{"GET", "/v1/config", 0, api_config_get, ""},
+	{"PUT", "/v1/config", ROUTE_WRITE | ROUTE_BODY, api_config_put, "prune dry_run wait"},
+	{"POST", "/v1/plan", ROUTE_BODY, api_config_plan, "prune"},
+	{"POST", "/v1/reconcile", ROUTE_ADMIN, api_plan_reconcile, "orphans dry_run wait"},
+	{"GET", "/v1/status", 0, api_status_get, ""},
+	{"GET", "/v1/host", 0, api_host_get, ""},
+	{"GET", "/v1/host/route", 0, api_host_route, "to from in underlay"},
+	{"GET", "/livez", ROUTE_OPEN, api_status_livez, ""},
+	{"GET", "/readyz", ROUTE_OPEN, api_status_readyz, "verbose"},
+	{"POST", "/v1/tunnels/{name}/ping", ROUTE_ADMIN | ROUTE_BODY, api_ping_post, ""},
+	{"GET", "/v1/{kind}/{name}/stats", 0, api_stats_get, ""},
+	{"GET", "/v1/{kind}", 0, api_resource_list, "limit after label state"},
+	{"POST", "/v1/{kind}", ROUTE_WRITE | ROUTE_BODY, api_resource_post, "dry_run wait"},
+	{"GET", "/v1/{kind}/{name}", 0, api_resource_get, ""},
+	{"PUT", "/v1/{kind}/{name}", ROUTE_WRITE | ROUTE_BODY, api_resource_put, "dry_run wait"},
+	{"PATCH", "/v1/{kind}/{name}", ROUTE_WRITE | ROUTE_BODY | ROUTE_MERGE,
+	 api_resource_patch, "dry_run wait"},
+	{"DELETE", "/v1/{kind}/{name}", ROUTE_WRITE, api_resource_delete, "dry_run wait"},
+};
+/* clang-format on */
+
+enum { SEGMENTS_MAX = 4 };
+
+struct path {
+	const char *segment[SEGMENTS_MAX]; /* decoded */
+	unsigned len;
+};
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* %XX to bytes, in place; false when it is not well-formed */
+static bool decode(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (*s != '%') {
+			*to++ = *s;
+			continue;
+		}
+		int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
+		if (low < 0 || (high == 0 && low == 0))
+			return false;
+		*to++ = (char)(high * 16 + low);
+		s += 2;
+	}
+	*to = '\0';
+	return true;
+}
+
+static bool split(const char *s, struct path *path, struct arena *arena)
+{
+	if (*s != '/')
+		return false;
+	while (*s == '/') {
+		size_t len = strcspn(++s, "/");
+
+		if (path->len == SEGMENTS_MAX || len == 0)
+			return false;
+		char *segment = arena_strndup(arena, s, len);
+		if (!decode(segment))
+			return false;
+		path->segment[path->len++] = segment;
+		s += len;
+	}
+	return true;
+}
+
+static const struct kind *kind_of(const char *segment)
+{
+	for (unsigned i = 0; i < RESOURCE_KINDS; i++)
+		if (strcmp(kinds[i]->path, segment) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+/* Does the path have this template's form? What stands for {kind} and {name} goes to call. */
+static bool matches(const char *template, const struct path *path, struct api_call *call)
+{
+	unsigned at = 0;
+
+	call->kind = strncmp(template, "/v1/tunnels/", 12) == 0 ? &tunnel_kind : NULL;
+	call->name = NULL;
+	for (; *template == '/'; at++) {
+		size_t len = strcspn(++template, "/");
+		const char *segment = at < path->len ? path->segment[at] : NULL;
+
+		if (!segment)
+			return false;
+		if (strncmp(template, "{kind}", len) == 0 && !(call->kind = kind_of(segment)))
+			return false;
+		if (strncmp(template, "{name}", len) == 0)
+			call->name = segment;
+		if (*template != '{' &&
+		    (strncmp(template, segment, len) != 0 || segment[len] != '\0'))
+			return false;
+		template += len;
+	}
+	return at == path->len;
+}
+
+static void refuse_method(struct http_request *request, const char *allowed)
+{
+	char sentence[160];
+
+	snprintf(sentence, sizeof(sentence), "%s cannot be %s; allowed: %s", "this resource",
+		 request->method, allowed);
+	api_problem_header(request, "method-not-allowed", "Allow", allowed, sentence);
+}
+
+/* The route of the request; NULL when 404 or 405 was answered. */
+static const struct api_route *find_route(struct api_call *call)
+{
+	struct http_request *request = call->request;
+	bool is_head = strcmp(request->method, "HEAD") == 0;
+	const char *method = is_head ? "GET" : request->method;
+	struct path path = {0};
+	char allowed[64] = "";
+	bool well_formed = split(request->path, &path, &request->arena);
+
+	for (size_t i = 0; well_formed && i < ARRAY_LEN(routes); i++) {
+		const struct api_route *route = &routes[i];
+
+		if (!matches(route->path, &path, call))
+			continue;
+		if (strcmp(route->method, method) == 0)
+			return route;
+		bool get = strcmp(route->method, "GET") == 0;
+		size_t len = strlen(allowed);
+		snprintf(allowed + len, sizeof(allowed) - len, "%s%s", len ? ", " : "",
+			 get ? "GET, HEAD" : route->method);
+	}
+	if (*allowed)
+		refuse_method(request, allowed);
+	else
+		api_problem(request, "not-found", "there is nothing at this path");
+	return NULL;
+}
+
+static bool role_suffices(const struct api_route *route, struct http_request *request)
+{
+	if (route->flags & ROUTE_OPEN)
+		return true;
+	if (request->caller.role == HTTP_ROLE_NONE) {
+		api_problem_header(request, "unauthenticated", "WWW-Authenticate", "Bearer",
+				   "this request needs a token or a client certificate");
+		return false;
+	}
+	if (route->flags & ROUTE_ADMIN && request->caller.role != HTTP_ROLE_ADMIN) {
+		api_problem(request, "forbidden", "%s may only read", request->caller.name);
+		return false;
+	}
+	return true;
+}
+
+static bool is_type(const char *header, const char *type)
+{
+	size_t len = strlen(type);
+
+	if (!header || strncasecmp(header, type, len) != 0)
+		return false;
+	header += len;
+	return header[strspn(header, " \t")] == '\0' || header[strspn(header, " \t")] == ';';
+}
+
+static bool body_is_acceptable(const struct api_route *route, struct http_request *request)
+{
+	const char *wanted = route->flags & ROUTE_MERGE ? "application/merge-patch+json"
+							: "application/json";
+	char sentence[96];
+
+	if (!request->body_len)
+		return true;
+	if (!(route->flags & ROUTE_BODY)) {
+		api_problem(request, "bad-request", "this request takes no body");
+		return false;
+	}
+	if (is_type(http_header(request, "Content-Type"), wanted))
+		return true;
+	snprintf(sentence, sizeof(sentence), "the body must be of Content-Type %s", wanted);
+	api_problem_header(request, "unsupported-media-type",
+			   route->flags & ROUTE_MERGE ? "Accept-Patch" : "Accept", wanted,
+			   sentence);
+	return false;
+}
+
+static void serve(void *user, struct http_request *request)
+{
+	struct api *api = user;
+	struct api_call call = {.api = api, .agent = api->agent, .request = request};
+	const struct api_route *route = find_route(&call);
+
+	if (!route || !role_suffices(route, request) || !api_params_read(&call, route->params) ||
+	    !body_is_acceptable(route, request))
+		return;
+	if (api->turn_open && !(route->flags & ROUTE_STORES))
+		vec_push(&api->postponed, request); /* it must not see what is not durable */
+	else
+		route->serve(&call);
+}
+
+static void gone(void *user, struct http_request *request)
+{
+	struct api *api = user;
+
+	for (size_t i = 0; i < api->postponed.len; i++)
+		if (api->postponed.v[i] == request)
+			api->postponed.v[i] = NULL;
+	api_wait_gone(api, request);
+	api_ping_gone(api, request);
+}
+
+static void refuse(void *user, struct http_request *request, unsigned status, const char *code,
+		   const char *sentence)
+{
+	(void)user;
+	api_problem_refuse(request, status, code, sentence);
+}
+
+static void end_turn(void *user)
+{
+	struct api *api = user;
+	struct api_postponed postponed = api->postponed;
+
+	api_write_commit(api);
+	api->postponed = (struct api_postponed){0};
+	for (size_t i = 0; i < postponed.len; i++)
+		if (postponed.v[i])
+			serve(api, postponed.v[i]);
+	vec_done(&postponed);
+}
+
+/* The loop must not sleep over an open transaction. */
+static uint64_t may_sleep_ms(void *user)
+{
+	const struct api *api = user;
+
+	return api->turn_open || api->postponed.len ? 0 : UINT64_MAX;
+}
+
+int api_new(struct api **api, struct agent *agent, struct err *err)
+{
+	struct api *made = xcalloc(1, sizeof(*made));
+
+	(void)err;
+	made->agent = agent;
+	made->handler = (struct http_handler){serve, gone, refuse, made};
+	made->deadline = loop_timer_new(agent->loop, api_wait_deadline, made);
+	reconcile_on_pass(agent->reconcile, api_wait_pass, made);
+	*api = made;
+	return 0;
+}
+
+void api_join_loop(struct api *api)
+{
+	loop_hook(api->agent->loop, end_turn, may_sleep_ms, api);
+}
+
+static void free_waiters(struct api_waiters *waiters)
+{
+	for (size_t i = 0; i < waiters->len; i++)
+		free(waiters->v[i]);
+	vec_done(waiters);
+}
+
+void api_free(struct api *api)
+{
+	if (!api)
+		return;
+	api_ping_stop_all(api);
+	loop_timer_free(api->agent->loop, api->deadline);
+	free_waiters(&api->uncommitted);
+	free_waiters(&api->waiting);
+	vec_done(&api->postponed);
+	free(api);
+}
+
+const struct http_handler *api_handler(struct api *api)
+{
+	return &api->handler;
+}

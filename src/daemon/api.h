@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The HTTP API, version 1, as a handler of whole requests: api.md is its contract. Writers
+ * of one turn of the loop share one transaction and are answered after its commit.
+ */
+
+#include "daemon/agent.h"
+
+struct api;
+
+/* Borrows the agent, whose http may still be NULL. */
+int api_new(struct api **api, struct agent *agent, struct err *err) must_check;
+void api_free(struct api *api);
+const struct http_handler *api_handler(struct api *api);
+/* Registers the commit at the end of each turn. Call after http_start: what its own hook
+ * served in a turn must be committed in that turn. */
+void api_join_loop(struct api *api);

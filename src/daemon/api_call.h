@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * One request on its way through api*.c: what api.c found in its route, path and query, for
+ * the function that serves it. Each of those answers exactly once, now or later.
+ */
+
+#include "daemon/api.h"
+#include "daemon/api_wait.h"
+
+struct ping;
+
+enum { API_WAITING_MAX = 64 }; /* requests that may wait at once */
+
+/* Query parameters. A name means the same thing wherever it is allowed. */
+struct api_params {
+	uint64_t set;
+	uint32_t limit;          /* of a list */
+	const char *after;       /* list: begins behind this name */
+	struct labels label;     /* list: only what carries all of them */
+	uint8_t state;           /* list: enum state */
+	bool dry_run;
+	uint32_t wait;           /* seconds */
+	bool prune;
+	uint8_t orphans;         /* enum api_orphans */
+	struct addr to, from;
+	char in[IFNAMSIZ];
+	bool underlay;
+	bool verbose;
+};
+
+enum api_orphans { API_ORPHANS_KEEP, API_ORPHANS_DELETE };
+
+struct api_pings vec_of(struct api_ping *);
+struct api_postponed vec_of(struct http_request *);
+
+struct api {
+	struct agent *agent;
+	struct http_handler handler;
+	struct api_waiters uncommitted; /* writers of this turn's transaction */
+	struct api_waiters waiting;
+	struct loop_timer *deadline;    /* of the first of waiting */
+	struct api_postponed postponed; /* readers that came while a transaction was open */
+	struct api_pings pings;
+	bool turn_open;                 /* a transaction of ours is */
+};
+
+struct api_call {
+	struct api *api;
+	struct agent *agent;
+	struct http_request *request;
+	const struct kind *kind;  /* {kind} of the path, NULL without */
+	const char *name;         /* {name}, NULL without */
+	struct api_params params; /* those not given hold their defaults */
+};
+
+/* Was this query parameter given? */
+bool api_given(const struct api_call *call, const char *param);
+/* The resource of the path; NULL, and 404 is answered, when there is none. */
+const struct resource *api_find(const struct api_call *call);
+
+/* api_resource.c */
+void api_resource_list(struct api_call *call);
+void api_resource_post(struct api_call *call);
+void api_resource_get(struct api_call *call);
+void api_resource_put(struct api_call *call);
+void api_resource_patch(struct api_call *call);
+void api_resource_delete(struct api_call *call);
+
+/* api_config.c */
+void api_config_get(struct api_call *call);
+void api_config_put(struct api_call *call);
+void api_config_plan(struct api_call *call);
+
+/* api_plan.c */
+void api_plan_reconcile(struct api_call *call);
+
+/* api_status.c */
+void api_status_get(struct api_call *call);
+void api_status_livez(struct api_call *call);
+void api_status_readyz(struct api_call *call);
+
+/* api_host.c */
+void api_host_get(struct api_call *call);
+void api_host_route(struct api_call *call);
+
+/* api_stats.c */
+void api_stats_get(struct api_call *call);
+
+/* api_ping.c */
+void api_ping_post(struct api_call *call);
+/* The client of a ping went away. */
+void api_ping_gone(struct api *api, struct http_request *request);
+void api_ping_stop_all(struct api *api);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the API says as JSON: resource documents with status and ETag, plans, reports. */
+
+#include "codec/json.h"
+#include "daemon/agent.h"
+
+enum { API_ETAG = 40 }; /* "D-B" with its quotes, NUL included */
+
+/* The state to show: of the declared generation, which a pass may not have seen yet. */
+enum state api_json_state(struct agent *agent, const struct kind *kind,
+			  const struct resource *resource);
+/* The whole document of a resource; the caller owns it. */
+json_t *api_json_document(struct agent *agent, const struct kind *kind,
+			  const struct resource *resource);
+/* {"ops":[…],"revision":R}; the caller owns it. */
+json_t *api_json_plan(const struct ops *ops, uint64_t revision, struct arena *arena);
+/* {"kind","name","state","reason","message"}, for a resource that is not ready. */
+json_t *api_json_not_ready(struct agent *agent, const struct kind *kind,
+			   const struct resource *resource);
+
+/* "D-B": D over uid and generation, B over the body. */
+void api_json_etag(const struct resource *resource, const char *body, size_t len,
+		   char etag[static API_ETAG]);
+/* Does a list of entity tags (If-Match) name this resource's generation, whatever its state? */
+bool api_json_matches_generation(const char *list, const struct resource *resource);
+/* Does it name this tag (If-None-Match)? */
+bool api_json_matches(const char *list, const char *etag);
+
+/* Writes the value behind the text and drops the reference to it. */
+void api_json_add(struct text *text, json_t *value);
+/* Answers with the value, and drops the reference to it. */
+void api_json_respond(struct http_request *request, unsigned status, const char *const *headers,
+		      json_t *value);
+/* Answers with the document of a resource, with its ETag, and Location when it is 201. */
+void api_json_respond_resource(struct agent *agent, struct http_request *request,
+			       unsigned status, const struct kind *kind,
+			       const struct resource *resource);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Query parameters: one table of all of them, whatever the route; which of them a route
+ * takes is said in the route table of api.c.
+ */
+#include "daemon/api_params.h"
+
+#include "daemon/api_problem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LIMIT_DEFAULT = 200, LIMIT_MAX = 1000, WAIT_MAX_S = 60, LABELS_MAX = 32 };
+
+static const char *const state_choices[] = {"pending",  "ready",    "failed",
+					    "conflict", "disabled", "deleting"};
+static const char *const orphans_choices[] = {"keep", "delete"};
+
+/* clang-format off */
+static const struct field params_fields[] = {
+	F_U32(api_params, limit, .min = 1, .max = LIMIT_MAX, .dflt = LIMIT_DEFAULT),
+	F_STRING(api_params, after, .max = RESOURCE_NAME - 1),
+	F_LABELS(api_params, label, .max_count = LABELS_MAX),
+	F_CHOICE(api_params, state, state_choices),
+	F_BOOL(api_params, dry_run),
+	F_U32(api_params, wait, .max = WAIT_MAX_S),
+	F_BOOL(api_params, prune, .dflt = 1),
+	F_CHOICE(api_params, orphans, orphans_choices),
+	F_ADDR(api_params, to),
+	F_ADDR(api_params, from),
+	F_NAME(api_params, in, .min = 1, .max = IFNAMSIZ - 1),
+	F_BOOL(api_params, underlay),
+	F_BOOL(api_params, verbose),
+};
+/* clang-format on */
+
+static const struct kind params_kind = {
+	.noun = "parameter",
+	.fields = params_fields,
+	.n_fields = ARRAY_LEN(params_fields),
+	.size = sizeof(struct api_params),
+};
+
+struct reading {
+	struct api_call *call;
+	const char *allowed;
+	bool refused;
+};
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; len && (at = strstr(at, word)); at += len)
+		if ((at == words || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' '))
+			return true;
+	return false;
+}
+
+static int read_number(const struct field *field, void *params, const char *value)
+{
+	char *end;
+	unsigned long long number;
+
+	if (value[0] < '0' || value[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	number = strtoull(value, &end, 10);
+	if (*end || errno || number < (uint64_t)field->min || number > (uint64_t)field->max)
+		return -EINVAL;
+	field_store(field, params, (int64_t)number);
+	return 0;
+}
+
+/* A bare `?verbose` is true. */
+static int read_bool(const struct field *field, void *params, const char *value)
+{
+	bool is_true = !*value || strcmp(value, "true") == 0;
+
+	if (!is_true && strcmp(value, "false") != 0)
+		return -EINVAL;
+	field_store(field, params, is_true);
+	return 0;
+}
+
+static int read_choice(const struct field *field, void *params, const char *value)
+{
+	for (unsigned i = 0; i < field->n_choices; i++)
+		if (strcmp(field->choices[i], value) == 0) {
+			field_store(field, params, i);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int read_addr(const struct field *field, void *params, const char *value)
+{
+	struct addr addr;
+
+	if (addr_parse(value, &addr) < 0)
+		return -EINVAL;
+	field_store(field, params, addr.host);
+	return 0;
+}
+
+static int read_text(const struct field *field, void *params, const char *value,
+		     struct arena *arena)
+{
+	size_t len = strlen(value);
+
+	if (len < (size_t)field->min || len > (size_t)field->max)
+		return -EINVAL;
+	if (field->type == FIELD_NAME)
+		memcpy(field_of(field, params), value, len + 1);
+	else
+		*(const char **)field_of(field, params) = arena_strdup(arena, value);
+	return 0;
+}
+
+/* k=v: one more of the labels that are asked for */
+static int read_label(const struct field *field, void *params, const char *value,
+		      struct arena *arena)
+{
+	struct labels *labels = field_of(field, params);
+	const char *equals = strchr(value, '=');
+
+	if (!equals || equals == value || labels->len == field->max_count)
+		return -EINVAL;
+	if (!labels->v)
+		labels->v = arena_array(arena, field->max_count, sizeof(*labels->v));
+	labels->v[labels->len++] =
+		(struct label){arena_strndup(arena, value, (size_t)(equals - value)),
+			       arena_strdup(arena, equals + 1)};
+	return 0;
+}
+
+static int read_value(const struct field *field, void *params, const char *value,
+		      struct arena *arena)
+{
+	switch (field->type) {
+	case FIELD_BOOL:
+		return read_bool(field, params, value);
+	case FIELD_U8:
+	case FIELD_U16:
+	case FIELD_U32:
+	case FIELD_S32:
+		return read_number(field, params, value);
+	case FIELD_CHOICE:
+		return read_choice(field, params, value);
+	case FIELD_ADDR:
+		return read_addr(field, params, value);
+	case FIELD_NAME:
+	case FIELD_STRING:
+		return read_text(field, params, value, arena);
+	case FIELD_LABELS:
+		return read_label(field, params, value, arena);
+	case FIELD_PREFIX:
+	case FIELD_PREFIXES:
+	case FIELD_ROWS:
+		break;
+	}
+	return -EINVAL;
+}
+
+static void refuse_unknown(struct reading *reading, const char *name)
+{
+	const char *close = kind_suggest(&params_kind, name);
+
+	if (close && !has_word(reading->allowed, close))
+		close = NULL;
+	reading->refused = true;
+	api_problem(reading->call->request, "bad-request",
+		    "unknown query parameter \"%.60s\"%s%s%s", name,
+		    close ? "; did you mean \"" : "", close ? close : "", close ? "\"?" : "");
+}
+
+static void read_param(void *user, const char *name, const char *value)
+{
+	struct reading *reading = user;
+	struct api_params *params = &reading->call->params;
+	const struct field *field = kind_field(&params_kind, name);
+
+	if (reading->refused)
+		return;
+	if (!field || !has_word(reading->allowed, name)) {
+		refuse_unknown(reading, name);
+		return;
+	}
+	uint64_t bit = kind_bit(&params_kind, field);
+	bool repeated = params->set & bit && field->type != FIELD_LABELS;
+	const char *text = value ? value : "";
+	if (repeated || read_value(field, params, text, &reading->call->request->arena) < 0) {
+		reading->refused = true;
+		api_problem(reading->call->request, "bad-request",
+			    "query parameter \"%s\": %s \"%.80s\"", name,
+			    repeated ? "given twice, the second time with" : "cannot be", text);
+		return;
+	}
+	params->set |= bit;
+}
+
+bool api_params_read(struct api_call *call, const char *allowed)
+{
+	struct reading reading = {.call = call, .allowed = allowed};
+
+	http_query_each(call->request, read_param, &reading);
+	kind_defaults(&params_kind, &call->params);
+	return !reading.refused;
+}
+
+bool api_given(const struct api_call *call, const char *param)
+{
+	return call->params.set & kind_bit(&params_kind, kind_field(&params_kind, param));
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The query string of a request, by a field table like any other document. */
+
+#include "daemon/api_call.h"
+
+/*
+ * Reads the query into call->params. allowed: the names that this route knows, in words.
+ * False when something is unknown, repeated or out of range, which was answered with 400.
+ */
+bool api_params_read(struct api_call *call, const char *allowed);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counters, read from the kernel when they are asked for: of a device, or of a NAT rule. */
+#include "daemon/api_call.h"
+#include "daemon/api_json.h"
+#include "daemon/api_problem.h"
+#include "plan/expand.h"
+
+#include <errno.h>
+
+static void respond(struct api_call *call, json_t *document)
+{
+	static const char *const headers[] = {"Content-Type", "application/json", "Cache-Control",
+					      "no-store", NULL};
+
+	api_json_respond(call->request, 200, headers, document);
+}
+
+static void refuse(struct api_call *call, const struct err *err)
+{
+	if (err->number == -ENODEV || err->number == -ENOENT)
+		api_problem(call->request, "not-found", "no counters: %s", err->sentence);
+	else
+		api_problem(call->request, "not-ready", "the counters cannot be read: %s",
+			    err->sentence);
+}
+
+static json_t *count(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static void tunnel_stats(struct api_call *call, const struct tunnel *tunnel)
+{
+	struct kernel *kernel = call->agent->kernel;
+	const char *device = tunnel_device(tunnel);
+	struct link_stats s = {0};
+	struct err err = {0};
+
+	int rc = kernel->vt->link_stats(kernel, device, &s, &err);
+	if (rc == -ENODEV)
+		err_set(&err, rc, "the device %s does not exist", device);
+	if (rc) {
+		refuse(call, &err);
+		return;
+	}
+	respond(call, json_pack("{s:s, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o, s:o}}",
+				"device", device, "rx", "bytes", count(s.rx_bytes), "packets",
+				count(s.rx_packets), "errors", count(s.rx_errors), "dropped",
+				count(s.rx_dropped), "tx", "bytes", count(s.tx_bytes), "packets",
+				count(s.tx_packets), "errors", count(s.tx_errors), "dropped",
+				count(s.tx_dropped), "carrier_errors", count(s.tx_carrier_errors),
+				"collisions", count(s.collisions)));
+}
+
+/* The rule's elements, by the set that has them: as expand merges them, what another source
+ * covers is none of its own. */
+static void split_sources(const struct nat_rule *rule, struct arena *arena,
+			  struct prefixes of[static 2])
+{
+	size_t n = rule->sources.len;
+	struct prefix *all = arena_memdup(arena, rule->sources.v, n * sizeof(*all)), *last = NULL;
+
+	qsort(all, n, sizeof(*all), prefix_compare);
+	for (size_t i = 0; i < n; i++) {
+		struct prefixes *to = &of[all[i].len == 32 ? NAT_HOSTS : NAT_NETS];
+
+		if (last && last->len <= all[i].len && prefix_covers(*last, all[i].addr))
+			continue;
+		last = &all[i];
+		if (!to->v)
+			to->v = arena_array(arena, n, sizeof(*to->v));
+		to->v[to->len++] = all[i];
+	}
+}
+
+/* One direction: hosts and networks are elements of two sets. */
+static int add_up(struct kernel *kernel, char (*sets)[SET_NAME],
+		  const struct prefixes of[static 2], struct element_stats *sum, struct err *err)
+{
+	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
+		struct element_stats one = {0};
+
+		if (!of[i].len)
+			continue;
+		int rc = kernel->vt->element_stats(kernel, sets[i], of[i].v, of[i].len, &one, err);
+		if (rc && rc != -ENOENT) /* a set that is not there yet has counted nothing */
+			return rc;
+		sum->packets += one.packets;
+		sum->bytes += one.bytes;
+	}
+	return 0;
+}
+
+static void nat_rule_stats(struct api_call *call, const struct nat_rule *rule)
+{
+	struct kernel *kernel = call->agent->kernel;
+	struct element_stats out = {0}, in = {0};
+	struct prefixes sources[2] = {0};
+	struct nat_sets sets;
+	struct err err = {0};
+
+	nat_sets_of(rule, &sets);
+	split_sources(rule, &call->request->arena, sources);
+	if (add_up(kernel, sets.out, sources, &out, &err) ||
+	    add_up(kernel, sets.in, sources, &in, &err)) {
+		refuse(call, &err);
+		return;
+	}
+	respond(call, json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "out", "packets",
+				count(out.packets), "bytes", count(out.bytes), "in", "packets",
+				count(in.packets), "bytes", count(in.bytes)));
+}
+
+void api_stats_get(struct api_call *call)
+{
+	const struct resource *resource = api_find(call);
+
+	if (!resource)
+		return;
+	if (call->kind == &tunnel_kind)
+		tunnel_stats(call, (const struct tunnel *)resource);
+	else if (call->kind == &nat_rule_kind)
+		nat_rule_stats(call, (const struct nat_rule *)resource);
+	else
+		api_problem(call->request, "not-found",
+			    "the kernel counts nothing for an exit route; see its tunnel's stats");
+}

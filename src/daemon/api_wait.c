@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Waiting requests: who waits for what, and the answer when it came or the time is over. */
+#include "daemon/api_wait.h"
+
+#include "daemon/api_call.h"
+#include "daemon/api_json.h"
+#include "daemon/api_problem.h"
+
+#include <string.h>
+
+bool api_wait_refused(struct api *api, struct http_request *request)
+{
+	size_t waiting = api->waiting.len + api->pings.len;
+
+	for (size_t i = 0; i < api->uncommitted.len; i++)
+		waiting += api->uncommitted.v[i]->wait_ms > 0;
+	if (waiting < API_WAITING_MAX)
+		return false;
+	api_problem_header(request, "too-many-requests", "Retry-After", "1",
+			   "too many requests wait already");
+	return true;
+}
+
+/* The resource that it waits for, or NULL when it is gone (or another has its name). */
+static const struct resource *resource_of(struct api *api, const struct api_waiter *waiter)
+{
+	const struct resource *resource = declaration_find(&api->agent->declaration,
+							   waiter->kind->id, waiter->name, NULL);
+
+	return resource && strcmp(resource->uid, waiter->uid) == 0 ? resource : NULL;
+}
+
+static bool nothing_is_pending(struct api *api)
+{
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
+		const struct resources *list = &api->agent->declaration.kind[k];
+
+		for (size_t i = 0; i < list->len; i++)
+			if (api_json_state(api->agent, kinds[k], list->v[i]) == STATE_PENDING)
+				return false;
+	}
+	return true;
+}
+
+static bool is_over(struct api *api, const struct api_waiter *waiter)
+{
+	struct reconcile *reconcile = api->agent->reconcile;
+
+	switch (waiter->what) {
+	case API_WAIT_READY: {
+		const struct resource *resource = resource_of(api, waiter);
+
+		return !resource ||
+		       api_json_state(api->agent, waiter->kind, resource) != STATE_PENDING;
+	}
+	case API_WAIT_GONE:
+		return !resource_of(api, waiter) ||
+		       reconcile_covered(reconcile) >= waiter->revision;
+	case API_WAIT_CONFIG:
+		return reconcile_covered(reconcile) >= waiter->revision && nothing_is_pending(api);
+	case API_WAIT_PASS:
+		return reconcile_passes(reconcile) >= waiter->passes;
+	}
+	return true;
+}
+
+static json_t *not_ready(struct agent *agent)
+{
+	json_t *list = json_array();
+
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
+		const struct resources *resources = &agent->declaration.kind[k];
+
+		for (size_t i = 0; i < resources->len; i++) {
+			const struct resource *resource = resources->v[i];
+			enum state state = api_json_state(agent, kinds[k], resource);
+
+			if (state != STATE_READY && state != STATE_DISABLED)
+				json_array_append_new(
+					list, api_json_not_ready(agent, kinds[k], resource));
+		}
+	}
+	return list;
+}
+
+static void answer_counts(struct api *api, const struct api_waiter *waiter)
+{
+	json_t *document = json_pack(
+		"{s:I, s:i, s:i, s:i, s:i, s:o}", "revision",
+		(json_int_t)api->agent->declaration.revision, "created", (int)waiter->created,
+		"updated", (int)waiter->updated, "deleted", (int)waiter->deleted, "unchanged",
+		(int)waiter->unchanged, "not_ready", not_ready(api->agent));
+
+	api_json_respond(waiter->request, waiter->status, NULL, document);
+}
+
+static void answer(struct api *api, const struct api_waiter *waiter)
+{
+	bool is_one = waiter->what == API_WAIT_READY || waiter->what == API_WAIT_GONE;
+	const struct resource *resource = is_one ? resource_of(api, waiter) : NULL;
+
+	if (!waiter->request)
+		return;
+	if (resource)
+		api_json_respond_resource(api->agent, waiter->request, waiter->status,
+					  waiter->kind, resource);
+	else if (waiter->what == API_WAIT_GONE)
+		http_respond(waiter->request, 204, NULL, "", 0);
+	else if (is_one)
+		api_problem(waiter->request, "not-found",
+			    "%s \"%s\" was stored, and deleted since", waiter->kind->noun,
+			    waiter->name);
+	else
+		answer_counts(api, waiter);
+}
+
+/* The timer stands at the earliest deadline of those that wait. */
+static void arm(struct api *api)
+{
+	uint64_t first_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < api->waiting.len; i++)
+		if (api->waiting.v[i]->request->deadline_ms < first_ms)
+			first_ms = api->waiting.v[i]->request->deadline_ms;
+	if (first_ms == UINT64_MAX)
+		loop_timer_disarm(api->agent->loop, api->deadline);
+	else
+		loop_timer_arm(api->agent->loop, api->deadline, first_ms);
+}
+
+static void remove_at(struct api_waiters *waiters, size_t at)
+{
+	free(waiters->v[at]);
+	waiters->v[at] = waiters->v[--waiters->len];
+}
+
+void api_wait_settle(struct api *api, const struct api_waiter *waiter)
+{
+	if (!waiter->request)
+		return;
+	if (!waiter->wait_ms || is_over(api, waiter)) {
+		answer(api, waiter);
+		return;
+	}
+	struct api_waiter *kept = xmalloc(sizeof(*kept));
+	*kept = *waiter;
+	kept->request->deadline_ms = loop_now_ms() + waiter->wait_ms;
+	vec_push(&api->waiting, kept);
+	arm(api);
+}
+
+static void answer_those(struct api *api, bool (*ready)(struct api *, const struct api_waiter *))
+{
+	for (size_t i = api->waiting.len; i-- > 0;) {
+		if (!ready(api, api->waiting.v[i]))
+			continue;
+		answer(api, api->waiting.v[i]);
+		remove_at(&api->waiting, i);
+	}
+	arm(api);
+}
+
+void api_wait_pass(void *user)
+{
+	answer_those(user, is_over);
+}
+
+static bool is_late(struct api *api, const struct api_waiter *waiter)
+{
+	(void)api;
+	return waiter->request->deadline_ms <= loop_now_ms();
+}
+
+void api_wait_deadline(void *user)
+{
+	answer_those(user, is_late);
+}
+
+void api_wait_gone(struct api *api, struct http_request *request)
+{
+	for (size_t i = 0; i < api->uncommitted.len; i++)
+		if (api->uncommitted.v[i]->request == request)
+			api->uncommitted.v[i]->request = NULL; /* what it wrote stays */
+	for (size_t i = 0; i < api->waiting.len; i++)
+		if (api->waiting.v[i]->request == request) {
+			remove_at(&api->waiting, i);
+			break;
+		}
+	arm(api);
+}
