@@ -55,11 +55,17 @@ const char *text_str(const struct text *text)
 	return text->s ? text->s : "";
 }
 
+void text_cut(struct text *text, size_t len)
+{
+	if (len >= text->len)
+		return;
+	text->len = len;
+	text->s[len] = '\0';
+}
+
 void text_clear(struct text *text)
 {
-	text->len = 0;
-	if (text->s)
-		text->s[0] = '\0';
+	text_cut(text, 0);
 }
 
 void text_done(struct text *text)

@@ -18,6 +18,8 @@ void text_add_len(struct text *text, const char *s, size_t len);
 void text_addf(struct text *text, const char *fmt, ...) printf_(2, 3);
 /* the text so far, "" when nothing was added; owned by the text */
 const char *text_str(const struct text *text);
+/* Keeps the first len bytes. */
+void text_cut(struct text *text, size_t len);
 void text_clear(struct text *text);
 void text_done(struct text *text);
 

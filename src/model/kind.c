@@ -245,9 +245,12 @@ const char *kind_key_text(const struct kind *kind, const void *object, struct ar
 			continue;
 		if (!(field_set_mask(object) >> i & 1))
 			continue;
-		if (text.len)
-			text_add(&text, " ");
+		size_t before = text.len;
+		text_add(&text, before ? " " : "");
+		size_t start = text.len;
 		field_show(field, object, &text);
+		if (text.len == start)
+			text_cut(&text, before);
 	}
 	return arena_strdup(arena, text_str(&text));
 }

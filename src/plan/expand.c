@@ -71,6 +71,7 @@ void expander_ifname(struct expander *x, const char *set, const char *device)
 
 	snprintf(e->set_name, sizeof(e->set_name), "%s", set);
 	snprintf(e->device, sizeof(e->device), "%s", device);
+	e->head.set &= ~object_bit(nft_element_kind, "prefix");
 }
 
 void expander_prefix(struct expander *x, const char *set, struct prefix prefix, struct addr to)
@@ -80,6 +81,7 @@ void expander_prefix(struct expander *x, const char *set, struct prefix prefix, 
 	snprintf(e->set_name, sizeof(e->set_name), "%s", set);
 	e->prefix = prefix;
 	e->to = to;
+	e->head.set &= ~object_bit(nft_element_kind, "device");
 }
 
 uint32_t prefixes_merge(struct prefix *v, uint32_t len)
