@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "store/migrations.h"
 
@@ -97,6 +98,21 @@ static void second_opener_is_told_that_it_is_busy(void **state)
 	assert_int_equal(store_open(&second, s->path, &created, &s->err), -EBUSY);
 	assert_null(second);
 	scratch_reopen(s);
+}
+
+static void lock_beside_the_file_keeps_a_second_agent_out(void **state)
+{
+	struct scratch *s = *state;
+	char path[80];
+
+	scratch_close(s);
+	snprintf(path, sizeof(path), "%s.lock", s->path);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_ok(flock(fd, LOCK_EX | LOCK_NB));
+	assert_int_equal(store_open(&s->store, s->path, &s->created, &s->err), -EBUSY);
+	assert_non_null(strstr(s->err.sentence, "in use by another process"));
+	close(fd);
+	scratch_open(s);
 }
 
 static void no_other_program_reads_it_meanwhile(void **state)
@@ -238,6 +254,7 @@ int main(void)
 		scratch_test(closes_a_file_that_others_could_read),
 		scratch_test_closed(makes_one_level_of_directory_only),
 		scratch_test(second_opener_is_told_that_it_is_busy),
+		scratch_test(lock_beside_the_file_keeps_a_second_agent_out),
 		scratch_test(no_other_program_reads_it_meanwhile),
 		scratch_test(settings_of_the_connection_are_in_force),
 		scratch_test(refuses_newer_schema_and_leaves_the_file),
