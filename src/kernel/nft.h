@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The nftables adapter: our one table, read whole and changed by atomic batches. A batch
+ * carries the generation of the last observation, so that it fails rather than act on what
+ * somebody else changed since.
+ */
+
+#include "kernel/kernel.h"
+
+struct nft;
+
+int nft_open(struct nft **nft, struct err *err) must_check;
+void nft_close(struct nft *nft);
+/* the port id under which events show our own changes */
+uint32_t nft_port(const struct nft *nft);
+
+/*
+ * Adds our table, its sets, elements and chains to observed, all of them OBJECT_OURS. What
+ * is not of our forms is NFT_SET_OTHER, NFT_CHAIN_OTHER or NFT_VERDICT_OTHER; a name that
+ * does not fit is "#" and the handle, which nft_apply deletes by.
+ * -EINTR: the ruleset changed under every one of five dumps.
+ */
+int nft_observe(struct nft *nft, struct arena *arena, struct objects *observed, struct err *err);
+
+/*
+ * Applies all the ops in one batch: all of them are done, or none. On failure the culprit
+ * has the kernel's answer and the others -ECANCELED; -ERESTART on all of them when the
+ * ruleset changed since it was observed.
+ */
+void nft_apply(struct nft *nft, struct arena *arena, struct op *ops, size_t n);
+
+/* Fills stats[i] with the counter of prefixes[i]; 0 where there is none. */
+int nft_element_stats(struct nft *nft, const char *set, const struct prefix *prefixes, size_t n,
+		      struct element_stats *stats, struct err *err);
