@@ -1,3 +1,223 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Placeholder until its owner lands. */
+/*
+ * The real kernel behind the vtable: opens everything, and hands each kind to its adapter.
+ */
 #include "kernel/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "kernel/events.h"
+#include "kernel/question.h"
+
+/* In the order in which they are read: each may need what was read before it. */
+static const struct kern_adapter *const adapters[] = {
+	&link_adapter, &address_adapter, &sysctl_adapter, &rule_adapter, &route_adapter,
+};
+
+enum { FIRST_DELETE_CHUNK = 64 };
+
+static struct kern *kern_of(struct kernel *kernel)
+{
+	return (struct kern *)kernel; /* its first member */
+}
+
+/* For the events: a route that covers one of these can change what its tunnel needs. */
+static void keep_remotes(struct kern *kern, const struct facts *facts)
+{
+	vec_clear(&kern->remotes);
+	for (size_t i = 0; i < facts->remotes.len; i++)
+		vec_push(&kern->remotes, facts->remotes.v[i].remote);
+	vec_sort(&kern->remotes, addr_compare);
+}
+
+static int observe(struct kernel *kernel, struct arena *arena, struct objects *observed,
+		   struct facts *facts, struct err *err)
+{
+	struct kern *kern = kern_of(kernel);
+	struct look look = {observed, facts};
+
+	observed->arena = arena;
+	vec_clear(&facts->links);
+	vec_clear(&facts->addrs);
+	facts->ipv6 = kern->sysctls.ipv6_fd >= 0;
+	keep_remotes(kern, facts);
+	for (size_t i = 0; i < ARRAY_LEN(adapters); i++) {
+		int error = adapters[i]->dump(kern, &look, err);
+
+		if (error)
+			return error;
+	}
+	int error = nft_observe(kern->nft, arena, observed, err);
+	if (error)
+		return error;
+	question_remotes(kern, facts, arena);
+	objects_sort(observed);
+	facts_sort(facts);
+	return 0;
+}
+
+static void apply(struct kernel *kernel, struct arena *arena, struct op *ops, size_t n)
+{
+	struct kern *kern = kern_of(kernel);
+
+	for (size_t i = 0; i < n; i++)
+		ops[i].done = false;
+	for (size_t i = 0; i < ARRAY_LEN(adapters) && n; i++) {
+		const struct kern_adapter *adapter = adapters[i];
+
+		if (adapter->kind != ops[0].kind)
+			continue;
+		if (adapter->apply)
+			adapter->apply(kern, arena, ops, n);
+		else
+			adapter_apply(adapter, kern, arena, ops, n);
+		return;
+	}
+	if (n)
+		nft_apply(kern->nft, arena, ops, n);
+}
+
+static int get_events_fd(struct kernel *kernel)
+{
+	return events_fd(kern_of(kernel)->events);
+}
+
+static void read_events(struct kernel *kernel, struct kernel_events *events)
+{
+	events_take(kern_of(kernel), events);
+}
+
+static int route(struct kernel *kernel, const struct route_question *question,
+		 struct route_answer *answer, struct err *err)
+{
+	return question_route(kern_of(kernel), question, answer, err);
+}
+
+static int link_stats(struct kernel *kernel, const char *device, struct link_stats *stats,
+		      struct err *err)
+{
+	return question_link_stats(kern_of(kernel), device, stats, err);
+}
+
+static int element_stats(struct kernel *kernel, const char *set, const struct prefix *prefixes,
+			 size_t n, struct element_stats *stats, struct err *err)
+{
+	cleanup_free struct element_stats *each = xcalloc(n ? n : 1, sizeof(*each));
+	int error = nft_element_stats(kern_of(kernel)->nft, set, prefixes, n, each, err);
+
+	if (error)
+		return error;
+	*stats = (struct element_stats){0};
+	for (size_t i = 0; i < n; i++) {
+		stats->packets += each[i].packets;
+		stats->bytes += each[i].bytes;
+	}
+	return 0;
+}
+
+static void kern_close(struct kernel *kernel)
+{
+	struct kern *kern = kern_of(kernel);
+
+	events_close(kern->events);
+	if (kern->nft)
+		nft_close(kern->nft);
+	netlink_close(kern->netlink);
+	sysctl_close(&kern->sysctls);
+	names_done(&kern->names);
+	vec_done(&kern->remotes);
+	free(kern);
+}
+
+static const struct kernel_vtable vtable = {
+	.observe = observe,
+	.apply = apply,
+	.events_fd = get_events_fd,
+	.events_read = read_events,
+	.route = route,
+	.link_stats = link_stats,
+	.element_stats = element_stats,
+	.close = kern_close,
+};
+
+/* The kernel looks at the privilege first, then at the message, which changes no device. */
+static int check_privilege(struct kern *kern, struct err *err)
+{
+	cleanup_arena struct arena arena = {0};
+	cleanup_batch struct batch batch = {.arena = &arena};
+	struct ifinfomsg header = {0};
+
+	batch_add(&batch, netlink_message(RTM_SETLINK, 0, &header, sizeof(header)), 0);
+	batch_send(kern->netlink, &batch);
+	if (batch.requests.v[0].result == -EPERM)
+		return err_set(err, -EPERM, "CAP_NET_ADMIN is needed in this network namespace");
+	return 0;
+}
+
+static uint32_t random_index(void)
+{
+	uint32_t random = 0;
+
+	/* any start will do: a taken index is tried again with the next */
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	return 0x20000000 + (random & 0x3fffffff);
+}
+
+/* Events first, so that nothing is missed between a dump and the first look at them. */
+static int open_sockets(struct kern *kern, struct err *err)
+{
+	int error = netlink_open(&kern->netlink, NETLINK_ROUTE, err);
+
+	if (!error)
+		error = check_privilege(kern, err);
+	if (!error)
+		error = events_open(&kern->events, adapters, ARRAY_LEN(adapters), err);
+	if (!error)
+		error = nft_open(&kern->nft, err);
+	return error;
+}
+
+int kernel_open(struct kernel **kernel, struct err *err)
+{
+	struct kern *kern = xcalloc(1, sizeof(*kern));
+
+	kern->kernel.vt = &vtable;
+	kern->next_index = random_index();
+	kern->delete_chunk = FIRST_DELETE_CHUNK;
+	sysctl_open(&kern->sysctls);
+	int error = open_sockets(kern, err);
+	if (error) {
+		kern_close(&kern->kernel);
+		return error;
+	}
+	*kernel = &kern->kernel;
+	return 0;
+}
+
+int kernel_namespace_cookie(uint64_t *cookie)
+{
+	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(*cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size))
+		return -errno;
+	return 0;
+}
+
+int kernel_boot_id(char boot_id[static 37])
+{
+	cleanup_fd int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char id[37] = {0};
+
+	if (fd < 0)
+		return -errno;
+	if (read(fd, id, 36) != 36)
+		return -EIO;
+	memcpy(boot_id, id, sizeof(id));
+	return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* IPv4 addresses of devices. */
+#include "kernel/address.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "kernel/adapter.h"
+
+static const struct attr_row address_rows[] = {
+	ATTR(address, prefix, IFA_LOCAL, WIRE_PREFIX, .flags = ATTR_ALWAYS),
+	ATTR(address, prefix, IFA_ADDRESS, WIRE_PREFIX, .flags = ATTR_ALWAYS),
+};
+
+static const struct attr_map address_map = {&address_kind, address_rows, ARRAY_LEN(address_rows),
+					    IFA_LOCAL};
+
+struct nl_msg *address_build(int type, const struct address *address, const struct names *names,
+			     struct err *err)
+{
+	struct ifaddrmsg header = {
+		.ifa_family = AF_INET,
+		.ifa_prefixlen = address->prefix.len,
+		.ifa_index = names_index(names, address->device),
+	};
+	uint8_t protocol = OUR_PROTOCOL;
+	const char *device = "";
+
+	if (!header.ifa_index) {
+		err_set(err, -ENODEV, "no device %s", address->device);
+		return NULL;
+	}
+	/* replace: adding what is there already is not a failure */
+	int flags = type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
+	(void)!attr_build(msg, &address_map, address, names, &device);
+	if (type == RTM_NEWADDR)
+		netlink_put(msg, IFA_PROTO, &protocol, sizeof(protocol));
+	return msg;
+}
+
+bool address_parse(const struct nlmsghdr *h, const struct names *names, struct address *address)
+{
+	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
+	const struct ifaddrmsg *header = nlmsg_data(h);
+
+	if (h->nlmsg_type != RTM_NEWADDR || !nlmsg_valid_hdr(h, sizeof(*header)) ||
+	    header->ifa_family != AF_INET || header->ifa_prefixlen > 32)
+		return false;
+	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
+		   nlmsg_attrlen(writable, sizeof(*header)), &address_map, address, names);
+	/* IFA_ADDRESS is the peer's where there is one: the own one is IFA_LOCAL */
+	const struct nlattr *local = nlmsg_find_attr(writable, sizeof(*header), IFA_LOCAL);
+	if (local)
+		address->prefix.addr = attr_addr(local);
+	address->prefix.len = header->ifa_prefixlen;
+	names_device(names, header->ifa_index, address->device);
+	attr_set(&address_kind, address, offsetof(struct address, device));
+	const struct nlattr *proto = nlmsg_find_attr(writable, sizeof(*header), IFA_PROTO);
+	if (proto && nla_len(proto) >= 1 && nla_get_u8(proto) == OUR_PROTOCOL)
+		address->head.marks |= OBJECT_OURS;
+	return true;
+}
+
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	struct ifaddrmsg header = {.ifa_family = AF_INET};
+	cleanup_message struct nl_msg *request =
+		netlink_message(RTM_GETADDR, 0, &header, sizeof(header));
+	cleanup_messages struct messages messages = {0};
+	int error = adapter_dump(kern, request, &messages, "addresses", err);
+
+	if (error)
+		return error;
+	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+		struct address address = {0};
+
+		if (!address_parse(h, &kern->names, &address))
+			continue;
+		memcpy(objects_add(look->observed, KIND_ADDRESS), &address, sizeof(address));
+		struct fact_addr *fact = vec_add(&look->facts->addrs);
+		fact->addr = address.prefix.addr;
+		fact->len = address.prefix.len;
+		memcpy(fact->device, address.device, IFNAMSIZ);
+	}
+	return 0;
+}
+
+static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
+{
+	int type = op->verb == OP_DELETE ? RTM_DELADDR : RTM_NEWADDR;
+	const struct object *object = op->verb == OP_DELETE ? op->have : op->want;
+
+	return address_build(type, (const struct address *)object, &kern->names, err);
+}
+
+const struct kern_adapter address_adapter = {
+	.kind = KIND_ADDRESS,
+	.groups = {RTNLGRP_IPV4_IFADDR},
+	.dump = dump,
+	.build = build,
+	.gone = -EADDRNOTAVAIL,
+};

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sends requests in chunks, each with an ack, so that every failure finds its request. */
+#include "kernel/batch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* An ack takes about 1 KB of the receive buffer, whatever its length: 250 fit the default
+ * one, where the kernel does not let us enlarge it. */
+enum { CHUNK = 192 };
+
+static void batch_put(struct batch *batch, struct nl_msg *msg, size_t tag, bool question)
+{
+	struct request *request = vec_add(&batch->requests);
+
+	request->msg = msg;
+	request->tag = tag;
+	request->question = question;
+	request->words = "";
+	request->result = -EINPROGRESS;
+	if (!question)
+		nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_ACK;
+}
+
+void batch_add(struct batch *batch, struct nl_msg *msg, size_t tag)
+{
+	batch_put(batch, msg, tag, false);
+}
+
+void batch_ask(struct batch *batch, struct nl_msg *msg, size_t tag)
+{
+	batch_put(batch, msg, tag, true);
+}
+
+static int chunk_send(struct netlink *netlink, struct request *requests, size_t n, uint32_t seq)
+{
+	struct iovec iov[CHUNK];
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct msghdr msg = {
+		.msg_name = &kernel,
+		.msg_namelen = sizeof(kernel),
+		.msg_iov = iov,
+		.msg_iovlen = n,
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		struct nlmsghdr *h = nlmsg_hdr(requests[i].msg);
+
+		h->nlmsg_seq = seq + (uint32_t)i;
+		h->nlmsg_pid = netlink_port(netlink);
+		/* libnl's room is behind the message, so the padding is ours to send */
+		iov[i] = (struct iovec){h, NLMSG_ALIGN(h->nlmsg_len)};
+	}
+	while (sendmsg(netlink_fd(netlink), &msg, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static void request_answered(struct request *request, const struct nlmsghdr *h,
+			     struct arena *arena)
+{
+	char words[NETLINK_WORDS];
+
+	if (h->nlmsg_type != NLMSG_ERROR) {
+		request->result = 0;
+		request->answer = arena_memdup(arena, h, h->nlmsg_len);
+		return;
+	}
+	request->result = h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr))
+				  ? -EBADMSG
+				  : ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+	if (!request->result)
+		return;
+	netlink_words(h, words);
+	if (words[0])
+		request->words = arena_strdup(arena, words);
+}
+
+static void chunk_fail(struct request *requests, size_t n, int error)
+{
+	for (size_t i = 0; i < n; i++)
+		if (requests[i].result == -EINPROGRESS)
+			requests[i].result = error;
+}
+
+static void chunk_collect(struct netlink *netlink, struct request *requests, size_t n,
+			  uint32_t seq, struct arena *arena)
+{
+	for (size_t missing = n; missing;) {
+		struct nlmsghdr *h;
+		ssize_t len = netlink_receive(netlink, 0, &h);
+
+		if (len < 0) {
+			chunk_fail(requests, n, (int)len);
+			return;
+		}
+		for (int left = (int)len; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
+			uint32_t i = h->nlmsg_seq - seq;
+
+			if (i >= n || requests[i].result != -EINPROGRESS)
+				continue;
+			request_answered(&requests[i], h, arena);
+			missing--;
+		}
+	}
+}
+
+void batch_send(struct netlink *netlink, struct batch *batch)
+{
+	for (size_t from = 0; from < batch->requests.len; from += CHUNK) {
+		struct request *requests = batch->requests.v + from;
+		size_t n = batch->requests.len - from;
+
+		if (n > CHUNK)
+			n = CHUNK;
+		uint32_t seq = netlink_take_seq(netlink, n);
+		int error = chunk_send(netlink, requests, n, seq);
+		if (error)
+			chunk_fail(requests, n, error);
+		else
+			chunk_collect(netlink, requests, n, seq, batch->arena);
+	}
+}
+
+void batch_done(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->requests.len; i++)
+		nlmsg_free(batch->requests.v[i].msg);
+	vec_done(&batch->requests);
+}

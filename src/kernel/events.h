@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The event sockets: what the kernel reports of changes, reduced to "observe again".
+ */
+
+#include "kernel/adapter.h"
+
+struct events;
+
+/* Joins the groups of all adapters and of nftables; to be done before the first dump. */
+int events_open(struct events **events, const struct kern_adapter *const *adapters, size_t n,
+		struct err *err) must_check;
+void events_close(struct events *events);
+/* one descriptor for all of it */
+int events_fd(const struct events *events);
+/* Takes all that is there, without waiting. */
+void events_take(struct kern *kern, struct kernel_events *taken);
+/* Can this message of rtnetlink change a fact or an object of ours? Pure, for tests. */
+bool events_matter(struct kern *kern, const struct nlmsghdr *h);
+/* The same of nftables. */
+bool events_nft_matter(const struct nlmsghdr *h);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices: their messages, and the look at all of them. Changing them is link_apply.c. */
+#include "kernel/link.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/if_tunnel.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/adapter.h"
+
+enum { PROTO_IPIP = 4 }; /* IPPROTO_IPIP: `ip tunnel` writes 4, `ip link` 0 */
+
+static const struct attr_row name_rows[] = {
+	ATTR(link, device, IFLA_IFNAME, WIRE_TEXT, .flags = ATTR_ALWAYS),
+	ATTR(link, group, IFLA_GROUP, WIRE_U32, .flags = ATTR_ALWAYS),
+};
+
+static const struct attr_row rest_rows[] = {
+	ATTR(link, alias, IFLA_IFALIAS, WIRE_TEXT, .flags = 0),
+	ATTR(link, group, IFLA_GROUP, WIRE_U32, .flags = 0),
+	ATTR(link, mtu, IFLA_MTU, WIRE_U32, .flags = 0),
+};
+
+static const struct attr_row observed_rows[] = {
+	ATTR(link, device, IFLA_IFNAME, WIRE_TEXT, .flags = 0),
+	ATTR(link, group, IFLA_GROUP, WIRE_U32, .flags = 0),
+	ATTR(link, mtu, IFLA_MTU, WIRE_U32, .flags = 0),
+	ATTR(link, alias, IFLA_IFALIAS, WIRE_TEXT, .flags = 0),
+};
+
+static const struct attr_row tunnel_rows[] = {
+	ATTR(link, underlay, IFLA_IPTUN_LINK, WIRE_DEVICE, .flags = ATTR_ALWAYS),
+	ATTR(link, local, IFLA_IPTUN_LOCAL, WIRE_ADDR, .flags = ATTR_ALWAYS),
+	ATTR(link, remote, IFLA_IPTUN_REMOTE, WIRE_ADDR, .flags = ATTR_ALWAYS),
+	ATTR(link, ttl, IFLA_IPTUN_TTL, WIRE_U8, .flags = ATTR_ALWAYS),
+	ATTR(link, tos, IFLA_IPTUN_TOS, WIRE_U8, .flags = ATTR_ALWAYS),
+	ATTR(link, pmtudisc, IFLA_IPTUN_PMTUDISC, WIRE_U8, .flags = ATTR_ALWAYS),
+	ATTR(link, proto, IFLA_IPTUN_PROTO, WIRE_U8, .flags = ATTR_ALWAYS),
+	ATTR(link, fwmark, IFLA_IPTUN_FWMARK, WIRE_U32, .flags = ATTR_ALWAYS),
+	ATTR(link, encap, IFLA_IPTUN_ENCAP_TYPE, WIRE_U16, .flags = ATTR_ALWAYS),
+	ATTR(link, external, IFLA_IPTUN_COLLECT_METADATA, WIRE_FLAG, .flags = 0),
+};
+
+/* Of encapsulation, which we never make: zero, so that a change resets them. */
+static const int encap_attrs[] = {
+	IFLA_IPTUN_ENCAP_FLAGS, IFLA_IPTUN_ENCAP_SPORT, IFLA_IPTUN_ENCAP_DPORT,
+};
+
+#define MAP(rows, last) {&link_kind, (rows), ARRAY_LEN(rows), (last)}
+static const struct attr_map name_map = MAP(name_rows, IFLA_GROUP);
+static const struct attr_map rest_map = MAP(rest_rows, IFLA_GROUP);
+static const struct attr_map observed_map = MAP(observed_rows, IFLA_GROUP);
+static const struct attr_map tunnel_map = MAP(tunnel_rows, IFLA_IPTUN_FWMARK);
+
+static int build_tunnel(struct nl_msg *msg, const struct link *link, const struct names *names,
+			const char **device)
+{
+	struct nlattr *info = netlink_nest(msg, IFLA_LINKINFO);
+	uint16_t zero = 0;
+
+	netlink_put(msg, IFLA_INFO_KIND, link->driver, strlen(link->driver) + 1);
+	struct nlattr *tunnel = netlink_nest(msg, IFLA_INFO_DATA);
+	int error = attr_build(msg, &tunnel_map, link, names, device);
+	if (error)
+		return error;
+	for (size_t i = 0; i < ARRAY_LEN(encap_attrs); i++)
+		netlink_put(msg, encap_attrs[i], &zero, sizeof(zero));
+	nla_nest_end(msg, tunnel);
+	nla_nest_end(msg, info);
+	return 0;
+}
+
+struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
+			  const struct names *names, struct err *err)
+{
+	struct ifinfomsg header = {.ifi_index = (int)index};
+	const char *device = "";
+	int error = 0;
+
+	if (parts & LINK_REST && link->head.set & object_bit(link_kind, "up")) {
+		header.ifi_change = IFF_UP;
+		header.ifi_flags = link->up ? IFF_UP : 0;
+	}
+	struct nl_msg *msg = netlink_message(RTM_NEWLINK, flags, &header, sizeof(header));
+	if (parts & LINK_NAME)
+		error = attr_build(msg, &name_map, link, names, &device);
+	if (parts & LINK_REST && !error)
+		error = attr_build(msg, &rest_map, link, names, &device);
+	if (parts & LINK_TUNNEL && !error)
+		error = build_tunnel(msg, link, names, &device);
+	if (error) {
+		nlmsg_free(msg);
+		err_set(err, error, "no underlay device %s", device);
+		return NULL;
+	}
+	return msg;
+}
+
+static void parse_info(struct nlattr *info, const struct names *names, struct link *link)
+{
+	struct nlattr *kind = nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND);
+	struct nlattr *tunnel = nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA);
+
+	if (kind && nla_len(kind) > 0)
+		snprintf(link->driver, sizeof(link->driver), "%.*s", nla_len(kind),
+			 (const char *)nla_data(kind));
+	if (strcmp(link->driver, "ipip") != 0 || !tunnel)
+		return;
+	attr_parse(nla_data(tunnel), nla_len(tunnel), &tunnel_map, link, names);
+	if (!link->proto)
+		link->proto = PROTO_IPIP;
+}
+
+static uint32_t marks_of(const struct link *link)
+{
+	uint32_t database_id;
+
+	if (link->group == OUR_DOOMED_GROUP)
+		return OBJECT_OURS | OBJECT_DOOMED;
+	if (link->group == OUR_GROUP || alias_parse(link->alias, &database_id))
+		return OBJECT_OURS;
+	return 0;
+}
+
+bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link *link)
+{
+	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
+	const struct ifinfomsg *header = nlmsg_data(h);
+
+	if (h->nlmsg_type != RTM_NEWLINK || !nlmsg_valid_hdr(h, sizeof(*header)))
+		return false;
+	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
+		   nlmsg_attrlen(writable, sizeof(*header)), &observed_map, link, names);
+	link->up = header->ifi_flags & IFF_UP;
+	struct nlattr *info = nlmsg_find_attr(writable, sizeof(*header), IFLA_LINKINFO);
+	if (info)
+		parse_info(info, names, link);
+	attr_set(&link_kind, link, offsetof(struct link, up));
+	attr_set(&link_kind, link, offsetof(struct link, driver));
+	link->head.marks |= marks_of(link);
+	return true;
+}
+
+bool link_is_fallback(const struct link *link)
+{
+	return strcmp(link->device, "tunl0") == 0 && strcmp(link->driver, "ipip") == 0;
+}
+
+struct nl_msg *link_dump_request(void)
+{
+	struct ifinfomsg header = {0};
+	uint32_t mask = RTEXT_FILTER_SKIP_STATS;
+	struct nl_msg *request = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+
+	netlink_put(request, IFLA_EXT_MASK, &mask, sizeof(mask));
+	return request;
+}
+
+static void name_take(struct kern *kern, struct nlmsghdr *h)
+{
+	const struct ifinfomsg *header = nlmsg_data(h);
+	const struct nlattr *name;
+
+	if (h->nlmsg_type != RTM_NEWLINK || !nlmsg_valid_hdr(h, sizeof(*header)))
+		return;
+	name = nlmsg_find_attr(h, sizeof(*header), IFLA_IFNAME);
+	if (name && nla_len(name) > 0)
+		names_put(&kern->names, (uint32_t)header->ifi_index, nla_data(name));
+}
+
+static void fact_take(struct kern *kern, struct facts *facts, const struct nlmsghdr *h,
+		      const struct link *link)
+{
+	const struct ifinfomsg *header = nlmsg_data(h);
+	struct name_row *row = names_row(&kern->names, (uint32_t)header->ifi_index);
+	struct fact_link *fact = vec_add(&facts->links);
+
+	memcpy(fact->device, link->device, IFNAMSIZ);
+	memcpy(fact->driver, link->driver, IFNAMSIZ);
+	fact->mtu = link->mtu;
+	fact->up = link->up;
+	fact->ours = link->head.marks & OBJECT_OURS;
+	fact->loopback = header->ifi_flags & IFF_LOOPBACK;
+	if (!row)
+		return;
+	row->mtu = link->mtu;
+	row->group = link->group;
+	row->up = link->up;
+	row->ours = fact->ours;
+}
+
+/* Names first: a tunnel's underlay may be dumped after it. */
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	cleanup_message struct nl_msg *request = link_dump_request();
+	cleanup_messages struct messages messages = {0};
+	int error = adapter_dump(kern, request, &messages, "links", err);
+
+	if (error)
+		return error;
+	names_clear(&kern->names);
+	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h))
+		name_take(kern, h);
+	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+		struct link link = {0};
+
+		if (!link_parse(h, &kern->names, &link))
+			continue;
+		fact_take(kern, look->facts, h, &link);
+		if (!link_is_fallback(&link))
+			memcpy(objects_add(look->observed, KIND_LINK), &link, sizeof(link));
+	}
+	return 0;
+}
+
+const struct kern_adapter link_adapter = {
+	.kind = KIND_LINK,
+	.groups = {RTNLGRP_LINK},
+	.dump = dump,
+	.apply = link_apply,
+};

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Questions: how would this be routed, what has this device counted. The ones about outer
+ * packets carry our mark, which leads them past our own rules.
+ */
+#include "kernel/question.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+static struct nl_msg *route_message(struct addr to, unsigned flags)
+{
+	struct rtmsg header = {
+		.rtm_family = AF_INET,
+		.rtm_dst_len = 32,
+		.rtm_flags = RTM_F_LOOKUP_TABLE | flags,
+	};
+	struct nl_msg *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
+	uint32_t wire = htonl(to.host);
+
+	netlink_put(msg, RTA_DST, &wire, sizeof(wire));
+	return msg;
+}
+
+static void put_mark(struct nl_msg *msg)
+{
+	uint32_t mark = OUR_MARK;
+
+	netlink_put(msg, RTA_MARK, &mark, sizeof(mark));
+}
+
+/* The header of a routing answer, NULL when it is none. */
+static const struct rtmsg *answer_header(const struct nlmsghdr *h)
+{
+	if (!h || h->nlmsg_type != RTM_NEWROUTE || !nlmsg_valid_hdr(h, sizeof(struct rtmsg)))
+		return NULL;
+	return nlmsg_data(h);
+}
+
+static struct nlattr *answer_attr(const struct nlmsghdr *h, int type)
+{
+	return nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)h, sizeof(struct rtmsg), type);
+}
+
+static uint32_t answer_u32(const struct nlmsghdr *h, int type)
+{
+	const struct nlattr *attr = answer_attr(h, type);
+
+	return attr && nla_len(attr) >= 4 ? nla_get_u32(attr) : 0;
+}
+
+/* The route's own mtu, 0 when it has none */
+static uint32_t metric_mtu(const struct nlmsghdr *h)
+{
+	struct nlattr *metrics = answer_attr(h, RTA_METRICS);
+	const struct nlattr *mtu =
+		metrics ? nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU) : NULL;
+
+	return mtu && nla_len(mtu) >= 4 ? nla_get_u32(mtu) : 0;
+}
+
+static uint32_t lower_mtu(uint32_t a, uint32_t b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
+static uint32_t device_mtu(const struct kern *kern, uint32_t index)
+{
+	const struct name_row *row = names_row(&kern->names, index);
+
+	return row ? row->mtu : 0;
+}
+
+static void ask_remote(struct kern *kern, struct batch *batch, const struct fact_remote *remote,
+		       size_t tag)
+{
+	uint32_t underlay = names_index(&kern->names, remote->underlay);
+	/* the matched route has its own mtu metric; a plain answer has the source, and an mtu
+	 * that may be a learned exception: those expire, and can be forged */
+	static const unsigned kinds_of[] = {RTM_F_FIB_MATCH, 0};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds_of); i++) {
+		struct nl_msg *msg = route_message(remote->remote, kinds_of[i]);
+
+		put_mark(msg);
+		if (underlay)
+			netlink_put(msg, RTA_OIF, &underlay, sizeof(underlay));
+		batch_ask(batch, msg, tag);
+	}
+}
+
+static void remote_answered(struct kern *kern, struct fact_remote *remote,
+			    const struct request *matched, const struct request *plain)
+{
+	remote->error = plain->result;
+	if (remote->error || !answer_header(plain->answer)) {
+		if (!remote->error)
+			remote->error = -EBADMSG;
+		return;
+	}
+	uint32_t index = answer_u32(plain->answer, RTA_OIF);
+	names_device(&kern->names, index, remote->device);
+	remote->source = attr_addr(answer_attr(plain->answer, RTA_PREFSRC));
+	remote->mtu = device_mtu(kern, index);
+	if (!matched->result && answer_header(matched->answer))
+		remote->mtu = lower_mtu(remote->mtu, metric_mtu(matched->answer));
+}
+
+void question_remotes(struct kern *kern, struct facts *facts, struct arena *arena)
+{
+	cleanup_batch struct batch batch = {.arena = arena};
+
+	for (size_t i = 0; i < facts->remotes.len; i++) {
+		struct fact_remote *remote = &facts->remotes.v[i];
+
+		remote->error = 0;
+		if (remote->underlay[0] && !names_index(&kern->names, remote->underlay))
+			remote->error = -ENODEV;
+		else
+			ask_remote(kern, &batch, remote, i);
+	}
+	batch_send(kern->netlink, &batch);
+	for (size_t i = 0; i + 1 < batch.requests.len; i += 2)
+		remote_answered(kern, &facts->remotes.v[batch.requests.v[i].tag],
+				&batch.requests.v[i], &batch.requests.v[i + 1]);
+}
+
+static int link_get(struct kern *kern, const char *device, struct batch *batch, struct err *err)
+{
+	struct ifinfomsg header = {0};
+	struct nl_msg *msg = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+
+	netlink_put(msg, IFLA_IFNAME, device, strlen(device) + 1);
+	batch_ask(batch, msg, 0);
+	batch_send(kern->netlink, batch);
+	const struct request *request = &batch->requests.v[0];
+	if (request->result)
+		return err_set(err, request->result, "device %s: %s", device,
+			       request->words[0] ? request->words : strerror(-request->result));
+	if (!nlmsg_valid_hdr(request->answer, sizeof(header)))
+		return err_set(err, -EBADMSG, "device %s: no answer", device);
+	return 0;
+}
+
+static int put_ingress(struct kern *kern, struct nl_msg *msg, const char *device,
+		       struct arena *arena, struct err *err)
+{
+	cleanup_batch struct batch batch = {.arena = arena};
+	int error = link_get(kern, device, &batch, err);
+
+	if (error)
+		return error;
+	const struct ifinfomsg *header = nlmsg_data(batch.requests.v[0].answer);
+	uint32_t index = (uint32_t)header->ifi_index;
+	netlink_put(msg, RTA_IIF, &index, sizeof(index));
+	return 0;
+}
+
+static void route_answered(struct kern *kern, const struct nlmsghdr *h,
+			   const struct rtmsg *header, struct route_answer *answer)
+{
+	uint32_t index = answer_u32(h, RTA_OIF);
+
+	names_device(&kern->names, index, answer->device);
+	answer->source = attr_addr(answer_attr(h, RTA_PREFSRC));
+	answer->gateway = attr_addr(answer_attr(h, RTA_GATEWAY));
+	answer->mtu = lower_mtu(metric_mtu(h), device_mtu(kern, index));
+	answer->table = answer_u32(h, RTA_TABLE);
+	answer->local = header->rtm_type == RTN_LOCAL;
+}
+
+int question_route(struct kern *kern, const struct route_question *question,
+		   struct route_answer *answer, struct err *err)
+{
+	cleanup_arena struct arena arena = {0};
+	cleanup_batch struct batch batch = {.arena = &arena};
+	struct nl_msg *msg = route_message(question->to, 0);
+	uint32_t from = htonl(question->from.host);
+
+	batch_ask(&batch, msg, 0);
+	if (from) {
+		((struct rtmsg *)nlmsg_data(nlmsg_hdr(msg)))->rtm_src_len = 32;
+		netlink_put(msg, RTA_SRC, &from, sizeof(from));
+	}
+	if (question->underlay)
+		put_mark(msg);
+	if (question->in[0]) {
+		int error = put_ingress(kern, msg, question->in, &arena, err);
+
+		if (error)
+			return error;
+	}
+	batch_send(kern->netlink, &batch);
+	const struct request *request = &batch.requests.v[0];
+	const struct rtmsg *header = answer_header(request->answer);
+	*answer = (struct route_answer){.error = request->result};
+	if (header)
+		route_answered(kern, request->answer, header, answer);
+	return 0;
+}
+
+int question_link_stats(struct kern *kern, const char *device, struct link_stats *stats,
+			struct err *err)
+{
+	cleanup_arena struct arena arena = {0};
+	cleanup_batch struct batch batch = {.arena = &arena};
+	struct rtnl_link_stats64 counted = {0};
+	int error = link_get(kern, device, &batch, err);
+
+	if (error)
+		return error;
+	struct nlmsghdr *h = (struct nlmsghdr *)(uintptr_t)batch.requests.v[0].answer;
+	struct nlattr *attr = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_STATS64);
+	if (!attr)
+		return err_set(err, -EBADMSG, "device %s: no counters", device);
+	/* shorter on kernels that count less, longer on those that count more */
+	memcpy(&counted, nla_data(attr),
+	       (size_t)nla_len(attr) < sizeof(counted) ? (size_t)nla_len(attr) : sizeof(counted));
+	*stats = (struct link_stats){
+		.rx_bytes = counted.rx_bytes,
+		.rx_packets = counted.rx_packets,
+		.rx_errors = counted.rx_errors,
+		.rx_dropped = counted.rx_dropped,
+		.tx_bytes = counted.tx_bytes,
+		.tx_packets = counted.tx_packets,
+		.tx_errors = counted.tx_errors,
+		.tx_dropped = counted.tx_dropped,
+		.tx_carrier_errors = counted.tx_carrier_errors,
+		.collisions = counted.collisions,
+	};
+	return 0;
+}

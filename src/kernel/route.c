@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Routes of our tables. They are dumped table by table: an unfiltered dump, or one filtered
+ * by protocol only, walks a router's full BGP table each time. Which of the thousand tables
+ * hold something is found by asking each of them once (a few milliseconds), and kept by
+ * what we write, by the rules that look up, and by route events; after an overrun all are
+ * asked again.
+ */
+#include "kernel/route.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "kernel/adapter.h"
+
+static const struct attr_row route_rows[] = {
+	ATTR(route, table, RTA_TABLE, WIRE_U32, .flags = ATTR_ALWAYS),
+	ATTR(route, dst, RTA_DST, WIRE_PREFIX),
+	ATTR(route, metric, RTA_PRIORITY, WIRE_U32, .flags = ATTR_ALWAYS),
+	ATTR(route, device, RTA_OIF, WIRE_DEVICE),
+	ATTR(route, gateway, RTA_GATEWAY, WIRE_ADDR),
+	ATTR(route, prefsrc, RTA_PREFSRC, WIRE_ADDR),
+};
+
+static const struct attr_map route_map = {&route_kind, route_rows, ARRAY_LEN(route_rows),
+					  RTA_TABLE};
+
+/* Members that are in the header of the message, not in an attribute. */
+static const uint32_t header_members[] = {
+	offsetof(struct route, tos),
+	offsetof(struct route, type),
+	offsetof(struct route, scope),
+	offsetof(struct route, protocol),
+};
+
+struct nl_msg *route_build(int type, int flags, const struct route *route,
+			   const struct names *names, struct err *err)
+{
+	struct rtmsg header = {
+		.rtm_family = AF_INET,
+		.rtm_dst_len = route->dst.len,
+		.rtm_tos = route->tos,
+		.rtm_table = RT_TABLE_COMPAT, /* 8 bits: the attribute counts */
+		.rtm_protocol = route->protocol,
+		.rtm_scope = route->scope,
+		.rtm_type = type == RTM_NEWROUTE ? RTN_UNICAST : RTN_UNSPEC,
+		/* on a multipoint device a gateway is on no link that the kernel knows */
+		.rtm_flags = route->gateway.host ? RTNH_F_ONLINK : 0,
+	};
+	const char *device = "";
+
+	if (type == RTM_NEWROUTE)
+		flags |= NLM_F_CREATE;
+	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
+	int error = attr_build(msg, &route_map, route, names, &device);
+	if (error) {
+		nlmsg_free(msg);
+		err_set(err, error, "no device %s", device);
+		return NULL;
+	}
+	return msg;
+}
+
+bool route_parse(const struct nlmsghdr *h, const struct names *names, struct route *route)
+{
+	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
+	const struct rtmsg *header = nlmsg_data(h);
+
+	if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) ||
+	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->rtm_family != AF_INET ||
+	    header->rtm_dst_len > 32 || header->rtm_flags & RTM_F_CLONED)
+		return false;
+	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
+		   nlmsg_attrlen(writable, sizeof(*header)), &route_map, route, names);
+	route->dst.len = header->rtm_dst_len;
+	route->tos = header->rtm_tos;
+	route->type = header->rtm_type == RTN_UNICAST ? ROUTE_UNICAST : ROUTE_OTHER;
+	route->scope = header->rtm_scope;
+	route->protocol = header->rtm_protocol;
+	for (size_t i = 0; i < ARRAY_LEN(header_members); i++)
+		attr_set(&route_kind, route, header_members[i]);
+	if (route->protocol == OUR_PROTOCOL && route->table >= OUR_TABLE_FIRST &&
+	    route->table <= OUR_TABLE_LAST)
+		route->head.marks |= OBJECT_OURS;
+	return true;
+}
+
+/* -ENOENT: there is no such table */
+static int dump_table(struct kern *kern, uint32_t table, struct look *look, struct err *err)
+{
+	struct rtmsg header = {.rtm_family = AF_INET};
+	cleanup_message struct nl_msg *request =
+		netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
+	cleanup_messages struct messages messages = {0};
+
+	netlink_put(request, RTA_TABLE, &table, sizeof(table));
+	int error = adapter_dump(kern, request, &messages, "routes", err);
+	if (error)
+		return error;
+	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+		struct route route = {0};
+
+		/* without strict checking the kernel gives every table */
+		if (!route_parse(h, &kern->names, &route) || route.table != table)
+			continue;
+		memcpy(objects_add(look->observed, KIND_ROUTE), &route, sizeof(route));
+	}
+	return 0;
+}
+
+static void rules_use_tables(struct kern *kern, const struct objects *observed)
+{
+	const struct object_list *rules = &observed->kind[KIND_RULE];
+
+	for (size_t i = 0; i < rules->len; i++)
+		tables_use(&kern->tables, ((const struct rule *)rules->v[i])->table);
+}
+
+void tables_use(struct tables *tables, uint32_t table)
+{
+	if (table >= OUR_TABLE_FIRST && table <= OUR_TABLE_LAST)
+		tables->used[table - OUR_TABLE_FIRST] = 1;
+}
+
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	rules_use_tables(kern, look->observed);
+	for (uint32_t i = 0; i < ARRAY_LEN(kern->tables.used); i++) {
+		struct err reason = {0};
+
+		if (kern->tables.scanned && !kern->tables.used[i])
+			continue;
+		int error = dump_table(kern, OUR_TABLE_FIRST + i, look, &reason);
+		if (error && error != -ENOENT)
+			return err_set(err, error, "%s", reason.sentence);
+		if (!error)
+			kern->tables.used[i] = 1;
+	}
+	kern->tables.scanned = true;
+	return 0;
+}
+
+/*
+ * An add is exclusive: what came since the look is not ours to write over. Whatever has the
+ * same key as an observed route is replaced in place, without a gap.
+ */
+static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
+{
+	if (op->verb == OP_DELETE)
+		return route_build(RTM_DELROUTE, 0, (const struct route *)op->have, &kern->names,
+				   err);
+	const struct route *route = (const struct route *)op->want;
+	tables_use(&kern->tables, route->table);
+	return route_build(RTM_NEWROUTE, op->verb == OP_ADD ? NLM_F_EXCL : NLM_F_REPLACE, route,
+			   &kern->names, err);
+}
+
+const struct kern_adapter route_adapter = {
+	.kind = KIND_ROUTE,
+	.groups = {RTNLGRP_IPV4_ROUTE},
+	.dump = dump,
+	.build = build,
+	.gone = -ESRCH,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policy rules of our priorities. */
+#include "kernel/rule.h"
+
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "kernel/adapter.h"
+
+static const struct attr_row rule_rows[] = {
+	ATTR(rule, priority, FRA_PRIORITY, WIRE_U32, .flags = ATTR_ALWAYS),
+	ATTR(rule, from, FRA_SRC, WIRE_PREFIX),
+	ATTR(rule, fwmark, FRA_FWMARK, WIRE_U32),
+	ATTR(rule, fwmask, FRA_FWMASK, WIRE_U32),
+	ATTR(rule, table, FRA_TABLE, WIRE_U32),
+	ATTR(rule, suppress_prefixlength, FRA_SUPPRESS_PREFIXLEN, WIRE_LENGTH),
+	ATTR(rule, target, FRA_GOTO, WIRE_U32),
+	ATTR(rule, protocol, FRA_PROTOCOL, WIRE_U8, .flags = ATTR_ALWAYS),
+};
+
+static const struct attr_map rule_map = {&rule_kind, rule_rows, ARRAY_LEN(rule_rows),
+					 FRA_PROTOCOL};
+
+/* What a rule may carry that a struct rule cannot say. */
+static const int other_attrs[] = {
+	FRA_DST, FRA_IIFNAME, FRA_OIFNAME, FRA_FLOW, FRA_TUN_ID, FRA_UID_RANGE,
+	FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE,
+};
+
+static const uint8_t actions[] = {
+	[RULE_LOOKUP] = FR_ACT_TO_TBL,
+	[RULE_GOTO] = FR_ACT_GOTO,
+	[RULE_NOP] = FR_ACT_NOP,
+	[RULE_OTHER] = FR_ACT_UNSPEC,
+};
+
+struct nl_msg *rule_build(int type, const struct rule *rule)
+{
+	struct fib_rule_hdr header = {
+		.family = AF_INET,
+		.src_len = rule->from.len,
+		.table = rule->action == RULE_LOOKUP ? RT_TABLE_COMPAT : RT_TABLE_UNSPEC,
+		.action = actions[rule->action],
+	};
+	/* without EXCL the kernel makes the same rule twice */
+	int flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
+	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
+	const char *device;
+
+	(void)!attr_build(msg, &rule_map, rule, NULL, &device); /* it names no device */
+	return msg;
+}
+
+static uint8_t action_of(uint8_t wire)
+{
+	for (uint8_t i = 0; i < RULE_OTHER; i++)
+		if (actions[i] == wire)
+			return i;
+	return RULE_OTHER;
+}
+
+static bool has_other(struct nlmsghdr *h, const struct fib_rule_hdr *header)
+{
+	const struct nlattr *group, *l3mdev;
+
+	if (header->dst_len || header->tos || header->flags & FIB_RULE_INVERT)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(other_attrs); i++)
+		if (nlmsg_find_attr(h, sizeof(*header), other_attrs[i]))
+			return true;
+	l3mdev = nlmsg_find_attr(h, sizeof(*header), FRA_L3MDEV);
+	if (l3mdev && nla_len(l3mdev) >= 1 && nla_get_u8(l3mdev))
+		return true;
+	group = nlmsg_find_attr(h, sizeof(*header), FRA_SUPPRESS_IFGROUP);
+	return group && nla_len(group) >= 4 && nla_get_u32(group) != UINT32_MAX;
+}
+
+bool rule_parse(const struct nlmsghdr *h, struct rule *rule)
+{
+	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
+	const struct fib_rule_hdr *header = nlmsg_data(h);
+
+	if ((h->nlmsg_type != RTM_NEWRULE && h->nlmsg_type != RTM_DELRULE) ||
+	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->family != AF_INET || header->src_len > 32)
+		return false;
+	rule->suppress_prefixlength = SUPPRESS_NONE;
+	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
+		   nlmsg_attrlen(writable, sizeof(*header)), &rule_map, rule, NULL);
+	rule->from.len = header->src_len;
+	rule->action = has_other(writable, header) ? RULE_OTHER : action_of(header->action);
+	attr_set(&rule_kind, rule, offsetof(struct rule, action));
+	if (rule->protocol == OUR_PROTOCOL && rule->priority >= OUR_RULE_FIRST &&
+	    rule->priority <= OUR_RULE_LAST)
+		rule->head.marks |= OBJECT_OURS;
+	return true;
+}
+
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	struct fib_rule_hdr header = {.family = AF_INET};
+	cleanup_message struct nl_msg *request =
+		netlink_message(RTM_GETRULE, 0, &header, sizeof(header));
+	cleanup_messages struct messages messages = {0};
+	int error = adapter_dump(kern, request, &messages, "rules", err);
+
+	if (error)
+		return error;
+	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+		struct rule rule = {0};
+
+		if (!rule_parse(h, &rule) || rule.priority < OUR_RULE_FIRST ||
+		    rule.priority > OUR_RULE_LAST)
+			continue;
+		memcpy(objects_add(look->observed, KIND_RULE), &rule, sizeof(rule));
+	}
+	return 0;
+}
+
+static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
+{
+	const struct rule *rule =
+		(const struct rule *)(op->verb == OP_DELETE ? op->have : op->want);
+
+	if (rule->action == RULE_OTHER) {
+		err_set(err, -EOPNOTSUPP, "a rule of another form than ours");
+		return NULL;
+	}
+	tables_use(&kern->tables, rule->table);
+	return rule_build(op->verb == OP_DELETE ? RTM_DELRULE : RTM_NEWRULE, rule);
+}
+
+const struct kern_adapter rule_adapter = {
+	.kind = KIND_RULE,
+	.groups = {RTNLGRP_IPV4_RULE},
+	.dump = dump,
+	.build = build,
+	.gone = -ENOENT,
+};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * forwarding and rp_filter of devices: read for all of them in one dump, written through
+ * /proc, because a change by RTM_SETLINK is reported to nobody and skips what the sysctl
+ * does besides. ip_forward is never written: that rewrites every device.
+ */
+#include "kernel/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netconf.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/adapter.h"
+
+static const char *const files[] = {
+	[SYSCTL_FORWARDING] = "forwarding",
+	[SYSCTL_RP_FILTER] = "rp_filter",
+};
+
+void sysctl_open(struct sysctls *sysctls)
+{
+	int flags = O_DIRECTORY | O_PATH | O_CLOEXEC;
+
+	sysctls->ipv4_fd = open("/proc/sys/net/ipv4/conf", flags);
+	sysctls->ipv6_fd = open("/proc/sys/net/ipv6/conf", flags);
+}
+
+void sysctl_close(struct sysctls *sysctls)
+{
+	if (sysctls->ipv4_fd >= 0)
+		close(sysctls->ipv4_fd);
+	if (sysctls->ipv6_fd >= 0)
+		close(sysctls->ipv6_fd);
+	sysctls->ipv4_fd = sysctls->ipv6_fd = -1;
+}
+
+/* "all" and "default" are directories, too, and concern every device. */
+static bool is_device(const char *device)
+{
+	size_t len = strnlen(device, IFNAMSIZ);
+
+	return len && len < IFNAMSIZ && !strchr(device, '/') && strcmp(device, ".") != 0 &&
+	       strcmp(device, "..") != 0 && strcmp(device, "all") != 0 &&
+	       strcmp(device, "default") != 0;
+}
+
+static int open_file(int directory_fd, const char *device, const char *name, int flags)
+{
+	char path[IFNAMSIZ + 32];
+
+	if (!is_device(device))
+		return -EINVAL;
+	if (directory_fd < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/%s", device, name);
+	int fd = openat(directory_fd, path, flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int sysctl_read(int directory_fd, const char *device, const char *name, uint32_t *value)
+{
+	cleanup_fd int fd = open_file(directory_fd, device, name, O_RDONLY);
+	char digits[16] = {0};
+
+	if (fd < 0)
+		return fd;
+	ssize_t len = read(fd, digits, sizeof(digits) - 1);
+	if (len < 0)
+		return -errno;
+	*value = (uint32_t)strtoul(digits, NULL, 10);
+	return 0;
+}
+
+int sysctl_write(int directory_fd, const char *device, const char *name, uint32_t value)
+{
+	cleanup_fd int fd = open_file(directory_fd, device, name, O_WRONLY);
+	char digits[16];
+
+	if (fd < 0)
+		return fd;
+	int len = snprintf(digits, sizeof(digits), "%u", value);
+	return write(fd, digits, (size_t)len) == len ? 0 : -errno;
+}
+
+static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h)
+{
+	size_t header = sizeof(struct netconfmsg);
+
+	if (h->nlmsg_type != RTM_NEWNETCONF || !nlmsg_valid_hdr(h, (int)header))
+		return;
+	const struct nlattr *index = nlmsg_find_attr(h, (int)header, NETCONFA_IFINDEX);
+	const struct nlattr *forwarding = nlmsg_find_attr(h, (int)header, NETCONFA_FORWARDING);
+	const struct nlattr *rp_filter = nlmsg_find_attr(h, (int)header, NETCONFA_RP_FILTER);
+	if (!index || !forwarding || !rp_filter)
+		return;
+	if (nla_get_s32(index) == NETCONFA_IFINDEX_ALL) /* the same switch as ip_forward */
+		facts->ip_forward = nla_get_u32(forwarding) != 0;
+	struct name_row *row = names_row(&kern->names, nla_get_u32(index));
+	if (!row)
+		return;
+	row->forwarding = nla_get_u32(forwarding) != 0;
+	row->rp_filter = (uint8_t)nla_get_u32(rp_filter);
+}
+
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	struct netconfmsg header = {.ncm_family = AF_INET};
+	cleanup_message struct nl_msg *request =
+		netlink_message(RTM_GETNETCONF, 0, &header, sizeof(header));
+	cleanup_messages struct messages messages = {0};
+	int error = adapter_dump(kern, request, &messages, "switches", err);
+
+	if (error)
+		return error;
+	look->facts->ip_forward = false;
+	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h))
+		fact_take(kern, look->facts, h);
+	for (size_t i = 0; i < look->facts->links.len; i++) {
+		struct fact_link *fact = &look->facts->links.v[i];
+		const struct name_row *row =
+			names_row(&kern->names, names_index(&kern->names, fact->device));
+
+		if (!row)
+			continue;
+		fact->forwarding = row->forwarding;
+		fact->rp_filter = row->rp_filter;
+	}
+	return 0;
+}
+
+/* So that the echo of our own write, which comes without a port id, wakes nobody. */
+static void note_write(struct kern *kern, const struct sysctl *sysctl, uint32_t value)
+{
+	struct name_row *row = names_row(&kern->names, names_index(&kern->names, sysctl->device));
+
+	if (!row)
+		return;
+	if (sysctl->name == SYSCTL_FORWARDING)
+		row->forwarding = value != 0;
+	else
+		row->rp_filter = (uint8_t)value;
+}
+
+/* A value of 0 here is the whole host's, "1\n" of ip_forward. */
+static bool host_forwards(const struct kern *kern)
+{
+	char digit = '0';
+	cleanup_fd int fd = openat(kern->sysctls.ipv4_fd, "../ip_forward", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
+}
+
+/* Puts back what was found, where the value is still the one that we wrote. */
+static int put_back(struct kern *kern, const struct sysctl *have)
+{
+	uint32_t now;
+	int error = sysctl_read(kern->sysctls.ipv4_fd, have->device, files[have->name], &now);
+
+	if (error == -ENOENT) /* gone with its device */
+		return 0;
+	if (error || now != have->value || now == have->before)
+		return error;
+	if (have->name == SYSCTL_FORWARDING && !have->before && host_forwards(kern))
+		return 0;
+	error = sysctl_write(kern->sysctls.ipv4_fd, have->device, files[have->name], have->before);
+	if (!error)
+		note_write(kern, have, have->before);
+	return error == -ENOENT ? 0 : error;
+}
+
+static int set(struct kern *kern, const struct sysctl *want)
+{
+	int error = sysctl_write(kern->sysctls.ipv4_fd, want->device, files[want->name],
+				 want->value);
+
+	if (error)
+		return error == -ENOENT ? -ENODEV : error;
+	note_write(kern, want, want->value);
+	return 0;
+}
+
+static void apply(struct kern *kern, struct arena *arena, struct op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct op *op = &ops[i];
+		bool delete = op->verb == OP_DELETE;
+		int error = delete ? put_back(kern, (const struct sysctl *)op->have)
+				   : set(kern, (const struct sysctl *)op->want);
+
+		if (error)
+			adapter_fail(op, arena, error, delete ? "put back" : "write", "");
+		else
+			adapter_succeed(op);
+	}
+}
+
+const struct kern_adapter sysctl_adapter = {
+	.kind = KIND_SYSCTL,
+	.groups = {RTNLGRP_IPV4_NETCONF},
+	.dump = dump,
+	.apply = apply,
+};
