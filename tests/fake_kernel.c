@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fake kernel's face: the vtable of kernel.h over fake_state.c, fake_apply.c and
+ * fake_route.c. See fake_kernel.h.
+ */
+#include "fake_kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+static bool in(uint32_t value, uint32_t first, uint32_t last)
+{
+	return value >= first && value <= last;
+}
+
+static uint32_t link_marks(const struct link *link)
+{
+	uint32_t database_id;
+
+	if (link->group == OUR_DOOMED_GROUP)
+		return OBJECT_OURS | OBJECT_DOOMED;
+	return link->group == OUR_GROUP || alias_parse(link->alias, &database_id) ? OBJECT_OURS : 0;
+}
+
+static uint32_t marks(enum kind_id kind, const struct object *object)
+{
+	switch (kind) {
+	case KIND_LINK:
+		return link_marks((const struct link *)object);
+	case KIND_ROUTE:
+		return ((const struct route *)object)->protocol == OUR_PROTOCOL ? OBJECT_OURS : 0;
+	case KIND_RULE:
+		return ((const struct rule *)object)->protocol == OUR_PROTOCOL ? OBJECT_OURS : 0;
+	case KIND_NFT_TABLE:
+	case KIND_NFT_SET:
+	case KIND_NFT_ELEMENT:
+	case KIND_NFT_CHAIN:
+		return OBJECT_OURS;
+	case KIND_TUNNEL:
+	case KIND_EXIT_ROUTE:
+	case KIND_NAT_RULE:
+	case KIND_ADDRESS:
+	case KIND_SYSCTL:
+	case KIND_NFT_RULE:
+		break;
+	}
+	return 0;
+}
+
+/* What the kernel's adapters would show: not other tables, not other priorities. */
+static bool is_shown(enum kind_id kind, const struct object *object)
+{
+	if (kind == KIND_LINK)
+		return strcmp(((const struct link *)object)->device, "tunl0") != 0;
+	if (kind == KIND_ROUTE)
+		return in(((const struct route *)object)->table, OUR_TABLE_FIRST, OUR_TABLE_LAST);
+	if (kind == KIND_RULE)
+		return in(((const struct rule *)object)->priority, OUR_RULE_FIRST, OUR_RULE_LAST);
+	return kind != KIND_SYSCTL;
+}
+
+static void show(const struct fake *fake, struct arena *arena, struct objects *observed)
+{
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
+		const struct object_list *list = &fake->state.kind[kind];
+
+		for (size_t i = 0; i < list->len; i++) {
+			if (!is_shown(kind, list->v[i]))
+				continue;
+			struct object *copy = kind_copy(kinds[kind], list->v[i], arena);
+			struct object *shown = objects_add(observed, kind);
+			memcpy(shown, copy, kinds[kind]->size);
+			shown->marks = marks(kind, shown);
+		}
+	}
+	objects_sort(observed);
+}
+
+static uint32_t sysctl_of(const struct fake *fake, const char *device, enum sysctl_name name)
+{
+	struct sysctl key = {.head.set = kind_all(&sysctl_kind), .name = (uint8_t)name};
+
+	snprintf(key.device, sizeof(key.device), "%s", device);
+	const struct sysctl *sysctl = (const struct sysctl *)fake_state_find(fake, KIND_SYSCTL,
+									     &key);
+	return sysctl ? sysctl->value : 0;
+}
+
+static void link_facts(const struct fake *fake, struct facts *facts)
+{
+	const struct object_list *list = &fake->state.kind[KIND_LINK];
+
+	vec_clear(&facts->links);
+	for (size_t i = 0; i < list->len; i++) {
+		const struct link *link = (const struct link *)list->v[i];
+		struct fact_link *fact = vec_add(&facts->links);
+
+		memcpy(fact->device, link->device, sizeof(fact->device));
+		memcpy(fact->driver, link->driver, sizeof(fact->driver));
+		fact->mtu = link->mtu;
+		fact->up = link->up;
+		fact->ours = link_marks(link);
+		fact->loopback = strcmp(link->device, "lo") == 0;
+		fact->forwarding = sysctl_of(fake, link->device, SYSCTL_FORWARDING);
+		fact->rp_filter = (uint8_t)sysctl_of(fake, link->device, SYSCTL_RP_FILTER);
+	}
+}
+
+static void addr_facts(const struct fake *fake, struct facts *facts)
+{
+	const struct object_list *list = &fake->state.kind[KIND_ADDRESS];
+
+	vec_clear(&facts->addrs);
+	for (size_t i = 0; i < list->len; i++) {
+		const struct address *address = (const struct address *)list->v[i];
+		struct fact_addr *fact = vec_add(&facts->addrs);
+
+		fact->addr = address->prefix.addr;
+		fact->len = address->prefix.len;
+		memcpy(fact->device, address->device, sizeof(fact->device));
+	}
+}
+
+static void answer_remotes(const struct fake *fake, struct facts *facts)
+{
+	for (size_t i = 0; i < facts->remotes.len; i++) {
+		struct fact_remote *remote = &facts->remotes.v[i];
+		struct route_question question = {.to = remote->remote, .underlay = true};
+		struct route_answer answer;
+
+		remote->error = fake_route_lookup(fake, &question, remote->underlay, &answer);
+		memcpy(remote->device, answer.device, sizeof(remote->device));
+		remote->source = answer.source;
+		remote->mtu = answer.mtu;
+	}
+}
+
+static int observe(struct kernel *kernel, struct arena *arena, struct objects *observed,
+		   struct facts *facts, struct err *err)
+{
+	struct fake *fake = (struct fake *)kernel;
+
+	fake_script_run(fake);
+	if (fake->refuse_observe)
+		return err_set(err, fake->refuse_observe, "observe: %s",
+			       strerror(-fake->refuse_observe));
+	show(fake, arena, observed);
+	link_facts(fake, facts);
+	addr_facts(fake, facts);
+	answer_remotes(fake, facts);
+	facts_sort(facts);
+	facts->ip_forward = fake->ip_forward;
+	facts->ipv6 = true;
+	facts->default_forwarding = fake->ip_forward;
+	facts->default_rp_filter = (uint8_t)fake->default_rp_filter;
+	return 0;
+}
+
+static int events_fd(struct kernel *kernel)
+{
+	return ((struct fake *)kernel)->inotify_fd;
+}
+
+/* Our own writes of `state` wake the descriptor too, and mean nothing. */
+static void events_read(struct kernel *kernel, struct kernel_events *events)
+{
+	struct fake *fake = (struct fake *)kernel;
+	char buf[4096];
+
+	*events = (struct kernel_events){0};
+	while (fake->inotify_fd >= 0 && read(fake->inotify_fd, buf, sizeof(buf)) > 0)
+		continue;
+	events->look = fake_script_run(fake);
+}
+
+static int route(struct kernel *kernel, const struct route_question *question,
+		 struct route_answer *answer, unused_ struct err *err)
+{
+	fake_script_run((struct fake *)kernel);
+	fake_route_lookup((struct fake *)kernel, question, "", answer);
+	return 0;
+}
+
+static int link_stats(struct kernel *kernel, const char *device, struct link_stats *stats,
+		      struct err *err)
+{
+	if (!fake_state_link((struct fake *)kernel, device))
+		return err_set(err, -ENODEV, "link %s: %s", device, strerror(ENODEV));
+	*stats = (struct link_stats){
+		.rx_packets = 10,
+		.rx_bytes = 840,
+		.tx_packets = 20,
+		.tx_bytes = 1680,
+	};
+	return 0;
+}
+
+static int element_stats(struct kernel *kernel, const char *set, const struct prefix *prefixes,
+			 size_t n, struct element_stats *stats, unused_ struct err *err)
+{
+	struct nft_element key = {.head.set = kind_all(&nft_element_kind)};
+
+	snprintf(key.set_name, sizeof(key.set_name), "%s", set);
+	*stats = (struct element_stats){0};
+	for (size_t i = 0; i < n; i++) {
+		key.prefix = prefixes[i];
+		if (!fake_state_find((struct fake *)kernel, KIND_NFT_ELEMENT, &key))
+			continue;
+		stats->packets += 1;
+		stats->bytes += 84;
+	}
+	return 0;
+}
+
+static void close_fake(struct kernel *kernel)
+{
+	struct fake *fake = (struct fake *)kernel;
+
+	fake_state_done(fake);
+	vec_done(&fake->failures);
+	if (fake->inotify_fd >= 0)
+		close(fake->inotify_fd);
+	free(fake->directory);
+	free(fake);
+}
+
+static const struct kernel_vtable vtable = {
+	.observe = observe,
+	.apply = fake_apply,
+	.events_fd = events_fd,
+	.events_read = events_read,
+	.route = route,
+	.link_stats = link_stats,
+	.element_stats = element_stats,
+	.close = close_fake,
+};
+
+static int watch_directory(struct fake *fake, struct err *err)
+{
+	fake->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fake->inotify_fd < 0 ||
+	    inotify_add_watch(fake->inotify_fd, fake->directory, IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+		return err_set(err, -errno, "fake kernel: %s: %s", fake->directory,
+			       strerror(errno));
+	return 0;
+}
+
+int kernel_open(struct kernel **kernel, struct err *err)
+{
+	struct fake *fake = xcalloc(1, sizeof(*fake));
+	const char *directory = getenv("IPIPD_FAKE_KERNEL");
+
+	fake->kernel.vt = &vtable;
+	fake->inotify_fd = -1;
+	if (directory) {
+		fake->directory = xstrdup(directory);
+		int ret = watch_directory(fake, err);
+		if (ret < 0) {
+			close_fake(&fake->kernel);
+			return ret;
+		}
+		fake_state_load(fake);
+	}
+	if (!fake_state_link(fake, "lo")) {
+		fake_script_line(fake, "link lo mtu 65536");
+		fake_script_line(fake, "addr lo 127.0.0.1/8");
+	}
+	fake_script_run(fake);
+	*kernel = &fake->kernel;
+	return 0;
+}
+
+/* The first line of a file of the directory; false without. */
+static bool read_line(const char *name, char *line, size_t size)
+{
+	const char *directory = getenv("IPIPD_FAKE_KERNEL");
+	cleanup_text struct text path = {0};
+
+	if (!directory)
+		return false;
+	text_addf(&path, "%s/%s", directory, name);
+	FILE *file = fopen(path.s, "re");
+	if (!file)
+		return false;
+	bool got = fgets(line, (int)size, file);
+	fclose(file);
+	if (got)
+		line[strcspn(line, "\n")] = '\0';
+	return got;
+}
+
+int kernel_namespace_cookie(uint64_t *cookie)
+{
+	char line[32];
+
+	*cookie = read_line("cookie", line, sizeof(line)) ? strtoull(line, NULL, 0) : 1;
+	return 0;
+}
+
+int kernel_boot_id(char boot_id[static 37])
+{
+	char line[64];
+
+	snprintf(boot_id, 37, "%.36s",
+		 read_line("boot_id", line, sizeof(line)) ? line
+							  : "00000000-0000-4000-8000-000000000001");
+	return 0;
+}

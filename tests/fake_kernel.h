@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A kernel in memory, for tests without root: `struct kernel` with its own kernel_open,
+ * kernel_namespace_cookie and kernel_boot_id, linked in place of src/kernel. It keeps objects
+ * and applies ops to them with those of the kernel's manners that matter to the reconciler:
+ *
+ *   - a device that goes down loses its routes, one that is deleted its addresses and sysctls
+ *     too; one that comes up gets the routes of its addresses, in table 254
+ *   - an address that goes takes the routes with that prefsrc; the last one of a device all
+ *   - EEXIST for a name, and for (local, remote, underlay) of another ipip device
+ *   - ENODEV on a missing device, ENETDOWN for a route on one that is down, EINVAL for a
+ *     prefsrc that is no own address, EOPNOTSUPP and EINVAL where a link cannot be changed
+ *   - nft ops are one batch: all of them, or none; elements and rules need their sets
+ *   - route questions follow the rules, with goto, suppress_prefixlength and our mark
+ *
+ * Every present element of a set has counted 1 packet of 84 bytes; every link has received
+ * 10 packets, 840 bytes, and sent 20 packets, 1680 bytes.
+ *
+ * In the directory that the environment variable IPIPD_FAKE_KERNEL names (without: a host that
+ * has only `lo`):
+ *
+ * script   Read at each observe and each look at the events; whenever the file is another
+ *          one (inode, time or size), all its lines are executed once, and the fail and
+ *          refuse-observe lines of the one before end. Replace it by rename. The agent
+ *          is woken by that. Empty lines and `# comments` are skipped; a line that is
+ *          not understood aborts the program.
+ *   link NAME [up|down] [mtu N] [driver WORD] [group N] [alias TEXT] [ttl N]
+ *            [local ADDR] [remote ADDR]      made when it is missing (up, mtu 1500), or changed
+ *   foreign-link NAME ipip LOCAL REMOTE      a tunnel of somebody else's
+ *   addr DEVICE ADDR/LEN
+ *   route PREFIX|default dev DEVICE [via ADDR] [src ADDR] [table N] [metric N] [protocol N]
+ *            main table and protocol 4 when not given; replaces one of that key
+ *   rule PRIORITY [from PREFIX] lookup TABLE [suppress N] [protocol N]
+ *   element SET PREFIX                       into our nft table, by somebody else
+ *   delete link NAME | addr DEVICE ADDR/LEN | route PREFIX [table N] [metric N]
+ *            | rule PRIORITY (all of that priority) | set NAME | chain NAME | element SET PREFIX
+ *   flush nft                                our table and all in it
+ *   sysctl ip_forward 0|1                    rewrites forwarding of every device
+ *   sysctl DEVICE|default forwarding|rp_filter N
+ *   fail KIND|* VERB|* KEYGLOB ERRNO [TEXT]  such ops fail, with that text ("link", "add",
+ *                                            "tun_*", "EPERM"); an nft one fails its batch
+ *   refuse-observe ERRNO                     observe fails: EINTR is an interrupted dump
+ * state    Written (by rename) after each apply and script: all objects in the order of kinds
+ *          and keys, one a line: noun, key, then field=value for the other fields;
+ *          `sysctl ip_forward value=…` stands last.
+ * memory   The same for the fake itself, so that an agent that starts again finds what it left.
+ *          Remove it, while no agent runs, for a reboot.
+ * boot_id, cookie   What kernel_boot_id and kernel_namespace_cookie return; fixed without them.
+ */
+
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "kernel/kernel.h"
+
+struct fake_failure {
+	char kind[16], verb[16], key[96]; /* key: a glob */
+	int number;                       /* negative errno */
+	char text[160];
+};
+
+/* One sysctl of net.ipv4.conf is an object like the others: made and gone with its device. */
+struct fake {
+	struct kernel kernel;
+	struct objects state;             /* sorted; each object is malloc'ed by itself */
+	bool ip_forward;
+	uint32_t default_rp_filter;
+	struct fake_failures vec_of(struct fake_failure) failures;
+	int refuse_observe;               /* negative errno, 0 */
+	char *directory;                  /* NULL: none */
+	int inotify_fd;
+	struct stat script;               /* of the one that was executed */
+};
+
+/* fake_state.c: the set of objects, with what follows from a change of one. */
+void fake_state_done(struct fake *fake);
+struct object *fake_state_find(const struct fake *fake, enum kind_id kind, const void *key);
+struct link *fake_state_link(const struct fake *fake, const char *device);
+bool fake_state_is_own(const struct fake *fake, struct addr addr);
+/* Copies it in, with every row set, over the one of its key. */
+struct object *fake_state_put(struct fake *fake, enum kind_id kind, const void *object);
+void fake_state_remove(struct fake *fake, enum kind_id kind, const void *key);
+/* Copies the rows that are set in from. */
+void fake_state_merge(enum kind_id kind, void *to, const void *from);
+void fake_state_clear_nft(struct fake *fake);
+void fake_state_copy_nft(const struct objects *from, struct objects *to);
+void fake_state_put_link(struct fake *fake, const struct link *link);
+void fake_state_remove_link(struct fake *fake, const char *device);
+void fake_state_put_address(struct fake *fake, const struct address *address);
+void fake_state_remove_address(struct fake *fake, const struct address *address);
+void fake_state_forward(struct fake *fake, bool on);
+void fake_state_text(const struct fake *fake, struct text *text);
+void fake_state_save(const struct fake *fake);
+void fake_state_load(struct fake *fake);
+
+/* fake_apply.c */
+void fake_apply(struct kernel *kernel, struct arena *arena, struct op *ops, size_t n);
+
+/* fake_route.c: the answer to a route question; oif "" is any. */
+int fake_route_lookup(const struct fake *fake, const struct route_question *question,
+		      const char *oif, struct route_answer *answer);
+
+/* fake_script.c: true when the script was another one, and was executed. */
+bool fake_script_run(struct fake *fake);
+/* Of one line, as it stands in a script. */
+void fake_script_line(struct fake *fake, const char *line);
