@@ -78,6 +78,7 @@ static void declare(struct reader *r, const struct kind *kind, const json_t *jso
 	}
 	resource = kind_copy(kind, resource, NULL);
 	resource->generation = generation;
+	resource->revision = index;
 	declaration_put(r->declaration, kind->id, resource);
 }
 

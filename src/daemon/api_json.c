@@ -64,7 +64,7 @@ static json_t *objects(const struct status *status)
 /* A word and a sentence for a generation that no pass has seen yet. */
 static const char *reason_of(const struct resource *resource, const struct status *status)
 {
-	return is_current(resource, status) ? status->reason : "Declared";
+	return is_current(resource, status) ? status->reason : "NotTried";
 }
 
 static const char *message_of(const struct resource *resource, const struct status *status)

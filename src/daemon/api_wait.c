@@ -83,8 +83,23 @@ static json_t *not_ready(struct agent *agent)
 	return list;
 }
 
+/* A pass that was asked for, and could not observe the kernel, did nothing. */
+static bool pass_failed(struct api *api, const struct api_waiter *waiter)
+{
+	struct reconcile_report report;
+
+	reconcile_report(api->agent->reconcile, &report);
+	if (waiter->what != API_WAIT_PASS || !report.last_pass.error)
+		return false;
+	api_problem(waiter->request, "not-ready", "the kernel cannot be observed: %s",
+		    report.last_pass.message);
+	return true;
+}
+
 static void answer_counts(struct api *api, const struct api_waiter *waiter)
 {
+	if (pass_failed(api, waiter))
+		return;
 	json_t *document = json_pack(
 		"{s:I, s:i, s:i, s:i, s:i, s:o}", "revision",
 		(json_int_t)api->agent->declaration.revision, "created", (int)waiter->created,
