@@ -49,7 +49,7 @@ static void add_step(const struct kern_adapter *adapter, struct kern *kern, stru
 	struct nl_msg *msg = adapter->build(kern, &step, &err);
 	if (msg)
 		batch_add(batch, msg, tag);
-	else if (delete && err.number == -ENODEV)
+	else if (delete &&err.number == -ENODEV)
 		adapter_succeed(op); /* gone with its device */
 	else
 		adapter_fail(op, batch->arena, err.number, step_name(op, delete), err.sentence);
@@ -75,7 +75,7 @@ void adapter_apply(const struct kern_adapter *adapter, struct kern *kern, struct
 
 		if (op->done && op->result)
 			continue;
-		if (!request->result || (delete && gone))
+		if (!request->result || (delete &&gone))
 			adapter_succeed(op);
 		else
 			adapter_fail(op, arena, request->result, step_name(op, delete),

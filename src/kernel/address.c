@@ -66,14 +66,14 @@ bool address_parse(const struct nlmsghdr *h, const struct names *names, struct a
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct ifaddrmsg header = {.ifa_family = AF_INET};
-	cleanup_message struct nl_msg *request =
-		netlink_message(RTM_GETADDR, 0, &header, sizeof(header));
+	cleanup_message struct nl_msg *request = netlink_message(RTM_GETADDR, 0, &header,
+								 sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "addresses", err);
 
 	if (error)
 		return error;
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+	messages_each(h, &messages) {
 		struct address address = {0};
 
 		if (!address_parse(h, &kern->names, &address))

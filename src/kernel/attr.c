@@ -117,7 +117,7 @@ int attr_build(struct nl_msg *msg, const struct attr_map *map, const void *objec
 }
 
 static const int wire_sizes[] = {
-	[WIRE_U8] = 1, [WIRE_U16] = 2, [WIRE_U32] = 4, [WIRE_LENGTH] = 4, [WIRE_ADDR] = 4,
+	[WIRE_U8] = 1,     [WIRE_U16] = 2,  [WIRE_U32] = 4,  [WIRE_LENGTH] = 4, [WIRE_ADDR] = 4,
 	[WIRE_PREFIX] = 4, [WIRE_FLAG] = 0, [WIRE_TEXT] = 1, [WIRE_DEVICE] = 4,
 };
 
@@ -169,9 +169,8 @@ void attr_parse(struct nlattr *first, int len, const struct attr_map *map, void 
 	int left;
 
 	assert(map->max <= ATTR_MAX);
-	nla_for_each_attr(attr, first, len, left)
-		if (nla_type(attr) <= map->max)
-			attrs[nla_type(attr)] = attr;
+	nla_for_each_attr(attr, first, len, left) if (nla_type(attr) <= map->max)
+		attrs[nla_type(attr)] = attr;
 	for (unsigned i = 0; i < map->n_rows; i++) {
 		const struct attr_row *row = &map->rows[i];
 		const struct field *field = field_at(map->kind, row->offset);

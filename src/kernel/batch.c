@@ -59,8 +59,7 @@ static int chunk_send(struct netlink *netlink, struct request *requests, size_t 
 	return 0;
 }
 
-static void request_answered(struct request *request, const struct nlmsghdr *h,
-			     struct arena *arena)
+static void request_answered(struct request *request, const struct nlmsghdr *h, struct arena *arena)
 {
 	char words[NETLINK_WORDS];
 
@@ -86,8 +85,8 @@ static void chunk_fail(struct request *requests, size_t n, int error)
 			requests[i].result = error;
 }
 
-static void chunk_collect(struct netlink *netlink, struct request *requests, size_t n,
-			  uint32_t seq, struct arena *arena)
+static void chunk_collect(struct netlink *netlink, struct request *requests, size_t n, uint32_t seq,
+			  struct arena *arena)
 {
 	for (size_t missing = n; missing;) {
 		struct nlmsghdr *h;

@@ -46,10 +46,15 @@ static const struct attr_row tunnel_rows[] = {
 
 /* Of encapsulation, which we never make: zero, so that a change resets them. */
 static const int encap_attrs[] = {
-	IFLA_IPTUN_ENCAP_FLAGS, IFLA_IPTUN_ENCAP_SPORT, IFLA_IPTUN_ENCAP_DPORT,
+	IFLA_IPTUN_ENCAP_FLAGS,
+	IFLA_IPTUN_ENCAP_SPORT,
+	IFLA_IPTUN_ENCAP_DPORT,
 };
 
-#define MAP(rows, last) {&link_kind, (rows), ARRAY_LEN(rows), (last)}
+#define MAP(rows, last)                                                                            \
+	{                                                                                          \
+		&link_kind, (rows), ARRAY_LEN(rows), (last)                                        \
+	}
 static const struct attr_map name_map = MAP(name_rows, IFLA_GROUP);
 static const struct attr_map rest_map = MAP(rest_rows, IFLA_GROUP);
 static const struct attr_map observed_map = MAP(observed_rows, IFLA_GROUP);
@@ -202,9 +207,9 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 	if (error)
 		return error;
 	names_clear(&kern->names);
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h))
+	messages_each(h, &messages)
 		name_take(kern, h);
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+	messages_each(h, &messages) {
 		struct link link = {0};
 
 		if (!link_parse(h, &kern->names, &link))

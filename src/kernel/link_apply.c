@@ -76,7 +76,7 @@ static int find_obstacle(struct kern *kern, const struct creation *creation,
 
 	if (error)
 		return error;
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+	messages_each(h, &messages) {
 		const struct ifinfomsg *header = nlmsg_data(h);
 		struct link link = {0};
 
@@ -105,8 +105,7 @@ static const char *obstacle_words(const struct obstacle *obstacle, const struct 
 				    obstacle->driver[0] ? ")" : "");
 	if (obstacle->endpoints[0])
 		return arena_printf(arena, "endpoints %s > %s%s%s are held by %s",
-				    addr_text(want->local, local),
-				    addr_text(want->remote, remote),
+				    addr_text(want->local, local), addr_text(want->remote, remote),
 				    want->underlay[0] ? " dev " : "", want->underlay,
 				    obstacle->endpoints);
 	return "";
@@ -137,8 +136,7 @@ static void fail_create(struct op *op, struct arena *arena, int result, const ch
 }
 
 /* Sends the creates that are neither made nor failed. True: some have a new index to try. */
-static bool create_try(struct kern *kern, struct arena *arena, struct creation *creations,
-		       size_t n)
+static bool create_try(struct kern *kern, struct arena *arena, struct creation *creations, size_t n)
 {
 	cleanup_batch struct batch batch = {.arena = arena};
 	bool again = false;
@@ -262,8 +260,7 @@ static void change_add(struct kern *kern, struct batch *batch, struct op *op, si
 		return;
 	}
 	if (!op->differs || op->differs & tunnel_bits()) {
-		struct nl_msg *msg =
-			link_build(&whole, LINK_TUNNEL, index, 0, &kern->names, &err);
+		struct nl_msg *msg = link_build(&whole, LINK_TUNNEL, index, 0, &kern->names, &err);
 		if (!msg) {
 			adapter_fail(op, batch->arena, err.number, "change", err.sentence);
 			return;
@@ -387,7 +384,7 @@ static bool group_is_ours(struct kern *kern, const struct op *ops, size_t n, siz
 	qsort(indexes, len, sizeof(*indexes), index_compare);
 	if (netlink_dump(kern->netlink, request, &messages, NULL))
 		return false;
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+	messages_each(h, &messages) {
 		const struct ifinfomsg *header = nlmsg_data(h);
 		const struct nlattr *group = nlmsg_find_attr(h, sizeof(*header), IFLA_GROUP);
 		uint32_t index = (uint32_t)header->ifi_index;

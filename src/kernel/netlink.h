@@ -56,6 +56,9 @@ int netlink_dump(struct netlink *netlink, struct nl_msg *request, struct message
 		 struct err *err) must_check;
 /* The message after that one, the first after NULL; NULL at the end. */
 struct nlmsghdr *messages_next(const struct messages *messages, const struct nlmsghdr *after);
+#define messages_each(h, messages)                                                                 \
+	for (struct nlmsghdr *h = messages_next((messages), NULL); h;                              \
+	     h = messages_next((messages), h))
 void messages_done(struct messages *messages);
 
 /* An empty message with its family header copied in; never NULL. */

@@ -56,8 +56,8 @@ static uint32_t answer_u32(const struct nlmsghdr *h, int type)
 static uint32_t metric_mtu(const struct nlmsghdr *h)
 {
 	struct nlattr *metrics = answer_attr(h, RTA_METRICS);
-	const struct nlattr *mtu =
-		metrics ? nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU) : NULL;
+	const struct nlattr *mtu = metrics ? nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU)
+					   : NULL;
 
 	return mtu && nla_len(mtu) >= 4 ? nla_get_u32(mtu) : 0;
 }
@@ -161,8 +161,8 @@ static int put_ingress(struct kern *kern, struct nl_msg *msg, const char *device
 	return 0;
 }
 
-static void route_answered(struct kern *kern, const struct nlmsghdr *h,
-			   const struct rtmsg *header, struct route_answer *answer)
+static void route_answered(struct kern *kern, const struct nlmsghdr *h, const struct rtmsg *header,
+			   struct route_answer *answer)
 {
 	uint32_t index = answer_u32(h, RTA_OIF);
 

@@ -90,15 +90,15 @@ bool route_parse(const struct nlmsghdr *h, const struct names *names, struct rou
 static int dump_table(struct kern *kern, uint32_t table, struct look *look, struct err *err)
 {
 	struct rtmsg header = {.rtm_family = AF_INET};
-	cleanup_message struct nl_msg *request =
-		netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
+	cleanup_message struct nl_msg *request = netlink_message(RTM_GETROUTE, 0, &header,
+								 sizeof(header));
 	cleanup_messages struct messages messages = {0};
 
 	netlink_put(request, RTA_TABLE, &table, sizeof(table));
 	int error = adapter_dump(kern, request, &messages, "routes", err);
 	if (error)
 		return error;
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+	messages_each(h, &messages) {
 		struct route route = {0};
 
 		/* without strict checking the kernel gives every table */

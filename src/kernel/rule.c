@@ -20,13 +20,12 @@ static const struct attr_row rule_rows[] = {
 	ATTR(rule, protocol, FRA_PROTOCOL, WIRE_U8, .flags = ATTR_ALWAYS),
 };
 
-static const struct attr_map rule_map = {&rule_kind, rule_rows, ARRAY_LEN(rule_rows),
-					 FRA_PROTOCOL};
+static const struct attr_map rule_map = {&rule_kind, rule_rows, ARRAY_LEN(rule_rows), FRA_PROTOCOL};
 
 /* What a rule may carry that a struct rule cannot say. */
 static const int other_attrs[] = {
-	FRA_DST, FRA_IIFNAME, FRA_OIFNAME, FRA_FLOW, FRA_TUN_ID, FRA_UID_RANGE,
-	FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE,
+	FRA_DST,       FRA_IIFNAME,  FRA_OIFNAME,     FRA_FLOW,        FRA_TUN_ID,
+	FRA_UID_RANGE, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE,
 };
 
 static const uint8_t actions[] = {
@@ -83,7 +82,8 @@ bool rule_parse(const struct nlmsghdr *h, struct rule *rule)
 	const struct fib_rule_hdr *header = nlmsg_data(h);
 
 	if ((h->nlmsg_type != RTM_NEWRULE && h->nlmsg_type != RTM_DELRULE) ||
-	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->family != AF_INET || header->src_len > 32)
+	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->family != AF_INET ||
+	    header->src_len > 32)
 		return false;
 	rule->suppress_prefixlength = SUPPRESS_NONE;
 	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
@@ -100,14 +100,14 @@ bool rule_parse(const struct nlmsghdr *h, struct rule *rule)
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct fib_rule_hdr header = {.family = AF_INET};
-	cleanup_message struct nl_msg *request =
-		netlink_message(RTM_GETRULE, 0, &header, sizeof(header));
+	cleanup_message struct nl_msg *request = netlink_message(RTM_GETRULE, 0, &header,
+								 sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "rules", err);
 
 	if (error)
 		return error;
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h)) {
+	messages_each(h, &messages) {
 		struct rule rule = {0};
 
 		if (!rule_parse(h, &rule) || rule.priority < OUR_RULE_FIRST ||
@@ -120,8 +120,8 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 
 static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
 {
-	const struct rule *rule =
-		(const struct rule *)(op->verb == OP_DELETE ? op->have : op->want);
+	const struct rule *rule = (const struct rule *)(op->verb == OP_DELETE ? op->have
+									      : op->want);
 
 	if (rule->action == RULE_OTHER) {
 		err_set(err, -EOPNOTSUPP, "a rule of another form than ours");

@@ -109,20 +109,20 @@ static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct netconfmsg header = {.ncm_family = AF_INET};
-	cleanup_message struct nl_msg *request =
-		netlink_message(RTM_GETNETCONF, 0, &header, sizeof(header));
+	cleanup_message struct nl_msg *request = netlink_message(RTM_GETNETCONF, 0, &header,
+								 sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "switches", err);
 
 	if (error)
 		return error;
 	look->facts->ip_forward = false;
-	for (struct nlmsghdr *h = messages_next(&messages, NULL); h; h = messages_next(&messages, h))
+	messages_each(h, &messages)
 		fact_take(kern, look->facts, h);
 	for (size_t i = 0; i < look->facts->links.len; i++) {
 		struct fact_link *fact = &look->facts->links.v[i];
-		const struct name_row *row =
-			names_row(&kern->names, names_index(&kern->names, fact->device));
+		const struct name_row *row = names_row(&kern->names,
+						       names_index(&kern->names, fact->device));
 
 		if (!row)
 			continue;

@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -38,6 +42,22 @@ int ground_free(void **state)
 	return 0;
 }
 
+/* Runs a shell line with its output in fd; its status as wait gives it. */
+static int run(const char *line, int fd)
+{
+	const char *const argv[] = {"/bin/sh", "-c", line, NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t child;
+	int status = -1;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+	if (!posix_spawn(&child, argv[0], &actions, NULL, (char *const *)argv, environ))
+		waitpid(child, &status, 0);
+	posix_spawn_file_actions_destroy(&actions);
+	return status;
+}
+
 void ground_sh(const char *fmt, ...)
 {
 	char line[2048];
@@ -46,7 +66,7 @@ void ground_sh(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	int status = system(line);
+	int status = run(line, STDERR_FILENO);
 	if (status)
 		print_error("%s: status %d\n", line, status);
 	assert_int_equal(status, 0);
@@ -55,12 +75,11 @@ void ground_sh(const char *fmt, ...)
 void ground_prints(const char *expected, const char *line)
 {
 	char output[4096] = {0};
-	FILE *pipe = popen(line, "r");
+	cleanup_fd int fd = memfd_create("output", MFD_CLOEXEC);
 
-	assert_non_null(pipe);
-	size_t len = fread(output, 1, sizeof(output) - 1, pipe);
-	output[len] = '\0';
-	pclose(pipe);
+	assert_true(fd >= 0);
+	run(line, fd);
+	assert_true(pread(fd, output, sizeof(output) - 1, 0) >= 0);
 	assert_string_equal(output, expected);
 }
 

@@ -13,8 +13,8 @@ static void host(struct ground *ground)
 	ground_sh("ip link add eth0 type veth peer name p && ip link set p up && "
 		  "ip link set eth0 mtu 1400 up && ip addr add 192.0.2.1/24 dev eth0 && "
 		  "ip route add default via 192.0.2.254");
-	*vec_add(&ground->facts.remotes) =
-		(struct fact_remote){.remote = ground_addr("198.51.100.7")};
+	*vec_add(&ground->facts.remotes) = (struct fact_remote){
+		.remote = ground_addr("198.51.100.7")};
 	ground_look(ground);
 	ground_quiet(ground);
 }
@@ -77,16 +77,24 @@ static void sleeps_on_the_rest(void **state)
 static void own_changes_do_not_wake(void **state)
 {
 	struct ground *ground = *state;
-	struct address address = {.head.set = kind_all(&address_kind), .device = "eth0",
+	struct address address = {.head.set = kind_all(&address_kind),
+				  .device = "eth0",
 				  .prefix = ground_prefix("192.168.1.1/32")};
-	struct rule rule = {.head.set = kind_all(&rule_kind), .priority = 7000,
-			    .action = RULE_NOP, .suppress_prefixlength = SUPPRESS_NONE,
+	struct rule rule = {.head.set = kind_all(&rule_kind),
+			    .priority = 7000,
+			    .action = RULE_NOP,
+			    .suppress_prefixlength = SUPPRESS_NONE,
 			    .protocol = OUR_PROTOCOL};
-	struct route route = {.head.set = kind_all(&route_kind), .table = 7000, .device = "eth0",
-			      .dst = ground_prefix("203.0.113.1/32"), .scope = RT_SCOPE_LINK,
+	struct route route = {.head.set = kind_all(&route_kind),
+			      .table = 7000,
+			      .device = "eth0",
+			      .dst = ground_prefix("203.0.113.1/32"),
+			      .scope = RT_SCOPE_LINK,
 			      .protocol = OUR_PROTOCOL};
-	struct sysctl sysctl = {.head.set = kind_all(&sysctl_kind), .device = "eth0",
-				.name = SYSCTL_FORWARDING, .value = 1};
+	struct sysctl sysctl = {.head.set = kind_all(&sysctl_kind),
+				.device = "eth0",
+				.name = SYSCTL_FORWARDING,
+				.value = 1};
 
 	host(ground);
 	assert_int_equal(ground_add(ground, KIND_ADDRESS, &address), 0);
@@ -143,7 +151,8 @@ static void answers_how_a_remote_is_reached(void **state)
 	/* past our own rules */
 	ground_sh("ip rule add priority 7000 fwmark %u goto 9999 && "
 		  "ip rule add priority 7010 lookup 7000 && ip rule add priority 9999 nop && "
-		  "ip route add 198.51.100.7 dev lo table 7000", OUR_MARK);
+		  "ip route add 198.51.100.7 dev lo table 7000",
+		  OUR_MARK);
 	assert_string_equal(asked(ground)->device, "eth0");
 	ground_sh("ip route flush table main");
 	assert_int_equal(asked(ground)->error, -ENETUNREACH);
@@ -160,8 +169,8 @@ static void answers_with_the_underlay_given(void **state)
 	*vec_add(&ground->facts.remotes) = there;
 	*vec_add(&ground->facts.remotes) = nowhere;
 	ground_look(ground);
-	const struct fact_remote *remote =
-		facts_remote(&ground->facts, there.remote, there.underlay);
+	const struct fact_remote *remote = facts_remote(&ground->facts, there.remote,
+							there.underlay);
 	assert_int_equal(remote->error, 0);
 	assert_string_equal(remote->device, "p");
 	assert_int_equal(remote->source.host, ground_addr("203.0.113.1").host);
@@ -188,8 +197,8 @@ static void answers_route_questions(void **state)
 	assert_int_equal(ground->kernel->vt->route(ground->kernel, &question, &answer, NULL), 0);
 	assert_true(answer.local);
 	/* as if it arrived: forwarding is off on the ingress device */
-	question = (struct route_question){.to = ground_addr("198.51.100.7"),
-					   .from = ground_addr("192.0.2.9"), .in = "eth0"};
+	question = (struct route_question){
+		.to = ground_addr("198.51.100.7"), .from = ground_addr("192.0.2.9"), .in = "eth0"};
 	assert_int_equal(ground->kernel->vt->route(ground->kernel, &question, &answer, NULL), 0);
 	assert_int_equal(answer.error, -EHOSTUNREACH);
 	ground_sh("echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding");
@@ -234,16 +243,11 @@ static void knows_namespace_and_boot(void **state)
 
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
-	TEST(wakes_on_what_concerns_us),
-	TEST(sleeps_on_the_rest),
-	TEST(own_changes_do_not_wake),
-	TEST(names_the_port_of_who_did_it),
-	TEST(tells_when_events_were_lost),
-	TEST(answers_how_a_remote_is_reached),
-	TEST(answers_with_the_underlay_given),
-	TEST(answers_route_questions),
-	TEST(counts_what_a_device_carried),
-	TEST(knows_namespace_and_boot),
+	TEST(wakes_on_what_concerns_us),       TEST(sleeps_on_the_rest),
+	TEST(own_changes_do_not_wake),         TEST(names_the_port_of_who_did_it),
+	TEST(tells_when_events_were_lost),     TEST(answers_how_a_remote_is_reached),
+	TEST(answers_with_the_underlay_given), TEST(answers_route_questions),
+	TEST(counts_what_a_device_carried),    TEST(knows_namespace_and_boot),
 };
 
 int main(void)

@@ -92,7 +92,8 @@ static void drift_is_seen_and_repaired(void **state)
 	op.have = &link->head;
 	op.differs = kind_differences(&link_kind, &want, link);
 	assert_int_equal(op.differs, object_bit(link_kind, "up") | object_bit(link_kind, "mtu") |
-				     object_bit(link_kind, "alias") | object_bit(link_kind, "ttl"));
+					     object_bit(link_kind, "alias") |
+					     object_bit(link_kind, "ttl"));
 	assert_int_equal(ground_apply(ground, &op), 0);
 	assert_int_equal(kind_differences(&link_kind, &want, seen(ground, "tun_a")), 0);
 }
@@ -227,7 +228,7 @@ static void makes_and_deletes_many_and_nothing_else(void **state)
 	for (unsigned i = 0; i < MANY; i++)
 		assert_int_equal(ops[i].result, 0);
 	ground_prints("foreign lo tunl0 \n", "ls /sys/class/net >/dev/null; ip -br link | "
-		      "sed 's/[@ ].*//' | sort | tr '\\n' ' '; echo");
+					     "sed 's/[@ ].*//' | sort | tr '\\n' ' '; echo");
 }
 
 static void stranger_in_the_doomed_group_survives(void **state)
@@ -242,8 +243,7 @@ static void stranger_in_the_doomed_group_survives(void **state)
 	ground_sh("ip link add foreign type veth peer name p && ip link set foreign group %d",
 		  OUR_DOOMED_GROUP);
 	for (unsigned i = 0; i < 3; i++)
-		ops[i] = (struct op){.verb = OP_DELETE, .kind = KIND_LINK,
-				     .have = &links[i].head};
+		ops[i] = (struct op){.verb = OP_DELETE, .kind = KIND_LINK, .have = &links[i].head};
 	ground->kernel->vt->apply(ground->kernel, &ground->arena, ops, 3);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(ops[i].result, 0);

@@ -89,7 +89,8 @@ static void link_with_our_group_or_alias_is_ours(void **state)
 	struct ground *ground = *state;
 
 	ground_sh("ip link add a0 type veth peer name a1 && ip link set a0 group %d && "
-		  "ip link set a1 alias ipipd:0badcafe:x", OUR_GROUP);
+		  "ip link set a1 alias ipipd:0badcafe:x",
+		  OUR_GROUP);
 	ground_sh("ip link add b0 type veth peer name b1 && ip link set b0 group %d",
 		  OUR_DOOMED_GROUP);
 	ground_look(ground);
@@ -132,8 +133,7 @@ static void address_on_absent_device_fails_and_says_so(void **state)
 
 	ground_look(ground);
 	assert_int_equal(ground_apply(ground, &op), -ENODEV);
-	assert_string_equal(op.message,
-			    "address nowhere 192.168.1.1/24: add: no device nowhere");
+	assert_string_equal(op.message, "address nowhere 192.168.1.1/24: add: no device nowhere");
 	assert_int_equal(ground_delete(ground, KIND_ADDRESS, &want), 0);
 }
 
@@ -179,8 +179,8 @@ static void foreign_route_in_our_table_is_seen_and_not_written_over(void **state
 	assert_int_equal(ground_delete(ground, KIND_ROUTE, &want), 0); /* none of ours there */
 	ground_prints("203.0.113.0/24 dev e0 proto static scope link \n",
 		      "ip route show table 7123");
-	struct op adopt = {.verb = OP_ADOPT, .kind = KIND_ROUTE, .want = &want.head,
-			   .have = &seen->head};
+	struct op adopt = {
+		.verb = OP_ADOPT, .kind = KIND_ROUTE, .want = &want.head, .have = &seen->head};
 	assert_int_equal(ground_apply(ground, &adopt), 0);
 	ground_prints("203.0.113.0/24 dev e0 proto 105 scope link \n", "ip route show table 7123");
 }
@@ -226,7 +226,7 @@ static void adds_rules_as_iproute2_reads_them(void **state)
 {
 	struct ground *ground = *state;
 	struct rule rules[5] = {
-		rule_of(9999, RULE_NOP), rule_of(7000, RULE_GOTO), rule_of(7005, RULE_GOTO),
+		rule_of(9999, RULE_NOP),    rule_of(7000, RULE_GOTO),   rule_of(7005, RULE_GOTO),
 		rule_of(7010, RULE_LOOKUP), rule_of(7011, RULE_LOOKUP),
 	};
 

@@ -107,8 +107,8 @@ static void address_is_what_was_built(void **state)
 			.prefix = {dice_addr(), (uint8_t)dice(33)},
 		};
 		struct address parsed = {0};
-		cleanup_message struct nl_msg *msg =
-			address_build(RTM_NEWADDR, &address, &names, NULL);
+		cleanup_message struct nl_msg *msg = address_build(RTM_NEWADDR, &address, &names,
+								   NULL);
 
 		assert_non_null(msg);
 		assert_true(address_parse(nlmsg_hdr(msg), &names, &parsed));
@@ -139,8 +139,8 @@ static void route_is_what_was_built(void **state)
 		struct route parsed = {0};
 
 		dice_device(route.device);
-		cleanup_message struct nl_msg *msg =
-			route_build(RTM_NEWROUTE, 0, &route, &names, NULL);
+		cleanup_message struct nl_msg *msg = route_build(RTM_NEWROUTE, 0, &route, &names,
+								 NULL);
 		assert_non_null(msg);
 		assert_true(route_parse(nlmsg_hdr(msg), &names, &parsed));
 		assert_true(kind_same(&route_kind, &route, &parsed));
@@ -176,9 +176,11 @@ static void rule_is_what_was_built(void **state)
 
 static void rule_with_more_than_we_can_say_is_other(void **state)
 {
-	struct rule rule = {.head.set = kind_all(&rule_kind), .priority = 7000,
-			    .suppress_prefixlength = SUPPRESS_NONE, .protocol = OUR_PROTOCOL};
-	static const int attrs[] = {FRA_DST, FRA_IIFNAME, FRA_OIFNAME, FRA_IP_PROTO,
+	struct rule rule = {.head.set = kind_all(&rule_kind),
+			    .priority = 7000,
+			    .suppress_prefixlength = SUPPRESS_NONE,
+			    .protocol = OUR_PROTOCOL};
+	static const int attrs[] = {FRA_DST,       FRA_IIFNAME,     FRA_OIFNAME,     FRA_IP_PROTO,
 				    FRA_UID_RANGE, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_TUN_ID};
 	uint64_t value = 1;
 	(void)state;
@@ -205,8 +207,8 @@ static void proto_0_reads_as_4(void **state)
 	(void)state;
 
 	link.proto = 0;
-	cleanup_message struct nl_msg *msg =
-		link_build(&link, LINK_NAME | LINK_TUNNEL, 7, 0, &names, NULL);
+	cleanup_message struct nl_msg *msg = link_build(&link, LINK_NAME | LINK_TUNNEL, 7, 0,
+							&names, NULL);
 	assert_true(link_parse(nlmsg_hdr(msg), &names, &parsed));
 	assert_int_equal(parsed.proto, 4);
 	names_done(&names);

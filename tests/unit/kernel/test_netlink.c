@@ -34,8 +34,8 @@ static void reads_the_words_of_an_error(void **state)
 	char words[NETLINK_WORDS] = "before";
 	(void)state;
 
-	cleanup_message struct nl_msg *capped =
-		error_with("File is there", NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
+	cleanup_message struct nl_msg *capped = error_with("File is there",
+							   NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
 	netlink_words(nlmsg_hdr(capped), words);
 	assert_string_equal(words, "File is there");
 	cleanup_message struct nl_msg *whole = error_with("behind it", NLM_F_ACK_TLVS, 30);
@@ -60,8 +60,7 @@ static void long_words_are_cut(void **state)
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	cleanup_message struct nl_msg *msg =
-		error_with(text, NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
+	cleanup_message struct nl_msg *msg = error_with(text, NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
 	netlink_words(nlmsg_hdr(msg), words);
 	assert_int_equal(strlen(words), NETLINK_WORDS - 1);
 }
