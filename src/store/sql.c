@@ -6,6 +6,7 @@
 #include "store/sql.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int code_errno(int code)
 {
@@ -37,10 +38,14 @@ static int code_errno(int code)
 
 int sql_failure(sqlite3 *db, struct err *err)
 {
-	int code = sqlite3_extended_errcode(db);
+	int code = sqlite3_extended_errcode(db), primary = code & 0xff;
+	/* an older failure's, unless this one is of the system */
+	int system = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN
+			     ? sqlite3_system_errno(db)
+			     : 0;
 
-	return err_set(err, code_errno(code), "database: %s (%s)", sqlite3_errmsg(db),
-		       sqlite3_errstr(code));
+	return err_set(err, code_errno(code), "database: %s%s%s", sqlite3_errmsg(db),
+		       system ? ": " : "", system ? strerror(system) : "");
 }
 
 int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **statement, struct err *err)

@@ -15,8 +15,9 @@ struct store;
 
 /*
  * Opens or creates the database, takes the one-writer lock, checks it, migrates it.
- * -EBUSY: another process has it; -ENOTSUP: made by a newer version; -EUCLEAN: damaged.
- * created tells that the file was not there (or empty) before.
+ * -EBUSY: another process has it; -ENOTSUP: made by a newer version; -EUCLEAN: damaged, or
+ * another program's. A file that is refused stays as it was. created tells that the file
+ * was not there (or empty) before. While it is open no other process can read it either.
  */
 int store_open(struct store **store, const char *path, bool *created, struct err *err) must_check;
 void store_close(struct store *store);
@@ -27,12 +28,19 @@ uint32_t store_database_id(const struct store *store);
 /* Reads everything: each resource is handed over to the declaration. */
 int store_load(struct store *store, struct declaration *declaration, struct err *err) must_check;
 
-/* The turn's transaction: begin is idempotent within a turn. */
+/*
+ * The turn's transaction: begin is idempotent within a turn. On a full or failing disk
+ * SQLite may give all of it up: then every write fails with -EIO, and so does the commit,
+ * which ends it like a rollback. After a failed commit the last state stands, and the store
+ * can be used. What is written outside a transaction (ledger, numbers, meta) is durable
+ * at once, at the price of a commit each.
+ */
 int store_begin(struct store *store, struct err *err) must_check;
 bool store_in_transaction(const struct store *store);
 int store_commit(struct store *store, struct err *err) must_check;
 void store_rollback(struct store *store);
-/* A savepoint inside it for one write; either released or rolled back to. */
+/* A savepoint inside it for one write; either released or rolled back to. A release that
+ * fails (-EINVAL: a reference does not hold) has rolled back to it. */
 int store_savepoint(struct store *store, struct err *err) must_check;
 int store_release(struct store *store, struct err *err) must_check;
 void store_rollback_to(struct store *store);
@@ -40,6 +48,7 @@ void store_rollback_to(struct store *store);
 /* Inserts or replaces the row of that name, with its lists. Inside a transaction. */
 int store_put(struct store *store, const struct kind *kind, const struct resource *resource,
 	      struct err *err) must_check;
+/* A name that is not there is no error. */
 int store_delete(struct store *store, const struct kind *kind, const char *name,
 		 struct err *err) must_check;
 int store_set_revision(struct store *store, uint64_t revision, struct err *err) must_check;
