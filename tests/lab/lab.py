@@ -394,8 +394,8 @@ class Pinger:
     def receive(self, timeout):
         end = time.monotonic() + timeout
         while len(self.answered) < self.sent:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            left = max(0, end - time.monotonic())
+            if not select.select([self.sock], [], [], left)[0]:
                 break
             with contextlib.suppress(OSError):
                 packet = self.sock.recv(65536)
@@ -702,7 +702,8 @@ class Agent:
 
     def put(self, path, body, state="ready"):
         """PUT and wait; the resource must then be in this state."""
-        answer = self.ok("PUT", f"/v1/{path}?wait=30", body)
+        wait = 2 if state == "pending" else 30
+        answer = self.ok("PUT", f"/v1/{path}?wait={wait}", body)
         assert answer["status"]["state"] == state, \
             f"{self.name}: {path} is {json.dumps(answer['status'])}, not {state}"
         return answer

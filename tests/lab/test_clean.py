@@ -30,9 +30,8 @@ class Clean(lab.LabTest):
     def test_empty_lists_where_the_host_forwards_by_itself(self):
         def prepare(t):
             sysctl(t.b, "net/ipv4/ip_forward", 1)
-            sysctl(t.b, "net/ipv4/conf/eth1/forwarding", 0)
             nft(t.b, "table ip filter { chain FORWARD { type filter hook forward priority 0;"
-                " policy accept; ip saddr 1.2.3.4 counter drop } }")
+                " policy accept; ip saddr 1.2.3.4 counter drop; }; }")
         self.both(prepare, lambda agent: agent.clear())
 
     def test_empty_lists_after_a_restart_with_sigkill(self):

@@ -82,7 +82,8 @@ class Everything(lab.LabTest):
         self.assert_no_ping(t.a, INET)
         self.assertGreater(self.collisions(t.a), 0)
         a.start()
-        lab.eventually(lambda: lab.ping(t.a, INET, count=1), lab.SECOND, "the repair")
+        lab.eventually(lambda: "dev tun_a" in lab.route_get(t.a, INET)
+                       and lab.ping(t.a, INET, count=1), lab.SECOND, "the repair")
 
     def test_longest_prefix_wins(self):
         t, a, b = self.pair()

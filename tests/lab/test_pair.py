@@ -7,7 +7,7 @@ import lab
 from lab import INET, ipipctl, nft
 
 BLOCK = ("table ip block { chain in { type filter hook input priority -300; policy accept;"
-         " ip protocol 4 drop } }")
+         " ip protocol 4 drop; }; }")
 
 
 class Pair(lab.LabTest):

@@ -23,9 +23,10 @@ class Killed(lab.LabTest):
         ip(t.a, "rule del priority 9999")
         nft(t.b, "delete table ip ipipd")
         sysctl(t.b, "net/ipv4/conf/eth0/forwarding", 0)
-        self.assert_no_ping(t.a, INET)
+        self.assertIn("dev eth0", lab.route_get(t.a, INET))
         a.start()
         b.start()
+        lab.eventually(lambda: "dev tun_a" in lab.route_get(t.a, INET), lab.SECOND)
         lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
         for ns, old in before.items():
             self.assert_same(old, lab.snapshot(ns))
@@ -120,6 +121,7 @@ class Repaired(lab.LabTest):
         declare(a, b)
         ip(t.a, "link set eth0 down")
         ip(t.a, "link set eth0 up", f"route add default via {lab.ROUTER}")
+        self.assertIn("dev tun_a", lab.route_get(t.a, INET))
         lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
 
 
@@ -133,8 +135,8 @@ class Foreign(lab.LabTest):
            "rule add priority 7011 from 10.0.0.1 lookup 52 protocol 99",
            "rule add priority 5210 fwmark 0x77 lookup 52",
            "route add 8.8.8.8/32 via 172.16.0.1 table 52")
-        nft(t.a, "table ip other { chain c { type filter hook forward priority 0; } }\n"
-            "table inet ipipd { set s { type ipv4_addr; elements = { 1.2.3.4 } } }")
+        nft(t.a, "table ip other { chain c { type filter hook forward priority 0; }; }\n"
+            "table inet ipipd { set s { type ipv4_addr; elements = { 1.2.3.4 }; }; }")
         before = lab.snapshot(t.a)
         a, b = self.agent(t.a, "a"), self.agent(t.b, "b")
         declare(a, b)
