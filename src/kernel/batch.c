@@ -89,7 +89,7 @@ static void chunk_collect(struct netlink *netlink, struct request *requests, siz
 			  struct arena *arena)
 {
 	for (size_t missing = n; missing;) {
-		struct nlmsghdr *h;
+		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(netlink, 0, &h);
 
 		if (len < 0) {

@@ -215,7 +215,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct kernel_event
 	uint32_t own = nft ? nft_port(kern->nft) : netlink_port(kern->netlink);
 
 	for (;;) {
-		struct nlmsghdr *h;
+		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(netlink, MSG_DONTWAIT, &h);
 
 		if (len == -EAGAIN)

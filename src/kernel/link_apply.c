@@ -5,6 +5,7 @@
  * else's device. They are deleted by group, because one by one the kernel waits for a
  * grace period each time.
  */
+#include <assert.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ enum {
 
 static const struct link *wanted(const struct op *op)
 {
+	assert(op && op->want);
 	return (const struct link *)op->want;
 }
 

@@ -132,6 +132,7 @@ static void messages_add(struct messages *messages, const struct nlmsghdr *h)
 			messages->cap = messages->cap ? messages->cap * 2 : NETLINK_BUFFER;
 		messages->bytes = xrealloc(messages->bytes, messages->cap);
 	}
+	assert(messages->bytes);
 	memset(messages->bytes + messages->len, 0, size);
 	memcpy(messages->bytes + messages->len, h, h->nlmsg_len);
 	messages->len += size;
@@ -196,7 +197,7 @@ static void dump_once(struct netlink *netlink, struct nl_msg *request, struct du
 	if (dump->error)
 		return;
 	while (!dump->done) {
-		struct nlmsghdr *h;
+		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(netlink, 0, &h);
 
 		if (len == -ENOBUFS) { /* the dump goes on with the next receive */
@@ -207,6 +208,7 @@ static void dump_once(struct netlink *netlink, struct nl_msg *request, struct du
 			dump->error = (int)len;
 			return;
 		}
+		assert(h);
 		for (int left = (int)len; nlmsg_ok(h, left) && !dump->done;
 		     h = nlmsg_next(h, &left))
 			if (h->nlmsg_seq == seq)

@@ -157,7 +157,7 @@ static bool host_forwards(const struct kern *kern)
 /* Puts back what was found, where the value is still the one that we wrote. */
 static int put_back(struct kern *kern, const struct sysctl *have)
 {
-	uint32_t now;
+	uint32_t now = 0;
 	int error = sysctl_read(kern->sysctls.ipv4_fd, have->device, files[have->name], &now);
 
 	if (error == -ENOENT) /* gone with its device */
