@@ -6,15 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text that was cut in the middle of a UTF-8 character is cut in front of it: half of one
- * would make the whole problem document unprintable. */
-static void trim(char *s, size_t size)
+/* A text that was cut in the middle of a UTF-8 character, here or by the caller, ends in
+ * front of it: half of one would make the whole problem document unprintable. */
+static void trim(char *s)
 {
 	size_t len = strlen(s), tail = 0;
 
-	if (len + 1 < size)
-		return;
-	while (tail < 4 && tail < len && ((unsigned char)s[len - 1 - tail] & 0xc0) == 0x80)
+	while (tail < 3 && tail < len && ((unsigned char)s[len - 1 - tail] & 0xc0) == 0x80)
 		tail++;
 	if (tail == len)
 		return;
@@ -29,7 +27,7 @@ static void fill(struct err *err, int number, const char *code, const char *poin
 	err->number = number;
 	snprintf(err->code, sizeof(err->code), "%s", code);
 	snprintf(err->pointer, sizeof(err->pointer), "%s", pointer);
-	trim(err->pointer, sizeof(err->pointer));
+	trim(err->pointer);
 }
 
 int err_set(struct err *err, int number, const char *fmt, ...)
@@ -42,7 +40,7 @@ int err_set(struct err *err, int number, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(err->sentence, sizeof(err->sentence), fmt, args);
 	va_end(args);
-	trim(err->sentence, sizeof(err->sentence));
+	trim(err->sentence);
 	return number;
 }
 
@@ -59,6 +57,6 @@ int errs_add(struct errs *errs, int number, const char *code, const char *pointe
 	va_start(args, fmt);
 	vsnprintf(err->sentence, sizeof(err->sentence), fmt, args);
 	va_end(args);
-	trim(err->sentence, sizeof(err->sentence));
+	trim(err->sentence);
 	return number;
 }
