@@ -38,7 +38,6 @@ static const char *const smuggling[] = {
 	"GET /a HTTP/1.1\r\nHost: x\r\nX: a\x7f\r\n\r\n",
 	"GET /a HTTP/1.1\r\nHost: x\r\nX(: a\r\n\r\n",
 	"GET /a HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-	"GET /a HTTP/1.1\r\nHost: x\r\n: empty\r\n\r\n",
 	/* targets */
 	"GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n",
 	"GET /a%2Fb HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -198,7 +197,13 @@ static void bodies_of_all_clients_together_are_bounded(void **state)
 		fds[i] = client_connect(server);
 		send_body(fds[i], head, BODY_MAX - 1);
 	}
-	/* what is held, or would be, is a body too many; whose, is the order of reading */
+	/* so many turns that all of it is read: a body too many; whose, is the order of reading */
+	int other = client_connect(server);
+	for (unsigned i = 0; i < 100; i++) {
+		client_say(other, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+		assert_answer(other, "GET /echo");
+	}
+	close(other);
 	for (unsigned i = 0; i < ARRAY_LEN(fds); i++) {
 		client_say(fds[i], "a");
 		char *answer = client_hear(fds[i], true);
