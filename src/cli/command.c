@@ -95,7 +95,7 @@ const unsigned command_n_verbs = ARRAY_LEN(command_verbs);
 
 const struct command command_bare[] = {
 	{"status", "", 0, 0, .run = status_status, .doc = "one screen of health"},
-	{"pair", "A B", 2, 2, OPTIONS(pair_options), .run = pair_pair,
+	{"pair", "A B", 2, WORDS_ANY, OPTIONS(pair_options), .run = pair_pair,
 	 .doc = "build a tunnel between two hosts, and let one leave through the other",
 	 .example = "unix:///run/ipipd/ipipd.sock https://b.example:7443 --exit b "
 		    "--to 180.163.26.39/32"},
@@ -114,7 +114,8 @@ const struct command command_bare[] = {
 	{"reconcile", "", 0, 0, OPTIONS(reconcile_options), .run = apply_reconcile,
 	 .doc = "compare everything with the kernel now"},
 	{"wait", "KIND/NAME…", 1, WORDS_ANY, OPTIONS(wait_options), .run = wait_wait,
-	 .doc = "until resources are ready, or gone", .example = "tunnel/tun_a exit/qq --timeout 10"},
+	 .doc = "until resources are ready, or gone",
+	 .example = "tunnel/tun_a exit/qq --timeout 10"},
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},
 	{"version", "", 0, 0, .doc = "the version of ipipctl"},

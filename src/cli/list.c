@@ -23,12 +23,11 @@ struct column {
 #define FIELD(t, m) {.title = (t), .member = (m)}
 #define WIDE(t, m) {.title = (t), .member = (m), .wide = true}
 static const struct column tunnel_columns[] = {
-	FIELD("NAME", "name"), {.title = "STATE", .source = STATE}, FIELD("LOCAL", "local"), FIELD("REMOTE", "remote"),
-	FIELD("DEVICE", "device"), FIELD("ADDRESS", "addresses"), FIELD("MTU", "mtu"),
-	WIDE("TTL", "ttl"), WIDE("UNDERLAY", "underlay"),
-	WIDE("LABELS", "labels"),
-	{.title = "RX", .source = RX}, {.title = "TX", .source = TX}, {.title = "AGE", .source = AGE},
-	{.title = "REASON", .source = REASON, .wide = true},
+	FIELD("NAME", "name"), {.title = "STATE", .source = STATE}, FIELD("LOCAL", "local"),
+	FIELD("REMOTE", "remote"), FIELD("DEVICE", "device"), FIELD("ADDRESS", "addresses"),
+	FIELD("MTU", "mtu"), WIDE("TTL", "ttl"), WIDE("UNDERLAY", "underlay"),
+	WIDE("LABELS", "labels"), {.title = "RX", .source = RX}, {.title = "TX", .source = TX},
+	{.title = "AGE", .source = AGE}, {.title = "REASON", .source = REASON, .wide = true},
 };
 static const struct column exit_columns[] = {
 	FIELD("NAME", "name"), {.title = "STATE", .source = STATE}, FIELD("TUNNEL", "tunnel"),
@@ -135,9 +134,9 @@ static struct stats get_stats(struct cli *cli, const struct kind *kind, const ch
 	    !response_is_ok(&response))
 		return (struct stats){0};
 	return (struct stats){
-		.known = json_object_get(response.json, "rx_bytes"),
-		.rx_bytes = (double)document_number(response.json, "rx_bytes"),
-		.tx_bytes = (double)document_number(response.json, "tx_bytes"),
+		.known = json_object_get(response.json, "rx"),
+		.rx_bytes = (double)document_number(json_object_get(response.json, "rx"), "bytes"),
+		.tx_bytes = (double)document_number(json_object_get(response.json, "tx"), "bytes"),
 	};
 }
 

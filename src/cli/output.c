@@ -159,8 +159,8 @@ void output_render(const struct output_table *table, const struct output_style *
 
 	if (style->width)
 		shrink(widths, table->columns, style->width);
-	for (size_t at = style->headers ? 0 : table->columns; at + table->columns <= table->cells.len;
-	     at += table->columns)
+	size_t at = style->headers ? 0 : table->columns;
+	for (; at + table->columns <= table->cells.len; at += table->columns)
 		add_row(table, style, at, widths, out);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `status`: one screen of health, and what is amiss by name. */
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/document.h"
@@ -11,17 +12,6 @@ enum { TROUBLED_SHOWN = 20 };
 static bool is_amiss(const char *state)
 {
 	return strcmp(state, "ready") != 0 && strcmp(state, "disabled") != 0;
-}
-
-/* The counts of a kind may stand under its path, its member or its noun. */
-static const json_t *counts_of(const json_t *status, const struct kind *kind)
-{
-	const json_t *resources = json_object_get(status, "resources");
-	const json_t *counts = json_object_get(resources, kind->member);
-
-	if (!counts)
-		counts = json_object_get(resources, kind->path);
-	return counts ? counts : json_object_get(resources, kind->noun);
 }
 
 static json_int_t print_counts(const struct cli *cli, const struct kind *kind,
@@ -85,11 +75,8 @@ static void print_orphans(const json_t *status)
 	printf("orphans      %zu, of an agent with another database:\n",
 	       json_array_size(orphans));
 	json_array_foreach(orphans, i, orphan) {
-		if (json_is_string(orphan))
-			printf("  %s\n", json_string_value(orphan));
-		else
-			printf("  %s %s\n", document_string(orphan, "kind"),
-			       document_string(orphan, "key"));
+		printf("  %s %s\n", document_string(orphan, "kind"),
+		       document_string(orphan, "key"));
 	}
 	puts("hint: `ipipctl reconcile --orphans delete` removes them");
 }
@@ -97,12 +84,18 @@ static void print_orphans(const json_t *status)
 static void print_last_pass(const json_t *status)
 {
 	const json_t *pass = json_object_get(status, "last_pass");
-	cleanup_text struct text line = {0};
+	int64_t finished = output_time(document_string(pass, "finished_at"));
+	cleanup_text struct text age = {0};
 
 	if (!json_is_object(pass))
 		return;
-	document_add_value(&line, pass, 0);
-	printf("last pass    %s\n", text_str(&line));
+	output_add_age(&age, (int64_t)time(NULL) - finished);
+	printf("last pass    %s ago, %lld ops, %lld failed, %.1f ms\n", text_str(&age),
+	       (long long)document_number(pass, "ops"),
+	       (long long)document_number(pass, "failed"),
+	       (double)document_number(pass, "duration_us") / 1000);
+	if (document_string(pass, "message")[0])
+		printf("             %s\n", document_string(pass, "message"));
 }
 
 static void print_headline(const struct cli *cli, const json_t *status, const json_t *host)
@@ -119,13 +112,14 @@ static void print_headline(const struct cli *cli, const json_t *status, const js
 
 static int print_screen(struct cli *cli, const json_t *status, const json_t *host)
 {
+	const json_t *counts = json_object_get(status, "resources");
 	json_int_t amiss[RESOURCE_KINDS] = {0}, total = 0;
 
 	print_headline(cli, status, host);
 	for (unsigned i = 0; i < command_n_nouns; i++) {
 		const struct kind *kind = command_nouns[i].kind;
 
-		amiss[kind->id] = print_counts(cli, kind, counts_of(status, kind));
+		amiss[kind->id] = print_counts(cli, kind, json_object_get(counts, kind->path));
 		total += amiss[kind->id];
 	}
 	print_last_pass(status);

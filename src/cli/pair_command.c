@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `pair` and `unpair` as typed: words and options to requests. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/document.h"
+#include "cli/pair.h"
+#include "cli/pair_side.h"
+#include "cli/run.h"
+#include "model/resource.h"
+
+static const char default_pool[] = "10.255.0.0/16";
+
+/* "a.b.c.d" is a /32 */
+static int parse_network(const char *what, const char *s, struct prefix *prefix)
+{
+	if (addr_parse(s, &prefix->addr) == 0)
+		prefix->len = 32;
+	else if (prefix_parse(s, prefix) || !prefix_is_network(*prefix))
+		return cli_usage("%s %s: a network a.b.c.d/n is wanted, its host bits zero", what,
+				 s);
+	return CLI_OK;
+}
+
+static int add_destinations(struct pair_request *request, const char *list)
+{
+	cleanup_free char *words = xstrdup(list);
+	char *rest = words, *word;
+	int status = CLI_OK;
+
+	while (status == CLI_OK && (word = strsep(&rest, ",")))
+		if (word[0])
+			status = parse_network("--to", word, vec_add(&request->to));
+	return status;
+}
+
+/* --to takes one word; further words after A and B are further destinations */
+static int read_destinations(const struct cli *cli, struct pair_request *request)
+{
+	const char *list;
+	int status = CLI_OK;
+
+	for (unsigned i = 0; status == CLI_OK && (list = args_nth(&cli->args, "to", i)); i++)
+		status = add_destinations(request, list);
+	if (!args_value(&cli->args, "to") && cli->args.words.len > 2)
+		return cli_usage("one word too many: %s", cli->args.words.v[2]);
+	for (size_t i = 2; status == CLI_OK && i < cli->args.words.len; i++)
+		status = add_destinations(request, cli->args.words.v[i]);
+	return status;
+}
+
+static int read_exit(const struct cli *cli, struct pair_request *request)
+{
+	const char *side = args_value(&cli->args, "exit");
+
+	request->exit = -1;
+	if (side && strcasecmp(side, "a") == 0)
+		request->exit = 0;
+	else if (side && strcasecmp(side, "b") == 0)
+		request->exit = 1;
+	else if (side)
+		return cli_usage("--exit %s: a or b is wanted, the first or the second host", side);
+	if ((request->exit >= 0) != (request->to.len > 0))
+		return cli_usage("--exit and --to go together");
+	return CLI_OK;
+}
+
+static int read_request(const struct cli *cli, struct pair_request *request)
+{
+	const char *name = args_value(&cli->args, "name");
+	const char *inner = args_value(&cli->args, "inner");
+	int status = parse_network("--inner", inner ? inner : default_pool, &request->inner);
+
+	if (status == CLI_OK)
+		status = read_destinations(cli, request);
+	if (status == CLI_OK)
+		status = read_exit(cli, request);
+	if (status == CLI_OK && request->inner.len == 32)
+		status = cli_usage("--inner %s: a /31 or larger is wanted", inner);
+	request->name[0] = args_value(&cli->args, "name-a");
+	request->name[1] = args_value(&cli->args, "name-b");
+	for (int i = 0; i < 2; i++)
+		if (!request->name[i])
+			request->name[i] = name;
+	request->wait_s = cli->wait_s ? cli->wait_s : CLI_WAIT_S;
+	request->dry_run = cli->dry_run;
+	return status;
+}
+
+static int open_host(const struct cli *cli, const char *host, struct client **client)
+{
+	struct err err;
+
+	if (client_open(host, &cli->config, client, &err))
+		return cli_usage("%s", err.sentence);
+	return CLI_OK;
+}
+
+int pair_pair(struct cli *cli)
+{
+	struct pair_request request = {0};
+	struct client *a = NULL, *b = NULL;
+	int status = read_request(cli, &request);
+
+	if (status == CLI_OK)
+		status = open_host(cli, cli->args.words.v[0], &a);
+	if (status == CLI_OK)
+		status = open_host(cli, cli->args.words.v[1], &b);
+	if (status == CLI_OK) {
+		client_catch_signals();
+		status = pair_run(&request, a, b);
+	}
+	client_close(a);
+	client_close(b);
+	vec_done(&request.to);
+	return status;
+}
+
+/* One resource on one host; one that is not there is no failure. */
+static int remove_from(const struct cli *cli, struct client *client, const struct kind *kind,
+		       bool *found)
+{
+	const char *name = cli->args.words.v[0];
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0}, who = {0};
+	struct request request = {.method = "DELETE", .wait_s = CLI_WAIT_S};
+	struct err err;
+
+	document_add_path(&path, kind, name);
+	text_addf(&path, cli->dry_run ? "?dry_run=true" : "?wait=%d", CLI_WAIT_S);
+	request.path = text_str(&path);
+	text_addf(&who, "%s  %s/%s", client->host, pair_side_noun(kind), name);
+	int result = client_send(client, &request, &response, &err);
+	if (result) {
+		cli_complain("%s", err.sentence);
+		return client_exit_of_errno(result);
+	}
+	if (response.status == 404)
+		return CLI_OK;
+	*found = true;
+	if (!response_is_ok(&response)) {
+		client_print_problem(stderr, text_str(&who), &response);
+		return client_exit_of_status(response.status);
+	}
+	if (response.status == 202) {
+		cli_complain("%s: no longer declared, its objects still stand", text_str(&who));
+		return CLI_TIMEOUT;
+	}
+	if (!cli->quiet)
+		printf("%s  %s\n", text_str(&who), cli->dry_run ? "would be removed" : "removed");
+	return CLI_OK;
+}
+
+struct clients vec_of(struct client *);
+
+/* On all hosts the route goes first, so that no packet leaves with its inner source; then NAT,
+ * then the tunnels that they stand on. */
+static int remove_all(const struct cli *cli, const struct clients *clients)
+{
+	static const struct kind *const order[] = {&exit_route_kind, &nat_rule_kind,
+						   &tunnel_kind};
+	int worst = CLI_OK;
+	bool found = false;
+
+	for (size_t k = 0; k < ARRAY_LEN(order); k++)
+		for (size_t i = 0; i < clients->len; i++) {
+			int status = remove_from(cli, clients->v[i], order[k], &found);
+
+			if (worst == CLI_OK)
+				worst = status;
+		}
+	if (worst == CLI_OK && !found) {
+		cli_complain("nothing of the name %s on these hosts", cli->args.words.v[0]);
+		return CLI_NOT_FOUND;
+	}
+	return worst;
+}
+
+int pair_unpair(struct cli *cli)
+{
+	const char *on = args_value(&cli->args, "on");
+	cleanup_free char *hosts = xstrdup(on ? on : "");
+	char *rest = hosts, *host;
+	struct clients clients = {0};
+	int status = CLI_OK;
+
+	if (!on || !on[0])
+		return cli_usage("unpair needs --on A,B: the hosts to remove it on");
+	while (status == CLI_OK && (host = strsep(&rest, ",")))
+		if (host[0])
+			status = open_host(cli, host, vec_add(&clients));
+	if (status == CLI_OK)
+		status = remove_all(cli, &clients);
+	for (size_t i = 0; i < clients.len; i++)
+		client_close(clients.v[i]);
+	vec_done(&clients);
+	return status;
+}
