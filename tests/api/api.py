@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An agent on a fake kernel, and a client of its unix socket: what the API tests share."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BIN = os.environ.get("IPIPD_FAKE_BIN", "ipipd_fake")
+READY_S = 20
+
+# What every agent of these tests finds: one device with an address and the default route.
+HOST = (
+    "link eth0",
+    "addr eth0 172.16.16.22/24",
+    "route default dev eth0 via 172.16.16.1",
+)
+
+TUNNEL = {"remote": "172.16.1.62", "local": "172.16.16.22", "addresses": ["192.168.1.1/24"]}
+EXIT = {"tunnel": "tun_a", "destinations": ["180.163.26.39/32"]}
+NAT = {"sources": ["192.168.1.0/24"], "out_interface": "eth0"}
+
+
+class Answer:
+    """One response: status, headers and the parsed body."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read().decode()
+        self.body = json.loads(self.text) if self.text.strip() else None
+
+    @property
+    def etag(self):
+        return self.headers["ETag"]
+
+    @property
+    def state(self):
+        return self.body["status"]["state"]
+
+    @property
+    def reason(self):
+        return self.body["status"]["reason"]
+
+    @property
+    def code(self):
+        return self.body["code"]
+
+    @property
+    def pointers(self):
+        return [error["pointer"] for error in self.body["errors"]]
+
+    def __repr__(self):
+        return f"{self.status} {self.text}"
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("ipipd", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Agent:
+    """Runs in a directory of its own; start, stop and kill may be repeated."""
+
+    def __init__(self, *script):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ipipd-api-"))
+        (self.directory / "kernel").mkdir()
+        self.socket = str(self.directory / "run" / "ipipd.sock")
+        self.db = self.directory / "db" / "ipipd.db"
+        self.process = None
+        self.kernel(*HOST, *script)
+
+    def kernel(self, *lines):
+        """Lets the fake kernel do these lines (tests/fake_kernel.h), in place of the last ones."""
+        new = self.directory / "kernel" / "new"
+        new.write_text("".join(line + "\n" for line in lines))
+        new.rename(self.directory / "kernel" / "script")
+
+    def objects(self, noun=""):
+        """What the fake kernel holds, one line an object."""
+        path = self.directory / "kernel" / "state"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line for line in lines if line.startswith(noun)]
+
+    def command(self, *options):
+        return [BIN, "--socket", self.socket, "--db", str(self.db), "--log-level", "debug",
+                *options]
+
+    def environment(self, **more):
+        return {**os.environ, "IPIPD_FAKE_KERNEL": str(self.directory / "kernel"), **more}
+
+    def start(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            path = str(self.directory / "notify")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            ready.bind(path)
+            ready.settimeout(0.1)
+            with open(self.directory / "log", "ab") as log:
+                self.process = subprocess.Popen(self.command(), stderr=log,
+                                                env=self.environment(NOTIFY_SOCKET=path))
+            end = time.monotonic() + READY_S
+            while True:
+                try:
+                    ready.recv(64)
+                    return self
+                except TimeoutError:
+                    if self.process.poll() is not None or time.monotonic() > end:
+                        raise RuntimeError("the agent did not start:\n" + self.log) from None
+
+    @property
+    def log(self):
+        return (self.directory / "log").read_text(errors="replace")
+
+    def stop(self):
+        """Ends it as systemd does. The exit code."""
+        process, self.process = self.process, None
+        if process is None:
+            return None
+        process.send_signal(signal.SIGTERM)
+        return process.wait(READY_S)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def clean(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.directory)
+
+    def ask(self, method, path, body=None, headers=None, connection=None):
+        """One request. A body that is no text or bytes goes as JSON."""
+        headers = dict(headers or {})
+        if body is not None:
+            kind = "merge-patch+json" if method == "PATCH" else "json"
+            headers.setdefault("Content-Type", "application/" + kind)
+            if not isinstance(body, (str, bytes)):
+                body = json.dumps(body)
+        connection_ = connection or Connection(self.socket)
+        try:
+            connection_.request(method, path, body, headers)
+            return Answer(connection_.getresponse())
+        finally:
+            if not connection:
+                connection_.close()
+
+    def get(self, path, **headers):
+        return self.ask("GET", path, headers=headers)
+
+    def put(self, path, body, headers=None):
+        return self.ask("PUT", path, body, headers)
+
+    def post(self, path, body=None, headers=None):
+        return self.ask("POST", path, body, headers)
+
+    def patch(self, path, body, headers=None):
+        return self.ask("PATCH", path, body, headers)
+
+    def delete(self, path, headers=None):
+        return self.ask("DELETE", path, headers=headers)
+
+    def until(self, path, holds, seconds=READY_S):
+        """Asks until the answer is as wanted. The answer."""
+        end = time.monotonic() + seconds
+        while True:
+            answer = self.get(path)
+            if holds(answer):
+                return answer
+            if time.monotonic() > end:
+                raise AssertionError(f"{path} stayed {answer}")
+            time.sleep(0.02)
+
+
+class ApiTest(unittest.TestCase):
+    """One running agent for each test."""
+
+    script = ()
+
+    def setUp(self):
+        self.agent = Agent(*self.script)
+        self.addCleanup(self.agent.clean)
+        self.agent.start()
+
+    def ok(self, answer, status=200):
+        self.assertEqual(answer.status, status, answer)
+        return answer
+
+    def problem(self, answer, status, code, *pointers):
+        """The answer is that problem, whole, and points at those members."""
+        self.assertEqual((answer.status, answer.code), (status, code), answer)
+        self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+        for member in ("type", "title", "detail", "instance", "request_id", "errors"):
+            self.assertIn(member, answer.body)
+        self.assertEqual(answer.body["status"], status)
+        self.assertTrue(answer.body["title"] and answer.body["detail"])
+        for pointer in pointers:
+            self.assertIn(pointer, answer.pointers)
+        return answer
+
+    def revision(self):
+        return self.agent.get("/v1/status").body["revision"]
+
+    def three(self):
+        """One ready resource of each kind."""
+        for path, body in (("tunnels/tun_a", TUNNEL), ("exit-routes/qq", EXIT),
+                           ("nat-rules/exit", NAT)):
+            answer = self.ok(self.agent.put(f"/v1/{path}?wait=10", body), 201)
+            self.assertEqual(answer.state, "ready", answer)
+
+
+def main():
+    program = unittest.main(module="__main__", exit=False, verbosity=1)
+    result = program.result
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed} passed")
+    sys.exit(1 if failed or not result.testsRun else 0)

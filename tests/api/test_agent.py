@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The process: its options, its end, and that there is one."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import unittest
+import api
+from api import TUNNEL
+
+
+class Agent(unittest.TestCase):
+    def setUp(self):
+        self.agent = api.Agent()
+        self.addCleanup(self.agent.clean)
+
+    def run_agent(self, *options):
+        return subprocess.run([api.BIN, *options], env=self.agent.environment(), text=True,
+                              capture_output=True, timeout=api.READY_S, check=False)
+
+    def beside(self, *options):
+        return self.run_agent("--db", str(self.agent.db), "--socket", self.agent.socket, *options)
+
+    def test_help_and_version(self):
+        shown = self.run_agent("--help")
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        for option in ("--socket", "--db", "--log-level", "--flush", "--version"):
+            self.assertIn(option, shown.stdout)
+        self.assertRegex(self.run_agent("--version").stdout, r"^ipipd \d+\.\d+")
+
+    def test_usage_errors_end_with_2_and_a_hint(self):
+        for options in (("--nonsense",), ("--socket",), ("word",), ("--log-level", "loud")):
+            with self.subTest(options):
+                shown = self.run_agent(*options)
+                self.assertEqual(shown.returncode, 2, shown)
+                self.assertIn("--help", shown.stderr)
+
+    def test_a_second_agent_refuses_to_start(self):
+        self.agent.start()
+        for more in ((), ("--flush",)):
+            shown = self.beside(*more)
+            self.assertEqual(shown.returncode, 1, shown)
+            self.assertIn("another ipipd", shown.stderr)
+        self.assertEqual(self.agent.get("/livez").status, 200)
+
+    def test_sigterm_leaves_the_kernel_alone(self):
+        self.agent.start()
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        before = self.agent.objects()
+        self.assertEqual(self.agent.stop(), 0)
+        self.assertEqual(self.agent.objects(), before)
+        self.assertFalse(os.path.exists(self.agent.socket))
+
+    def test_flush_takes_everything_out(self):
+        self.agent.start()
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        self.agent.stop()
+        shown = self.beside("--flush")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertEqual(self.agent.objects("link tun_a"), [])
+
+    def test_a_stale_socket_is_replaced(self):
+        self.agent.start()
+        self.agent.kill()
+        self.assertTrue(os.path.exists(self.agent.socket))
+        self.agent.start()
+        self.assertEqual(self.agent.get("/livez").status, 200)
+
+    def test_files_are_private(self):
+        self.agent.start()
+        for path, mode in ((self.agent.db.parent, 0o700), (self.agent.db, 0o600),
+                           (os.path.dirname(self.agent.socket), 0o755)):
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode, path)
+        self.assertEqual(os.stat(self.agent.socket).st_mode & 0o007, 0)
+
+    def test_a_newer_database_ends_with_78(self):
+        self.agent.start()
+        self.agent.stop()
+        with sqlite3.connect(self.agent.db) as database:
+            database.execute("PRAGMA user_version = 999")
+        database.close()
+        self.assertEqual(self.beside().returncode, 78)
+
+    def test_a_damaged_database_is_refused_with_its_name(self):
+        self.agent.db.parent.mkdir()
+        self.agent.db.write_bytes(b"not a database " * 1000)
+        shown = self.beside()
+        self.assertEqual(shown.returncode, 1, shown)
+        self.assertIn("cannot start", shown.stderr)
+
+    def test_log_lines_carry_their_priority(self):
+        self.agent.start()
+        self.agent.get("/v1/none")
+        for line in self.agent.log.splitlines():
+            self.assertRegex(line, r"^<[3-7]>")
+
+    def test_a_missing_parent_directory_is_said(self):
+        shutil.rmtree(self.agent.directory / "db", ignore_errors=True)
+        shown = self.run_agent("--socket", self.agent.socket, "--db", "/nonexistent/a/b.db")
+        self.assertEqual(shown.returncode, 1)
+        self.assertIn("/nonexistent/a", shown.stderr)
+
+
+if __name__ == "__main__":
+    api.main()

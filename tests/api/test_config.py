@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The whole declaration as one document, replaced at once or not at all."""
+
+import json
+import api
+from api import EXIT, NAT, TUNNEL
+
+CONFIG = {
+    "tunnels": [{"name": "tun_a", **TUNNEL}],
+    "exit_routes": [{"name": "qq", **EXIT}],
+    "nat_rules": [{"name": "exit", **NAT}],
+}
+EMPTY = {"tunnels": [], "exit_routes": [], "nat_rules": []}
+
+
+class Config(api.ApiTest):
+    def counts(self, answer):
+        return tuple(self.ok(answer).body[member]
+                     for member in ("created", "updated", "deleted", "unchanged"))
+
+    def test_put_declares_everything_in_one_revision(self):
+        answer = self.agent.put("/v1/config?wait=10", CONFIG)
+        self.assertEqual(self.counts(answer), (3, 0, 0, 0))
+        self.assertEqual((answer.body["revision"], answer.body["not_ready"]), (1, []))
+
+    def test_order_within_the_document_does_not_matter(self):
+        backwards = {member: CONFIG[member] for member in reversed(CONFIG)}
+        self.assertEqual(self.counts(self.agent.put("/v1/config", backwards)), (3, 0, 0, 0))
+
+    def test_get_gives_what_can_be_put(self):
+        self.agent.put("/v1/config", CONFIG)
+        answer = self.agent.get("/v1/config")
+        self.assertEqual(answer.body, CONFIG)
+        self.assertEqual(answer.etag, '"1"')
+        self.assertEqual(self.counts(self.agent.put("/v1/config", answer.text)), (0, 0, 0, 3))
+        self.assertEqual(self.revision(), 1)
+
+    def test_same_config_keeps_every_generation(self):
+        self.agent.put("/v1/config", CONFIG)
+        self.agent.put("/v1/config", CONFIG)
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").body["generation"], 1)
+
+    def test_put_replaces(self):
+        self.agent.put("/v1/config?wait=10", CONFIG)
+        config = {**CONFIG, "nat_rules": [], "exit_routes": [{**CONFIG["exit_routes"][0],
+                                                              "metric": 5}]}
+        self.assertEqual(self.counts(self.agent.put("/v1/config?wait=10", config)), (0, 1, 1, 1))
+        self.problem(self.agent.get("/v1/nat-rules/exit"), 404, "not-found")
+
+    def test_empty_lists_remove_everything(self):
+        self.agent.until("/readyz", lambda a: a.status == 200)
+        before = self.agent.objects()
+        self.agent.put("/v1/config?wait=10", CONFIG)
+        self.assertEqual(self.counts(self.agent.put("/v1/config?wait=10", EMPTY)), (0, 0, 3, 0))
+        if before:  # the fake writes its state at the first change
+            self.assertEqual(self.agent.objects(), before)
+        for noun in ("link tun_a", "rule", "nft"):
+            self.assertEqual(self.agent.objects(noun), [])
+
+    def test_merge_without_prune(self):
+        self.agent.put("/v1/config", CONFIG)
+        more = {"tunnels": [{"name": "tun_b", "remote": "10.0.0.9"}]}
+        self.assertEqual(self.counts(self.agent.put("/v1/config?prune=false", more)),
+                         (1, 0, 0, 3))
+        self.ok(self.agent.get("/v1/exit-routes/qq"))
+
+    def test_one_fault_and_nothing_changes(self):
+        self.agent.put("/v1/config", CONFIG)
+        before = self.agent.get("/v1/config").text
+        for change, status, code, pointer in (
+            ({"exit_routes": [{"name": "qq", **EXIT, "tunnel": "none"}]}, 422,
+             "unresolved-reference", "/exit_routes/0/tunnel"),
+            ({"tunnels": []}, 422, "unresolved-reference", "/exit_routes/0/tunnel"),
+            ({"nat_rules": [{"name": "b", **NAT}, {"name": "a", **NAT, "priority": -1}]}, 422,
+             "invalid-resource", "/nat_rules/1/priority"),
+            ({"tunnels": CONFIG["tunnels"] * 2}, 422, "invalid-resource", "/tunnels/1/name"),
+            ({"tunnel": []}, 422, "unknown-field", "/tunnel"),
+            ({"tunnels": {}}, 422, "invalid-resource", "/tunnels"),
+        ):
+            with self.subTest(str(change)[:60]):
+                self.problem(self.agent.put("/v1/config", {**CONFIG, **change}), status, code,
+                             pointer)
+                self.assertEqual(self.agent.get("/v1/config").text, before)
+
+    def test_pointers_count_in_the_document_not_in_the_sorted_list(self):
+        tunnels = [{"name": "zz", "remote": "10.0.0.1", "device": "same"},
+                   {"name": "mm", "remote": "10.0.0.2"},
+                   {"name": "aa", "remote": "10.0.0.3", "device": "same"}]
+        answer = self.agent.put("/v1/config", {"tunnels": tunnels})
+        self.problem(answer, 409, "interface-name-taken")
+        self.assertIn(answer.pointers[0], ("/tunnels/0/device", "/tunnels/2/device"))
+        routes = [{"name": "b", **EXIT}, {"name": "a", **EXIT, "tunnel": "none",
+                                          "destinations": ["9.9.9.9/32"]}]
+        answer = self.agent.put("/v1/config", {**CONFIG, "exit_routes": routes})
+        self.problem(answer, 422, "unresolved-reference", "/exit_routes/1/tunnel")
+
+    def test_a_tunnel_can_be_renamed(self):
+        self.agent.put("/v1/config?wait=10", {"tunnels": [{"name": "old", **TUNNEL}]})
+        answer = self.agent.put("/v1/config?wait=10", {"tunnels": [{"name": "new", **TUNNEL}]})
+        self.assertEqual(self.counts(answer), (1, 0, 1, 0))
+        self.agent.until("/v1/tunnels/new", lambda a: a.state == "ready")
+        self.agent.until("/v1/tunnels/old", lambda a: a.status == 404)
+
+    def test_if_match_is_the_revision(self):
+        self.agent.put("/v1/config", CONFIG)
+        tag = self.agent.get("/v1/config").etag
+        self.ok(self.agent.put("/v1/config", EMPTY, {"If-Match": tag}))
+        self.problem(self.agent.put("/v1/config", CONFIG, {"If-Match": tag}), 412,
+                     "precondition-failed")
+
+    def test_known_config_is_304(self):
+        self.agent.put("/v1/config", CONFIG)
+        tag = self.agent.get("/v1/config").etag
+        self.assertEqual(self.agent.get("/v1/config", **{"If-None-Match": tag}).status, 304)
+
+    def test_not_ready_says_why(self):
+        config = {"tunnels": [{"name": "tun_a", **TUNNEL, "local": "172.16.99.1"}]}
+        answer = self.agent.put("/v1/config?wait=1", config)
+        self.assertEqual([(r["kind"], r["name"], r["state"], r["reason"])
+                          for r in answer.body["not_ready"]],
+                         [("tunnel", "tun_a", "pending", "LocalAddressMissing")])
+
+    def test_malformed_configs(self):
+        for body in ("", "[]", "{", '{"tunnels":[}', '{"tunnels":[],"tunnels":[]}', "null"):
+            with self.subTest(body):
+                answer = self.agent.put("/v1/config", body)
+                self.assertEqual(answer.status, 400, answer)
+                self.assertEqual(answer.code, "malformed-json")
+
+    def test_a_large_config(self):
+        tunnels = [{"name": f"t{i}", "remote": f"10.{i >> 8}.{i & 255}.1"} for i in range(2000)]
+        body = json.dumps({"tunnels": tunnels})
+        self.assertEqual(self.counts(self.agent.put("/v1/config", body)), (2000, 0, 0, 0))
+        self.agent.kill()
+        self.agent.start()
+        self.assertEqual(len(self.agent.get("/v1/config").body["tunnels"]), 2000)
+
+
+if __name__ == "__main__":
+    api.main()

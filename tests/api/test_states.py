@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel says becomes a state, never an HTTP error."""
+
+import time
+import api
+from api import EXIT, NAT, TUNNEL
+
+
+class States(api.ApiTest):
+    def test_an_absent_address_is_pending_until_it_comes(self):
+        body = {**TUNNEL, "local": "172.16.99.1"}
+        answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=1", body), 201)
+        self.assertEqual((answer.state, answer.reason), ("pending", "LocalAddressMissing"))
+        self.agent.kernel("addr eth0 172.16.99.1/24")
+        self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "ready")
+
+    def test_a_foreign_device_is_a_conflict_and_untouched(self):
+        self.agent.kernel("foreign-link tun_a ipip 10.1.1.1 10.1.1.2")
+        self.agent.until("/v1/status", lambda a: self.agent.objects("link tun_a"))
+        before = self.agent.objects("link tun_a")
+        answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        self.assertEqual((answer.state, answer.reason), ("conflict", "ForeignObject"))
+        self.assertEqual(answer.body["status"]["objects"][0]["state"], "foreign")
+        self.assertEqual(self.agent.objects("link tun_a"), before)
+        self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
+        self.assertEqual(self.agent.objects("link tun_a"), before)
+
+    def test_adopt_takes_the_foreign_device_over(self):
+        self.agent.kernel("foreign-link tun_a ipip 10.1.1.1 10.1.1.2")
+        self.agent.until("/v1/status", lambda a: self.agent.objects("link tun_a"))
+        answer = self.agent.put("/v1/tunnels/tun_a?wait=10", {**TUNNEL, "adopt": True})
+        self.assertEqual(answer.state, "ready", answer)
+        self.assertIn("172.16.1.62", self.agent.objects("link tun_a")[0])
+
+    def test_endpoints_of_a_foreign_device_are_a_conflict(self):
+        self.agent.kernel("foreign-link other ipip 172.16.16.22 172.16.1.62")
+        self.agent.until("/v1/status", lambda a: self.agent.objects("link other"))
+        answer = self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        self.assertEqual((answer.status, answer.state), (201, "conflict"), answer)
+
+    def test_a_refusing_kernel_is_failed_then_tried_again(self):
+        self.agent.kernel("fail link add tun_* EPERM not today")
+        answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        self.assertEqual((answer.state, answer.reason), ("failed", "PermissionDenied"))
+        self.assertIn("not today", answer.body["status"]["message"])
+        self.assertEqual(answer.body["status"]["objects"][0]["state"], "failed")
+        self.agent.kernel("")
+        self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "ready")
+
+    def test_a_route_waits_for_its_tunnel(self):
+        self.agent.kernel("fail link add tun_* ENOMEM")
+        self.agent.put("/v1/tunnels/tun_a", TUNNEL)
+        answer = self.ok(self.agent.put("/v1/exit-routes/qq?wait=1", EXIT), 201)
+        self.assertEqual((answer.state, answer.reason), ("pending", "DependencyFailed"))
+        self.agent.patch("/v1/tunnels/tun_a?wait=5", {"enabled": False})
+        answer = self.agent.until("/v1/exit-routes/qq",
+                                  lambda a: a.reason == "DependencyDisabled")
+        self.assertEqual(answer.state, "pending")
+
+    def test_a_missing_interface_is_pending(self):
+        answer = self.agent.put("/v1/nat-rules/exit?wait=1", {**NAT, "out_interface": "eth9"})
+        self.assertEqual((answer.state, answer.reason), ("pending", "InterfaceMissing"), answer)
+
+    def test_what_cannot_be_removed_stays_deleting(self):
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        self.agent.kernel("fail link delete tun_* EBUSY stuck")
+        answer = self.ok(self.agent.delete("/v1/tunnels/tun_a"), 202)
+        self.assertEqual(answer.state, "deleting")
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "deleting")
+        self.assertEqual(self.agent.get("/v1/config").body["tunnels"], [])
+        self.problem(self.agent.put("/v1/tunnels/tun_a", TUNNEL), 409, "deleting")
+        self.problem(self.agent.patch("/v1/tunnels/tun_a", {}), 409, "deleting")
+        self.problem(self.agent.post("/v1/tunnels", {"name": "tun_a", **TUNNEL}), 409, "deleting")
+        self.problem(self.agent.put("/v1/config", {"tunnels": [{"name": "tun_a", **TUNNEL}]}),
+                     409, "deleting", "/tunnels/0")
+        self.problem(self.agent.put("/v1/tunnels/tun_b", TUNNEL), 409, "endpoints-in-use")
+        self.ok(self.agent.delete("/v1/tunnels/tun_a?wait=0"), 202)
+        self.agent.kernel("")
+        self.agent.until("/v1/tunnels/tun_a", lambda a: a.status == 404)
+        self.assertEqual(self.agent.objects("link tun_a"), [])
+
+    def test_deleting_goes_on_after_a_restart(self):
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        self.agent.kernel("fail link delete tun_* EBUSY")
+        self.ok(self.agent.delete("/v1/tunnels/tun_a?wait=1"), 202)
+        self.agent.kill()
+        self.agent.kernel("")
+        self.agent.start()
+        self.agent.until("/v1/tunnels/tun_a", lambda a: a.status == 404)
+
+    def test_drift_is_repaired_and_counted(self):
+        self.three()
+        self.agent.kernel("delete link tun_a", "flush nft")
+        self.agent.until("/v1/status", lambda a: a.body["drift_repaired"] > 0)
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
+        self.assertTrue(self.agent.objects("link tun_a"))
+
+    def test_wait_ends_in_time_whatever_the_state(self):
+        body = {**TUNNEL, "local": "172.16.99.1"}
+        start = time.monotonic()
+        answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=1", body), 201)
+        self.assertTrue(0.9 <= time.monotonic() - start < 5)
+        self.assertEqual(answer.state, "pending")
+
+    def test_without_wait_the_new_generation_is_pending(self):
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        answer = self.agent.put("/v1/tunnels/tun_a", {**TUNNEL, "ttl": 9})
+        self.assertEqual((answer.body["generation"], answer.state), (2, "pending"))
+
+    def test_when_the_kernel_cannot_be_observed_nothing_is_deleted(self):
+        self.three()
+        self.agent.kernel("refuse-observe EINTR")
+        self.problem(self.agent.post("/v1/reconcile"), 503, "not-ready")
+        self.problem(self.agent.get("/readyz"), 503, "not-ready")
+        self.problem(self.agent.post("/v1/plan"), 503, "not-ready")
+        self.ok(self.agent.get("/livez"))
+        self.assertTrue(self.agent.objects("link tun_a"))
+
+
+if __name__ == "__main__":
+    api.main()
