@@ -96,8 +96,8 @@ static void open_to_group(struct http_socket *sock, const char *name)
 	if (!name)
 		return;
 	if (!group) {
-		log_warning("socket %s: there is no group %s: only root can use it", sock->path,
-			    name);
+		log_warning("socket %s: there is no group %s: only its owner can use it",
+			    sock->path, name);
 		return;
 	}
 	if (lchown(sock->path, (uid_t)-1, group->gr_gid) < 0 || chmod(sock->path, 0660) < 0) {
