@@ -218,6 +218,18 @@ static bool is_removed(const struct reconcile *r, const struct kind *kind,
 	return true;
 }
 
+/* A resource of the same name may come later: it is not to be taken for this one. */
+static void drop_status(struct named_statuses *list, const char *name)
+{
+	struct named_status *found = find_status(list, name);
+
+	if (!found)
+		return;
+	status_done(&found->status);
+	list->len--;
+	memmove(found, found + 1, (size_t)(list->v + list->len - found) * sizeof(*found));
+}
+
 /* Users first: exit routes refer to tunnels. */
 static void purge_deleted(struct reconcile *r)
 {
@@ -238,6 +250,7 @@ static void purge_deleted(struct reconcile *r)
 			    store_delete(r->store, kinds[k], name, &err) < 0)
 				goto failed;
 			declaration_remove(r->declaration, (enum kind_id)k, name);
+			drop_status(&r->statuses[k], name);
 		}
 	}
 	if (!store_in_transaction(r->store) || store_commit(r->store, &err) == 0)
