@@ -50,8 +50,7 @@ struct server {
 
 static inline void server_answer(struct http_request *request)
 {
-	static const char *const headers[] = {"Content-Type", "text/plain", "X-Caller", NULL,
-		NULL};
+	static const char *const headers[] = {"Content-Type", "text/plain", "X-Caller", NULL, NULL};
 	const char *copy[ARRAY_LEN(headers)];
 	const char *wait = http_query(request, "wait"), *echo = http_header(request, "x-echo");
 	cleanup_text struct text body = {0};
@@ -59,7 +58,7 @@ static inline void server_answer(struct http_request *request)
 	memcpy(copy, headers, sizeof(copy));
 	copy[3] = request->caller.name;
 	text_addf(&body, "%s %s %zu wait=%s echo=%s role=%d\n", request->method, request->path,
-		request->body_len, wait ? wait : "-", echo ? echo : "-", request->caller.role);
+		  request->body_len, wait ? wait : "-", echo ? echo : "-", request->caller.role);
 	http_respond(request, 200, copy, body.s, body.len);
 }
 
@@ -109,7 +108,7 @@ static inline void server_gone(void *user, struct http_request *request)
 }
 
 static inline void server_refuse(void *user, struct http_request *request, unsigned status,
-	const char *code, const char *sentence)
+				 const char *code, const char *sentence)
 {
 	cleanup_text struct text body = {0};
 
@@ -145,7 +144,7 @@ noreturn_ static inline void server_main(struct server *server)
 	if (server->passed)
 		server_take_place_of_systemd(server);
 	if (loop_new(&server->loop, &err) < 0 ||
-		loop_signals(server->loop, signals, 1, server_stop, server, &err) < 0)
+	    loop_signals(server->loop, signals, 1, server_stop, server, &err) < 0)
 		_exit(8);
 	server->timer = loop_timer_new(server->loop, server_later, server);
 	int ret = http_start(&server->http, server->loop, &server->config, &handler, &err);
@@ -202,7 +201,7 @@ static inline int server_setup(void **state)
 		.body_deadline_ms = 30000,
 	};
 	server->seen = mmap(NULL, sizeof(*server->seen), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(server->seen, MAP_FAILED);
 	*state = server;
 	return 0;

@@ -191,7 +191,10 @@ static void a_client_that_has_only_finished_sending_gets_its_answer(void **state
 
 static void a_client_that_leaves_in_the_middle_hurts_nobody(void **state)
 {
-	const char *const halves[] = {"", "GET", "GET /echo HTTP/1.1\r\nHo",
+	const char *const halves[] = {
+		"",
+		"GET",
+		"GET /echo HTTP/1.1\r\nHo",
 		"PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
 		"PUT /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab",
 		"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"};
@@ -227,7 +230,7 @@ static void stopping_sends_the_last_answers_and_forgets_who_waits(void **state)
 	close(reading);
 }
 
-#define started(name) cmocka_unit_test_setup_teardown(name, server_setup_started, server_teardown)
+#define started(name)  cmocka_unit_test_setup_teardown(name, server_setup_started, server_teardown)
 #define prepared(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
 
 int main(void)

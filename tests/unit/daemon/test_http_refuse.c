@@ -23,7 +23,8 @@ static const char *const smuggling[] = {
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n",
+	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0b"
+	"chunked\r\n\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
 	"\r\n0\r\n\r\n",
@@ -66,7 +67,7 @@ static void ambiguous_requests_are_refused_and_end_the_connection(void **state)
 		while (recv(fd, &c, 1, 0) == 1)
 			text_add_len(&answer, &c, 1);
 		if (errno == EAGAIN || strncmp(text_str(&answer), "HTTP/1.1 400 ", 13) != 0 ||
-			strstr(answer.s, "HTTP/1.1 200 "))
+		    strstr(answer.s, "HTTP/1.1 200 "))
 			fail_msg("%s\nwas answered:\n%s", smuggling[i], text_str(&answer));
 		close(fd);
 	}
@@ -117,7 +118,7 @@ static char *head_of(const char *method, size_t len, const char *more)
 	struct text head = {0};
 
 	text_addf(&head, "%s /a HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n", method, len,
-		more);
+		  more);
 	return head.s;
 }
 
@@ -135,7 +136,7 @@ static void a_body_of_the_greatest_size_is_taken(void **state)
 }
 
 static void refuses_body(const struct server *server, const char *method, size_t len,
-	const char *more)
+			 const char *more)
 {
 	int fd = client_connect(server);
 	cleanup_free char *head = head_of(method, len, more);
@@ -278,7 +279,7 @@ static void a_request_that_waits_has_no_deadline(void **state)
 	close(fd);
 }
 
-#define started(name) cmocka_unit_test_setup_teardown(name, server_setup_started, server_teardown)
+#define started(name)  cmocka_unit_test_setup_teardown(name, server_setup_started, server_teardown)
 #define prepared(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
 
 int main(void)

@@ -68,7 +68,7 @@ static void refuses_paths_that_cannot_be(void **state)
 	assert_open_fails(path, -ENAMETOOLONG);
 	assert_open_fails("", -ENAMETOOLONG);
 	snprintf(path, sizeof(path), "%s/missing/socket",
-		((const struct server *)*state)->directory);
+		 ((const struct server *)*state)->directory);
 	assert_open_fails(path, -ENOENT);
 }
 
@@ -144,7 +144,7 @@ static enum http_role role_of(const struct http_socket *sock, uid_t uid, gid_t g
 		close(go[1]);
 		client[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (setgroups(1, &extra) < 0 || setgid(gid) < 0 || setuid(uid) < 0 ||
-			connect(client[0], (struct sockaddr *)&address, sizeof(address)) < 0)
+		    connect(client[0], (struct sockaddr *)&address, sizeof(address)) < 0)
 			_exit(1);
 		_exit(read(go[0], &address, 1) == 0 ? 0 : 1);
 	}
