@@ -162,7 +162,7 @@ def main():
         listing(t)
         title("7. Empty lists: both hosts are as they were found")
         for host in "AB":
-            curl(host, "PUT", "config", {"tunnels": [], "exit_routes": [], "nat_rules": []})
+            curl(host, "PUT", "config?wait=20", {"tunnels": [], "exit_routes": [], "nat_rules": []})
         clean = all(lab.snapshot(ns) == old for ns, old in before.items())
         print("byte for byte the same" if clean else "NOT the same")
         flowed.append(clean)

@@ -727,7 +727,8 @@ class Agent:
 
     def clear(self):
         """The whole declaration goes."""
-        return self.ok("PUT", "/v1/config", {"tunnels": [], "exit_routes": [], "nat_rules": []})
+        return self.ok("PUT", "/v1/config?wait=30",
+                       {"tunnels": [], "exit_routes": [], "nat_rules": []})
 
 
 def ipipctl(*arguments, host=None, check=False, env=None):
