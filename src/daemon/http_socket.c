@@ -59,7 +59,7 @@ static int fill_address(struct sockaddr_un *address, const char *path, struct er
 	if (!*path || strlen(path) >= sizeof(address->sun_path))
 		return err_set(err, -ENAMETOOLONG, "socket %s: a path has 1 to %zu bytes", path,
 			       sizeof(address->sun_path) - 1);
-	strcpy(address->sun_path, path);
+	memcpy(address->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static int bind_new(struct http_socket *sock, const char *path, struct err *err)
 	umask(mask);
 	if (ret < 0)
 		return err_set(err, ret, "socket %s: %s", path, strerror(-ret));
-	strcpy(sock->path, path);
+	memcpy(sock->path, address.sun_path, sizeof(sock->path));
 	struct stat st;
 	if (lstat(path, &st) == 0) {
 		sock->dev = st.st_dev;

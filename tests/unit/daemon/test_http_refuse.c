@@ -5,9 +5,12 @@
 /* Each is followed by a whole request, which must not be answered. */
 static const char *const smuggling[] = {
 	/* lengths */
-	"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
-	"GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+	"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+	"Content-Length: 3\r\n\r\n0\r\n\r\n",
+	"GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+	"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ncontent-length: 0\r\n\r\nabc",
@@ -28,7 +31,8 @@ static const char *const smuggling[] = {
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
 	"\r\n0\r\n\r\n",
-	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"
+	"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+	"Transfer-Encoding: identity\r\n"
 	"\r\n0\r\n\r\n",
 	"PUT /a HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	/* hosts, names, control characters */
