@@ -63,11 +63,11 @@ static int choice(const struct cli *cli, const char *name, const char *const *wo
 	struct candidates candidates = {0};
 	struct err err;
 
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++)
 		if (!s || strcmp(s, words[i]) == 0)
 			return i;
+	for (int i = 0; i < n; i++)
 		vec_push(&candidates, words[i]);
-	}
 	command_unknown(&err, name, s, &candidates);
 	vec_done(&candidates);
 	cli_usage("%s", err.sentence);

@@ -1,0 +1,305 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ipipctl against agents on fake kernels: words, documents, exit statuses."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import unittest
+
+import api
+
+IPIPCTL = os.environ.get("IPIPCTL_BIN", str(pathlib.Path(api.BIN).with_name("ipipctl")))
+OK, FAILED, USAGE, TIMEOUT, UNREACHABLE, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = range(9)
+
+
+def run(*words, text=None):
+    environment = {name: value for name, value in os.environ.items() if name != "IPIPCTL_HOST"}
+    return subprocess.run([IPIPCTL, *words], input=text, capture_output=True, text=True,
+                          timeout=60, check=False, env=environment)
+
+
+class Cli(api.ApiTest):
+    def run_on(self, *words, text=None):
+        return run("-H", f"unix://{self.agent.socket}", *words, text=text)
+
+    def ok(self, *words, text=None):
+        done = self.run_on(*words, text=text)
+        self.assertEqual(OK, done.returncode, f"{words}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def fails(self, status, *words, text=None):
+        done = self.run_on(*words, text=text)
+        self.assertEqual(status, done.returncode, f"{words}: {done.stdout}{done.stderr}")
+        self.assertEqual("ipipctl: ", done.stderr[:9])
+        return done.stderr
+
+    def add_all(self):
+        self.ok("tunnel", "add", "tun_a", "--local", "172.16.16.22", "--remote", "172.16.1.62",
+                "--address", "192.168.1.1/24", "--label", "site=x")
+        self.ok("exit", "add", "qq", "--tunnel", "tun_a", "--destinations", "180.163.26.39/32")
+        self.ok("nat", "add", "out", "--sources", "192.168.1.0/24", "--out-interface", "eth0")
+
+
+class Resources(Cli):
+    def test_add_prints_the_state_and_stores_what_was_given(self):
+        out = self.ok("tunnel", "add", "tun_a", "--remote", "172.16.1.62", "--mtu", "1400",
+                      "--addresses", "192.168.1.1/24,192.168.1.2/24", "--no-mss-clamp",
+                      "--local=172.16.16.22", "--comment", "")
+        self.assertEqual("tunnel/tun_a  created, ready\n", out)
+        self.assertEqual({"name": "tun_a", "remote": "172.16.1.62", "local": "172.16.16.22",
+                          "mtu": 1400, "mss_clamp": False,
+                          "addresses": ["192.168.1.1/24", "192.168.1.2/24"]},
+                         self.agent.get("/v1/config").body["tunnels"][0])
+
+    def test_add_refuses_a_name_that_exists(self):
+        self.add_all()
+        fault = self.fails(CONFLICT, "tunnel", "add", "tun_a", "--remote", "10.0.0.1")
+        self.assertIn("hint: `set`", fault)
+
+    def test_set_changes_only_what_is_given_and_resets_what_is_empty(self):
+        self.add_all()
+        self.ok("tunnel", "set", "tun_a", "--ttl", "9", "--label", "b=c")
+        document = self.agent.get("/v1/tunnels/tun_a").body
+        self.assertEqual((9, {"site": "x", "b": "c"}), (document["ttl"], document["labels"]))
+        self.ok("tunnel", "set", "tun_a", "--ttl", "", "--label", "site=")
+        document = self.agent.get("/v1/tunnels/tun_a").body
+        self.assertNotIn("ttl", document)
+        self.assertEqual({"b": "c"}, document["labels"])
+        self.assertEqual("172.16.16.22", document["local"])
+
+    def test_list_is_a_table_of_words(self):
+        self.add_all()
+        lines = self.ok("tunnel", "list").splitlines()
+        self.assertEqual(["NAME", "STATE", "LOCAL", "REMOTE", "DEVICE", "ADDRESS", "MTU", "RX",
+                          "TX", "AGE"], lines[0].split())
+        self.assertRegex(lines[1], r"^tun_a  ready  172.16.16.22  172.16.1.62  tun_a   "
+                                   r"192.168.1.1/24  1480  840 B  1.7 kB  \d+s$")
+        self.assertEqual("exit/qq\n", self.ok("exit", "list", "-o", "name"))
+        self.assertNotIn("NAME", self.ok("nat", "list", "--no-headers"))
+        self.assertEqual("", self.ok("tunnel", "list", "--state", "failed", "-q"))
+
+    def test_json_is_the_document_of_the_api(self):
+        self.add_all()
+        shown = json.loads(self.ok("-j", "tunnel", "show", "tun_a"))
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").body, shown)
+        listed = json.loads(self.ok("tunnel", "list", "-o", "json"))
+        self.assertEqual(self.agent.get("/v1/tunnels").body, listed)
+
+    def test_long_lists_are_whole(self):
+        tunnels = [{"name": f"t{i}", "remote": f"10.1.{i // 250}.{i % 250 + 1}",
+                    "enabled": False} for i in range(1100)]
+        self.agent.put("/v1/config", {"tunnels": tunnels, "exit_routes": [], "nat_rules": []})
+        self.assertEqual(1100, len(self.ok("tunnel", "list", "-o", "name").splitlines()))
+        whole = json.loads(self.ok("-j", "tunnel", "list"))
+        self.assertEqual((1100, None), (len(whole["items"]), whole["next"]))
+
+    def test_show_tells_what_was_chosen_and_the_objects(self):
+        self.add_all()
+        shown = self.ok("tunnel", "show", "tun_a")
+        self.assertRegex(shown, r"tunnel/tun_a  ready for \d+s\n")
+        self.assertRegex(shown, r"\nmtu +1480 +\(chosen by the agent\)\n")
+        self.assertRegex(shown, r"\nlink +tun_a +in-sync")
+
+    def test_rm_removes(self):
+        self.add_all()
+        self.assertIn("qq", self.fails(CONFLICT, "tunnel", "rm", "tun_a"))
+        self.assertEqual("exit/qq  removed\n", self.ok("exit", "rm", "qq"))
+        self.ok("tunnel", "rm", "tun_a")
+        self.fails(NOT_FOUND, "tunnel", "show", "tun_a")
+        self.fails(NOT_FOUND, "tunnel", "rm", "tun_a")
+
+    def test_all_faults_are_printed_with_their_place(self):
+        fault = self.fails(INVALID, "tunnel", "add", "t", "--remote", "x", "--ttl", "300",
+                           "--mtu", "12")
+        for pointer in ("/remote: ", "/ttl: ", "/mtu: "):
+            self.assertIn(f"\n  {pointer}", fault)
+        fault = self.fails(INVALID, "exit", "add", "e", "--tunnel", "no", "--destinations",
+                           "10.0.0.0/8")
+        self.assertIn("hint: ", fault)
+
+    def test_a_dry_run_prints_the_plan_and_stores_nothing(self):
+        out = self.ok("-n", "tunnel", "add", "t", "--remote", "172.16.1.62", "--local",
+                      "172.16.16.22")
+        self.assertIn("+ add link t", out)
+        self.fails(NOT_FOUND, "tunnel", "show", "t")
+
+    def test_not_ready_is_told_in_the_exit_status(self):
+        fault = self.fails(TIMEOUT, "--wait=1", "tunnel", "add", "t", "--remote", "172.16.1.62",
+                           "--local", "10.9.9.9")
+        self.assertIn("LocalAddressMissing", fault)
+        self.agent.kernel("foreign-link u ipip 172.16.16.22 172.16.1.99")
+        fault = self.fails(FAILED, "tunnel", "add", "u", "--remote", "172.16.1.63")
+        self.assertIn("conflict", fault)
+        self.ok("--wait=0", "tunnel", "add", "v", "--remote", "172.16.1.64", "--local",
+                "10.9.9.9")
+        self.assertIn("REASON", self.ok("tunnel", "list"))
+
+
+class Flow(Cli):
+    def test_export_round_trips_through_apply(self):
+        self.add_all()
+        config = self.ok("export")
+        self.assertEqual("nothing to do\n", self.ok("diff", "-f", "-", "--prune", text=config))
+        self.ok("exit", "rm", "qq")
+        changed = self.run_on("diff", "-f", "-", text=config)
+        self.assertEqual(FAILED, changed.returncode)
+        self.assertIn("+ add route", changed.stdout)
+        out = self.ok("apply", "-f", "-", text=config)
+        self.assertEqual("1 created, 0 updated, 0 deleted, 2 unchanged",
+                         out.split(";", maxsplit=1)[0])
+        self.assertEqual(json.loads(config), self.agent.get("/v1/config").body)
+
+    def test_apply_prunes_only_when_told(self):
+        self.add_all()
+        self.ok("apply", "-f", "-", text="{}")
+        self.assertEqual(1, len(self.agent.get("/v1/config").body["tunnels"]))
+        self.ok("apply", "-f", "-", "--prune", "-y", text="{}")
+        self.assertEqual(0, len(self.agent.get("/v1/config").body["tunnels"]))
+
+    def test_apply_refuses_what_is_no_config(self):
+        self.fails(USAGE, "apply")
+        self.fails(USAGE, "apply", "-f", "/nonexistent")
+        self.fails(USAGE, "apply", "-f", "-", text="")
+        self.fails(INVALID, "apply", "-f", "-", text="{")
+        self.fails(INVALID, "apply", "-f", "-", text='{"tunels":[]}')
+        self.fails(INVALID, "diff", "-f", "-", text="{")
+
+    def test_status_names_what_is_amiss(self):
+        self.add_all()
+        out = self.ok("status")
+        self.assertRegex(out, r"tunnels +1: 1 ready")
+        self.ok("--wait=0", "tunnel", "add", "v", "--remote", "172.16.1.64", "--local",
+                "10.9.9.9")
+        self.run_on("wait", "tunnel/v", "--timeout", "1")
+        done = self.run_on("status")
+        self.assertEqual(FAILED, done.returncode)
+        self.assertRegex(done.stdout, r"tunnel/v +pending +LocalAddressMissing")
+
+    def test_wait_ends_when_ready_or_deleted_or_over(self):
+        self.add_all()
+        self.ok("wait", "tunnel/tun_a", "exit/qq", "nat-rule/out")
+        self.fails(TIMEOUT, "wait", "tunnel/tun_a", "--for", "deleted", "--timeout", "0")
+        self.ok("wait", "tunnel/no", "--for", "deleted")
+        self.fails(NOT_FOUND, "wait", "tunnel/no")
+        self.fails(USAGE, "wait", "tun_a")
+
+    def test_plan_shows_drift_as_lines_to_type(self):
+        self.add_all()
+        self.assertEqual("nothing to do\n", self.ok("plan"))
+        self.assertEqual("", self.ok("plan", "--as-shell"))
+
+    def test_reconcile_answers(self):
+        self.add_all()
+        self.assertIn("revision", self.ok("reconcile"))
+        self.fails(USAGE, "reconcile", "--orphans", "keep")
+
+    def test_api_is_raw(self):
+        body = json.loads(self.ok("api", "get", "/v1/host"))
+        self.assertEqual("172.16.16.22", body["addresses"][0]["address"])
+        self.ok("api", "PUT", "v1/tunnels/t", "-d", '{"remote":"172.16.1.62"}')
+        self.ok("api", "PATCH", "/v1/tunnels/t", "-d", "@-", text='{"ttl":3}')
+        self.ok("api", "DELETE", "/v1/tunnels/t")
+        self.fails(NOT_FOUND, "api", "GET", "/v1/tunnels/t")
+        self.fails(USAGE, "api", "G T", "/")
+
+
+class Calling(Cli):
+    def test_an_absent_agent_is_unreachable(self):
+        done = run("-H", "unix:///nonexistent/ipipd.sock", "status")
+        self.assertEqual(UNREACHABLE, done.returncode)
+        self.assertIn("hint: ", done.stderr)
+        self.assertEqual(USAGE, run("-H", "nohost", "status").returncode)
+
+    def test_a_silent_agent_is_unreachable(self):
+        self.agent.process.send_signal(signal.SIGSTOP)
+        try:
+            self.fails(UNREACHABLE, "--request-timeout", "1", "status")
+        finally:
+            self.agent.process.send_signal(signal.SIGCONT)
+
+    def test_verbose_prints_requests_on_stderr(self):
+        done = self.run_on("-v", "tunnel", "list")
+        self.assertIn("> GET /v1/tunnels?", done.stderr)
+        self.assertNotIn("GET", done.stdout)
+
+    def test_unknown_commands_are_usage_errors(self):
+        for words in (("tunel", "list"), ("events",), ("why", "1.1.1.1"), ("tunnel",), (),
+                      ("-o", "yaml", "status"), ("--wait=x", "status")):
+            self.assertEqual(USAGE, run(*words).returncode, words)
+
+    def test_help_is_on_stdout(self):
+        for words in (("help",), ("--help",), ("help", "tunnel", "add"), ("nat", "--help"),
+                      ("tunnel", "add", "-h"), ("help", "pair")):
+            done = run(*words)
+            self.assertEqual((OK, ""), (done.returncode, done.stderr), words)
+            self.assertIn("ipipctl", done.stdout)
+        self.assertIn("--allowed-sources", run("help", "tunnel", "set").stdout)
+        self.assertRegex(run("version").stdout, r"^ipipctl \d+\.\d+\.\d+\n$")
+
+
+class Pair(unittest.TestCase):
+    """The fake kernel carries no packets: the pings fail, so everything must be undone."""
+
+    def setUp(self):
+        self.a = api.Agent()
+        self.b = api.Agent("delete addr eth0 172.16.16.22/24", "addr eth0 172.16.16.62/24")
+        for agent in (self.a, self.b):
+            self.addCleanup(agent.clean)
+            agent.start()
+        self.urls = [f"unix://{agent.socket}" for agent in (self.a, self.b)]
+
+    def pair(self, *more):
+        return run("pair", *self.urls, "--name", "a-b", *more)
+
+    def assert_empty(self):
+        for agent in (self.a, self.b):
+            self.assertEqual({"tunnels": [], "exit_routes": [], "nat_rules": []},
+                             agent.get("/v1/config").body)
+
+    def test_lost_pings_undo_both_sides(self):
+        done = self.pair("--exit", "b", "--to", "180.163.26.39/32")
+        self.assertIn("a  tunnel/a-b  created, ready", done.stdout)
+        self.assertIn("b  tunnel/a-b  created, ready", done.stdout)
+        self.assertNotEqual(OK, done.returncode)
+        self.assertIn("b  tunnel/a-b  removed\na  tunnel/a-b  removed\n", done.stderr)
+        self.assert_empty()
+
+    def test_a_dry_run_shows_the_choice(self):
+        done = self.pair("-n", "--exit", "b", "--to", "180.163.26.39/32")
+        self.assertEqual(OK, done.returncode, done.stderr)
+        self.assertIn("inner 10.255.0.0/31 (a .0, b .1), mtu 1480\n", done.stdout)
+        self.assertIn("would pair: 180.163.26.39/32 leaves a through b", done.stdout)
+        self.assert_empty()
+
+    def test_a_host_that_is_gone_changes_nothing(self):
+        self.b.stop()
+        self.assertEqual(UNREACHABLE, self.pair().returncode)
+        self.assertEqual([], self.a.get("/v1/config").body["tunnels"])
+
+    def test_unpair_removes_from_both(self):
+        for agent, inner, local, remote in (
+                (self.a, "10.0.0.0/31", "172.16.16.22", "172.16.16.62"),
+                (self.b, "10.0.0.1/31", "172.16.16.62", "172.16.16.22")):
+            agent.put("/v1/tunnels/a-b", {"local": local, "remote": remote,
+                                          "addresses": [inner]})
+        self.a.put("/v1/exit-routes/a-b", {"tunnel": "a-b", "destinations": ["10.9.0.0/16"]})
+        self.b.put("/v1/nat-rules/a-b", {"sources": ["10.0.0.0/32"], "out_interface": "eth0"})
+        done = run("unpair", "a-b", "--on", ",".join(self.urls))
+        self.assertEqual(OK, done.returncode, done.stderr)
+        self.assert_empty()
+        self.assertEqual(NOT_FOUND, run("unpair", "a-b", "--on",
+                                        ",".join(self.urls)).returncode)
+
+    def test_wrong_words_are_usage_errors(self):
+        for words in (("--exit", "c", "--to", "10.0.0.0/8"), ("--exit", "a"),
+                      ("--to", "10.0.0.0/8"), ("--inner", "10.0.0.1/24"),
+                      ("--exit", "a", "--to", "10.0.0.1/8"), ("more",)):
+            self.assertEqual(USAGE, self.pair(*words).returncode, words)
+        self.assertEqual(USAGE, run("unpair", "a-b").returncode)
+
+
+if __name__ == "__main__":
+    unittest.main()
