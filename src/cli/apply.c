@@ -20,11 +20,10 @@ static int read_config(struct cli *cli, struct text *body)
 	return status;
 }
 
-static void print_not_ready(const json_t *document, const json_t *not_ready)
+static void print_not_ready(const json_t *not_ready)
 {
 	const json_t *resource;
 	size_t i;
-	(void)document;
 
 	json_array_foreach(not_ready, i, resource) {
 		cleanup_text struct text reason = {0};
@@ -62,14 +61,12 @@ static int report_summary(const struct cli *cli, const struct response *response
 	} else if (!cli->quiet) {
 		for (size_t i = 0; i < ARRAY_LEN(members); i++)
 			printf("%s%lld %s", i ? ", " : "",
-			       (long long)document_number(response->json, members[i]),
-			       members[i]);
-		printf("; revision %lld\n",
-		       (long long)document_number(response->json, "revision"));
+			       (long long)document_number(response->json, members[i]), members[i]);
+		printf("; revision %lld\n", (long long)document_number(response->json, "revision"));
 	}
 	if (!cli->wait_s)
 		return CLI_OK;
-	print_not_ready(response->json, not_ready);
+	print_not_ready(not_ready);
 	return exit_of_not_ready(not_ready);
 }
 
@@ -78,16 +75,20 @@ static int confirm_prune(struct cli *cli, const struct text *body)
 {
 	cleanup_response struct response response = {0};
 	char answer[16];
-	struct request request = {.method = "POST", .path = "/v1/plan?prune=true",
-				  .body = text_str(body), .body_len = body->len};
+	struct request request = {.method = "POST",
+				  .path = "/v1/plan?prune=true",
+				  .body = text_str(body),
+				  .body_len = body->len};
 
 	if (cli->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return CLI_OK;
 	int status = cli_call(cli, &request, &response);
 	if (status != CLI_OK || !plan_len(&response))
 		return status;
-	fprintf(stderr, "%zu steps in the kernel; what the file does not have is removed. "
-		"Go on? [y/N] ", plan_len(&response));
+	fprintf(stderr,
+		"%zu steps in the kernel; what the file does not have is removed. "
+		"Go on? [y/N] ",
+		plan_len(&response));
 	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y')) {
 		cli_complain("nothing was changed");
 		return CLI_FAILED;
@@ -109,13 +110,17 @@ int apply_apply(struct cli *cli)
 	text_addf(&path, "/v1/config?prune=%s", prune ? "true" : "false");
 	text_addf(&path, cli->dry_run ? "&dry_run=true" : "&wait=%u", cli->wait_s);
 	client_catch_signals();
-	status = cli_call(cli, &(struct request){.method = "PUT", .path = text_str(&path),
-						 .body = text_str(&body), .body_len = body.len,
-						 .wait_s = cli->wait_s},
+	status = cli_call(cli,
+			  &(struct request){.method = "PUT",
+					    .path = text_str(&path),
+					    .body = text_str(&body),
+					    .body_len = body.len,
+					    .wait_s = cli->wait_s},
 			  &response);
 	if (client_interrupted())
 		fputs("hint: a config is stored whole or not at all; `ipipctl diff` with the same "
-		      "file tells which\n", stderr);
+		      "file tells which\n",
+		      stderr);
 	if (status == CLI_OK && cli->dry_run)
 		plan_print(cli, &response, false);
 	else if (status == CLI_OK)
@@ -132,9 +137,11 @@ int apply_diff(struct cli *cli)
 	int status = read_config(cli, &body);
 
 	if (status == CLI_OK)
-		status = cli_call(cli, &(struct request){.method = "POST", .path = path,
-							 .body = text_str(&body),
-							 .body_len = body.len},
+		status = cli_call(cli,
+				  &(struct request){.method = "POST",
+						    .path = path,
+						    .body = text_str(&body),
+						    .body_len = body.len},
 				  &response);
 	/* 1 says that there is a difference: no failure may be mistaken for one */
 	if (status != CLI_OK)
@@ -174,7 +181,8 @@ int apply_reconcile(struct cli *cli)
 {
 	cleanup_response struct response response = {0};
 	const char *orphans = args_value(&cli->args, "orphans");
-	struct request request = {.method = "POST", .wait_s = cli->wait_s,
+	struct request request = {.method = "POST",
+				  .wait_s = cli->wait_s,
 				  .path = orphans ? "/v1/reconcile?orphans=delete"
 						  : "/v1/reconcile"};
 

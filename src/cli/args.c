@@ -17,8 +17,8 @@ struct parser {
 	struct err *err;
 };
 
-static const struct option *find_option(const struct option *options, unsigned n,
-					const char *name, char letter)
+static const struct option *find_option(const struct option *options, unsigned n, const char *name,
+					char letter)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (name && strcmp(options[i].name, name) == 0)
@@ -48,8 +48,7 @@ static int unknown_option(struct parser *p, const char *word)
 	const struct command *command = p->args->command;
 
 	for (unsigned i = 0; command && i < command->n_options; i++)
-		vec_push(&candidates,
-			 arena_printf(&arena, "--%s", command->options[i].name));
+		vec_push(&candidates, arena_printf(&arena, "--%s", command->options[i].name));
 	for (unsigned i = 0; i < command_n_globals; i++)
 		vec_push(&candidates, arena_printf(&arena, "--%s", command_globals[i].name));
 	if (command && command->has_fields)
@@ -78,8 +77,7 @@ static int take_option(struct parser *p, const struct option *option, const char
 	return 0;
 }
 
-static int take_field(struct parser *p, const struct field *field, const char *value,
-		      bool negated)
+static int take_field(struct parser *p, const struct field *field, const char *value, bool negated)
 {
 	if (negated && value)
 		return err_set(p->err, -EINVAL, "--no-%s takes no value", field->name);

@@ -141,8 +141,8 @@ static int fail(struct curl_client *c, CURLcode code, const char *detail, struct
 		       detail[0] ? detail : curl_easy_strerror(code));
 }
 
-static int perform(struct curl_client *c, const struct request *request,
-		   struct response *response, struct err *err)
+static int perform(struct curl_client *c, const struct request *request, struct response *response,
+		   struct err *err)
 {
 	char detail[CURL_ERROR_SIZE] = "";
 	cleanup_text struct text url = {0};
@@ -175,8 +175,8 @@ static int curl_send(struct client *client, const struct request *request,
 	if (c->config.verbose && result == 0)
 		fprintf(stderr, "< %ld in %u ms\n", response->status, response->took_ms);
 	if (result == 0 && response->body.len)
-		response->json = json_loadb(response->body.s, response->body.len,
-					    JSON_DECODE_ANY, NULL);
+		response->json = json_loadb(response->body.s, response->body.len, JSON_DECODE_ANY,
+					    NULL);
 	return result;
 }
 

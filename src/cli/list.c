@@ -63,10 +63,10 @@ struct stats {
 struct listing {
 	struct cli *cli;
 	const struct kind *kind;
-	json_t *items;        /* of all pages */
-	struct stats *stats;  /* one for each; NULL: not asked */
+	json_t *items;       /* of all pages */
+	struct stats *stats; /* one for each; NULL: not asked */
 	const char *unit;
-	bool reasons;         /* something is not ready */
+	bool reasons; /* something is not ready */
 };
 
 static void add_filter(struct text *path, const struct args *args, const char *name)
@@ -130,8 +130,7 @@ static struct stats get_stats(struct cli *cli, const struct kind *kind, const ch
 	document_add_path(&path, kind, name);
 	text_add(&path, "/stats");
 	struct request request = {.method = "GET", .path = text_str(&path)};
-	if (!client || client_send(client, &request, &response, &err) ||
-	    !response_is_ok(&response))
+	if (!client || client_send(client, &request, &response, &err) || !response_is_ok(&response))
 		return (struct stats){0};
 	return (struct stats){
 		.known = json_object_get(response.json, "rx"),
@@ -171,8 +170,7 @@ static void measure_rates(struct listing *listing)
 	for (size_t i = 0; i < json_array_size(listing->items); i++) {
 		struct stats *now = &listing->stats[i];
 
-		now->known = now->known && before[i].known &&
-			     now->rx_bytes >= before[i].rx_bytes &&
+		now->known = now->known && before[i].known && now->rx_bytes >= before[i].rx_bytes &&
 			     now->tx_bytes >= before[i].tx_bytes;
 		now->rx_bytes = (now->rx_bytes - before[i].rx_bytes) * per_byte;
 		now->tx_bytes = (now->tx_bytes - before[i].tx_bytes) * per_byte;
@@ -318,8 +316,8 @@ int resources_list(struct cli *cli)
 	} else if (cli->format == CLI_NAME) {
 		print_names(cli, items);
 	} else {
-		struct listing listing = {cli, cli->args.noun->kind, items, NULL, "",
-					  anything_amiss(items)};
+		struct listing listing = {cli, cli->args.noun->kind, items, NULL,
+					  "",  anything_amiss(items)};
 
 		ask_stats(&listing);
 		print_table(&listing);

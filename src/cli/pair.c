@@ -192,8 +192,9 @@ static int choose_inner(struct pair *pair)
 
 		cli_complain("tunnel/%s exists on %s, but tunnel/%s does not on %s", has->name,
 			     has->letter, lacks->name, lacks->letter);
-		fprintf(stderr, "hint: give another --name, or remove it: "
-				"`ipipctl -H %s tunnel rm %s`\n",
+		fprintf(stderr,
+			"hint: give another --name, or remove it: "
+			"`ipipctl -H %s tunnel rm %s`\n",
 			has->client->host, has->name);
 		return CLI_CONFLICT;
 	}
@@ -288,8 +289,8 @@ static int choose_device(const struct pair *pair, const struct pair_side *exit_s
 				     exit_side->letter, text);
 		else if (device[0] && strcmp(route.device, device) != 0)
 			cli_complain("%s: %s leaves by %s, others by %s: pair them apart, with "
-				     "another --name", exit_side->letter, text, route.device,
-				     device);
+				     "another --name",
+				     exit_side->letter, text, route.device, device);
 		else {
 			memcpy(device, route.device, IFNAMSIZ);
 			continue;
@@ -329,8 +330,8 @@ static int open_exit(struct pair *pair)
 	int status = choose_device(pair, out, device);
 
 	if (status == CLI_OK)
-		status = pair_side_ensure(out, &nat_rule_kind, nat_of(in, device),
-					  request->wait_s, &pair->journal);
+		status = pair_side_ensure(out, &nat_rule_kind, nat_of(in, device), request->wait_s,
+					  &pair->journal);
 	if (status == CLI_OK)
 		status = pair_side_ensure(in, &exit_route_kind, exit_of(request, in),
 					  request->wait_s, &pair->journal);

@@ -158,8 +158,7 @@ struct clients vec_of(struct client *);
  * then the tunnels that they stand on. */
 static int remove_all(const struct cli *cli, const struct clients *clients)
 {
-	static const struct kind *const order[] = {&exit_route_kind, &nat_rule_kind,
-						   &tunnel_kind};
+	static const struct kind *const order[] = {&exit_route_kind, &nat_rule_kind, &tunnel_kind};
 	int worst = CLI_OK;
 	bool found = false;
 

@@ -11,8 +11,8 @@
 
 /* Addresses on these are local matters of a host, or would nest tunnels. */
 static const char *const unusable_drivers[] = {
-	"bridge", "ipip", "gre", "gretap", "sit", "ip6tnl", "vti", "vxlan", "geneve",
-	"wireguard", "tun", "dummy",
+	"bridge", "ipip",  "gre",    "gretap",    "sit", "ip6tnl",
+	"vti",    "vxlan", "geneve", "wireguard", "tun", "dummy",
 };
 
 static void copy_name(char *to, size_t size, const json_t *object, const char *member)
@@ -98,9 +98,9 @@ void pair_plan_candidates(const struct pair_host *a, const struct pair_host *b,
 			if (!x->usable || !y->usable || is_local(b, x->addr) ||
 			    is_local(a, y->addr))
 				continue;
-			vec_push(out, ((struct pair_endpoints){
-					      x->addr, y->addr,
-					      x->default_route + y->default_route}));
+			vec_push(out,
+				 ((struct pair_endpoints){x->addr, y->addr,
+							  x->default_route + y->default_route}));
 		}
 	vec_sort(out, by_rank);
 }
@@ -172,8 +172,7 @@ void pair_plan_name(const struct pair_host *a, const struct pair_host *b,
 	bool equal = len_a == len_b && strncmp(a->hostname, b->hostname, (size_t)len_a) == 0;
 
 	snprintf(both, sizeof(both), "%.*s-%.*s", len_a, a->hostname, len_b, b->hostname);
-	if (!equal && strlen(both) < IFNAMSIZ && !ifname_fault(both) &&
-	    !resource_name_fault(both))
+	if (!equal && strlen(both) < IFNAMSIZ && !ifname_fault(both) && !resource_name_fault(both))
 		snprintf(name, IFNAMSIZ, "%.15s", both);
 	else
 		snprintf(name, IFNAMSIZ, "ipip-%08x",

@@ -122,7 +122,8 @@ int pair_side_route(const struct pair_side *side, struct addr to, bool underlay,
 	if (addr_parse(document_string(response.json, "source"), &source))
 		source.host = 0;
 	*route = (struct pair_route){
-		.to = to, .source = source,
+		.to = to,
+		.source = source,
 		.mtu = (unsigned)document_number(response.json, "mtu"),
 		.local = json_is_true(json_object_get(response.json, "local")),
 	};
@@ -192,8 +193,8 @@ static int expect_ready(const struct pair_side *side, const char *what, const js
 struct ensure {
 	const struct pair_side *side;
 	const struct kind *kind;
-	const char *what;        /* "tunnel/a-b" */
-	const char *path;        /* without query */
+	const char *what; /* "tunnel/a-b" */
+	const char *path; /* without query */
 	unsigned wait_s;
 	struct pair_journal *journal;
 };
@@ -204,8 +205,10 @@ static int send_change(const struct ensure *e, const json_t *body, const json_t 
 	cleanup_text struct text path = {0};
 	cleanup_free char *dump = json_dumps(body, JSON_COMPACT);
 	struct pair_undo undo = {e->side, e->kind, before ? reverse_of(body, before) : NULL};
-	struct request request = {.method = before ? "PATCH" : "PUT", .body = dump,
-				  .create_only = !before, .wait_s = e->wait_s};
+	struct request request = {.method = before ? "PATCH" : "PUT",
+				  .body = dump,
+				  .create_only = !before,
+				  .wait_s = e->wait_s};
 
 	text_addf(&path, "%s?wait=%u", e->path, e->wait_s);
 	request.path = text_str(&path);
@@ -264,8 +267,11 @@ int pair_side_ensure(const struct pair_side *side, const struct kind *kind, json
 
 	text_addf(&what, "%s/%s", pair_side_noun(kind), side->name);
 	document_add_path(&path, kind, side->name);
-	int status = ensure(&(struct ensure){.side = side, .kind = kind, .what = text_str(&what),
-					     .path = text_str(&path), .wait_s = wait_s,
+	int status = ensure(&(struct ensure){.side = side,
+					     .kind = kind,
+					     .what = text_str(&what),
+					     .path = text_str(&path),
+					     .wait_s = wait_s,
 					     .journal = journal},
 			    want);
 	json_decref(want);
@@ -283,8 +289,10 @@ int pair_side_ping(const struct pair_side *side, const struct pair_side *other)
 	text_addf(&body, "{\"target\":\"%s\",\"count\":%d}", addr_text(other->inner.addr, text),
 		  PING_COUNT);
 	int status = call(side, "the ping",
-			  &(struct request){.method = "POST", .path = text_str(&path),
-					    .body = text_str(&body), .wait_s = PING_COUNT},
+			  &(struct request){.method = "POST",
+					    .path = text_str(&path),
+					    .body = text_str(&body),
+					    .wait_s = PING_COUNT},
 			  &response);
 	if (status != CLI_OK)
 		return status;
@@ -292,11 +300,12 @@ int pair_side_ping(const struct pair_side *side, const struct pair_side *other)
 	const json_t *rtt = json_object_get(response.json, "rtt_ms");
 	if (!received) {
 		cli_complain("%s: no answer from %s through the tunnel: is IP protocol 4 let "
-			     "through between the two hosts?", side->letter, text);
+			     "through between the two hosts?",
+			     side->letter, text);
 		return CLI_FAILED;
 	}
-	printf("ping %s->%s %lld/%lld %.1f ms\n", side->letter, other->letter,
-	       (long long)received, (long long)document_number(response.json, "sent"),
+	printf("ping %s->%s %lld/%lld %.1f ms\n", side->letter, other->letter, (long long)received,
+	       (long long)document_number(response.json, "sent"),
 	       json_number_value(json_object_get(rtt, "avg")));
 	fflush(stdout);
 	return CLI_OK;
@@ -308,8 +317,8 @@ static void undo(const struct pair_undo *step, unsigned wait_s)
 	const char *noun = pair_side_noun(step->kind);
 	cleanup_response struct response response = {0};
 	cleanup_text struct text path = {0};
-	struct request request = {.method = step->body ? "PATCH" : "DELETE", .body = step->body,
-				  .wait_s = wait_s};
+	struct request request = {
+		.method = step->body ? "PATCH" : "DELETE", .body = step->body, .wait_s = wait_s};
 	struct err err = {0};
 
 	document_add_path(&path, step->kind, side->name);
@@ -324,9 +333,8 @@ static void undo(const struct pair_undo *step, unsigned wait_s)
 			step->body ? "put back" : "removed");
 	else
 		fprintf(stderr, "%s  %s/%s  is left there (%s): `ipipctl -H %s %s %s %s`\n",
-			side->letter, noun, side->name,
-			result ? err.sentence : "the agent refused", side->client->host, noun,
-			step->body ? "show" : "rm", side->name);
+			side->letter, noun, side->name, result ? err.sentence : "the agent refused",
+			side->client->host, noun, step->body ? "show" : "rm", side->name);
 }
 
 void pair_journal_undo(struct pair_journal *journal, unsigned wait_s)

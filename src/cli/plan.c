@@ -9,9 +9,9 @@
 static const struct {
 	const char *verb, *sign, *color;
 } signs[] = {
-	{"add", "+", "32"},     {"change", "~", "33"}, {"replace", "!", "33"},
-	{"delete", "-", "31"},  {"adopt", "~", "33"},  {"found", "=", "90"},
-	{"forget", "=", "90"},  {"conflict", "x", "31"},
+	{"add", "+", "32"},    {"change", "~", "33"},   {"replace", "!", "33"},
+	{"delete", "-", "31"}, {"adopt", "~", "33"},    {"found", "=", "90"},
+	{"forget", "=", "90"}, {"conflict", "x", "31"},
 };
 
 static const json_t *ops_of(const struct response *response)

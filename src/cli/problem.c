@@ -78,8 +78,7 @@ static void print_faults(FILE *to, const json_t *errors)
 	json_array_foreach(errors, i, fault) {
 		const char *pointer = member(fault, "pointer");
 
-		fprintf(to, "  %s%s%s\n", pointer, pointer[0] ? ": " : "",
-			member(fault, "detail"));
+		fprintf(to, "  %s%s%s\n", pointer, pointer[0] ? ": " : "", member(fault, "detail"));
 	}
 }
 
@@ -99,8 +98,7 @@ void client_print_problem(FILE *to, const char *who, const struct response *resp
 	if (title[0])
 		fprintf(to, "%s: %s\n", who, title);
 	else
-		fprintf(to, "%s: the agent answered with HTTP status %ld\n", who,
-			response->status);
+		fprintf(to, "%s: the agent answered with HTTP status %ld\n", who, response->status);
 	if (json_array_size(errors))
 		print_faults(to, errors);
 	else if (detail[0] && strcmp(detail, title) != 0)

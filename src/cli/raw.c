@@ -31,10 +31,11 @@ int raw_api(struct cli *cli)
 		text_addf(&method, "%c", toupper((unsigned char)*s));
 	}
 	text_addf(&path, typed[0] == '/' ? "%s" : "/%s", typed);
-	status = cli_call(cli, &(struct request){.method = text_str(&method),
-						 .path = text_str(&path),
-						 .body = data ? text_str(&body) : NULL,
-						 .body_len = body.len},
+	status = cli_call(cli,
+			  &(struct request){.method = text_str(&method),
+					    .path = text_str(&path),
+					    .body = data ? text_str(&body) : NULL,
+					    .body_len = body.len},
 			  &response);
 	if (status == CLI_OK)
 		cli_print_body(&response);

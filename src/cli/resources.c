@@ -166,13 +166,12 @@ static void add_write_query(const struct cli *cli, struct text *path)
 		text_addf(path, "?wait=%u", cli->wait_s);
 }
 
-static int write_fields(struct cli *cli, const char *method, const char *path,
-			const char *verb)
+static int write_fields(struct cli *cli, const char *method, const char *path, const char *verb)
 {
 	cleanup_response struct response response = {0};
 	cleanup_free char *body = json_dumps(cli->args.fields, JSON_COMPACT);
-	struct request request = {.method = method, .path = path, .body = body,
-				  .wait_s = cli->wait_s};
+	struct request request = {
+		.method = method, .path = path, .body = body, .wait_s = cli->wait_s};
 	int status = cli_call(cli, &request, &response);
 
 	if (status != CLI_OK)
@@ -227,8 +226,7 @@ int resources_set(struct cli *cli)
 	return write_fields(cli, "PATCH", text_str(&path), "set");
 }
 
-static int report_removal(const struct cli *cli, const char *name,
-			  const struct response *response)
+static int report_removal(const struct cli *cli, const char *name, const struct response *response)
 {
 	const char *noun = cli->args.noun->name;
 	cleanup_text struct text reason = {0};
@@ -255,8 +253,8 @@ static int remove_one(struct cli *cli, const char *name)
 
 	document_add_path(&path, cli->args.noun->kind, name);
 	text_addf(&path, cli->dry_run ? "?dry_run=true" : "?wait=%u", cli->wait_s);
-	struct request request = {.method = "DELETE", .path = text_str(&path),
-				  .wait_s = cli->wait_s};
+	struct request request = {
+		.method = "DELETE", .path = text_str(&path), .wait_s = cli->wait_s};
 	int status = cli_call(cli, &request, &response);
 	return status == CLI_OK ? report_removal(cli, name, &response) : status;
 }
@@ -283,8 +281,7 @@ static void print_ping(const struct response *response)
 {
 	const json_t *rtt = json_object_get(response->json, "rtt_ms");
 
-	printf("%lld of %lld answered",
-	       (long long)document_number(response->json, "received"),
+	printf("%lld of %lld answered", (long long)document_number(response->json, "received"),
 	       (long long)document_number(response->json, "sent"));
 	if (json_is_object(rtt))
 		printf(", %.2f/%.2f/%.2f ms min/avg/max", number_of(rtt, "min"),
@@ -307,8 +304,8 @@ int resources_ping(struct cli *cli)
 	json_t *question = json_pack("{s:i, s:s*}", "count", (int)count, "target", target);
 	cleanup_free char *body = json_dumps(question, JSON_COMPACT);
 	json_decref(question);
-	struct request request = {.method = "POST", .path = text_str(&path), .body = body,
-				  .wait_s = count};
+	struct request request = {
+		.method = "POST", .path = text_str(&path), .body = body, .wait_s = count};
 	status = cli_call(cli, &request, &response);
 	if (status != CLI_OK)
 		return status;

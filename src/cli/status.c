@@ -14,8 +14,7 @@ static bool is_amiss(const char *state)
 	return strcmp(state, "ready") != 0 && strcmp(state, "disabled") != 0;
 }
 
-static json_int_t print_counts(const struct cli *cli, const struct kind *kind,
-			       const json_t *counts)
+static json_int_t print_counts(const struct cli *cli, const struct kind *kind, const json_t *counts)
 {
 	const char *state, *separator = ": ";
 	const json_t *count;
@@ -72,8 +71,7 @@ static void print_orphans(const json_t *status)
 
 	if (!json_array_size(orphans))
 		return;
-	printf("orphans      %zu, of an agent with another database:\n",
-	       json_array_size(orphans));
+	printf("orphans      %zu, of an agent with another database:\n", json_array_size(orphans));
 	json_array_foreach(orphans, i, orphan) {
 		printf("  %s %s\n", document_string(orphan, "kind"),
 		       document_string(orphan, "key"));
@@ -91,8 +89,7 @@ static void print_last_pass(const json_t *status)
 		return;
 	output_add_age(&age, (int64_t)time(NULL) - finished);
 	printf("last pass    %s ago, %lld ops, %lld failed, %.1f ms\n", text_str(&age),
-	       (long long)document_number(pass, "ops"),
-	       (long long)document_number(pass, "failed"),
+	       (long long)document_number(pass, "ops"), (long long)document_number(pass, "failed"),
 	       (double)document_number(pass, "duration_us") / 1000);
 	if (document_string(pass, "message")[0])
 		printf("             %s\n", document_string(pass, "message"));

@@ -76,8 +76,7 @@ static int wait_for(const struct waiting *waiting, const struct noun *noun, cons
 		ms = ms * 2 > PAUSE_MS ? PAUSE_MS : ms * 2;
 	}
 	if (status == CLI_OK && !waiting->cli->quiet)
-		printf("%s/%s  %s\n", noun->name, name,
-		       waiting->for_deleted ? "deleted" : "ready");
+		printf("%s/%s  %s\n", noun->name, name, waiting->for_deleted ? "deleted" : "ready");
 	return status;
 }
 

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ipipctl against agents on fake kernels: words, documents, exit statuses."""
 
+import http.server
 import json
 import os
 import pathlib
 import signal
+import socketserver
 import subprocess
+import threading
 import unittest
 
 import api
@@ -198,7 +201,8 @@ class Flow(Cli):
 
     def test_api_is_raw(self):
         body = json.loads(self.ok("api", "get", "/v1/host"))
-        self.assertEqual("172.16.16.22", body["addresses"][0]["address"])
+        self.assertEqual(("172.16.16.22", ""), (body["addresses"][0]["address"],
+                                                body["addresses"][0]["driver"]))
         self.ok("api", "PUT", "v1/tunnels/t", "-d", '{"remote":"172.16.1.62"}')
         self.ok("api", "PATCH", "/v1/tunnels/t", "-d", "@-", text='{"ttl":3}')
         self.ok("api", "DELETE", "/v1/tunnels/t")
@@ -238,6 +242,81 @@ class Calling(Cli):
             self.assertIn("ipipctl", done.stdout)
         self.assertIn("--allowed-sources", run("help", "tunnel", "set").stdout)
         self.assertRegex(run("version").stdout, r"^ipipctl \d+\.\d+\.\d+\n$")
+
+
+class Stuck(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """An agent that answers what it is asked, and never what it is told."""
+
+    daemon_threads = True
+    answers = {
+        "/v1/host": {"id": "b", "hostname": "b", "version": "0", "addresses": [
+            {"address": "172.16.16.62", "device": "eth0", "default_route": True}]},
+        "/v1/host/route": {"device": "eth0", "source": "172.16.16.62", "mtu": 1500},
+        "/v1/status": {"ready": True},
+        "/v1/tunnels": {"items": [], "next": None},
+    }
+
+    def __init__(self, path):
+        self.told = threading.Event()
+        self.deleted = []
+        super().__init__(path, self.Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def address_string(self):
+            return "unix"
+
+        def log_message(self, *_):
+            pass
+
+        def respond(self, status, document):
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self):
+            document = self.server.answers.get(self.path.split("?", maxsplit=1)[0])
+            self.respond(200 if document else 404, document or {"title": "Not found"})
+
+        def do_PUT(self):
+            self.server.told.set()
+            self.close_connection = True
+            threading.Event().wait(60)
+
+        def do_DELETE(self):
+            self.server.deleted.append(self.path.split("?", maxsplit=1)[0])
+            self.respond(404, {"title": "Not found"})
+
+
+class Interrupted(unittest.TestCase):
+    def check(self, number):
+        agent = api.Agent()
+        self.addCleanup(agent.clean)
+        agent.start()
+        path = str(agent.directory / "stuck")
+        with Stuck(path) as stuck:
+            pair = subprocess.Popen([IPIPCTL, "pair", f"unix://{agent.socket}", f"unix://{path}",
+                                     "--name", "a-b"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+            self.assertTrue(stuck.told.wait(20))
+            self.assertEqual(1, len(agent.get("/v1/config").body["tunnels"]))
+            pair.send_signal(number)
+            out, err = pair.communicate(timeout=20)
+            stuck.shutdown()
+        self.assertEqual(FAILED, pair.returncode, out + err)
+        self.assertIn("interrupted\nb  tunnel/a-b  removed\na  tunnel/a-b  removed\n", err)
+        self.assertEqual(["/v1/tunnels/a-b"], stuck.deleted)
+        self.assertEqual([], agent.get("/v1/config").body["tunnels"])
+
+    def test_ctrl_c_undoes_what_was_done_and_what_may_have_been(self):
+        self.check(signal.SIGINT)
+
+    def test_sigterm_undoes_too(self):
+        self.check(signal.SIGTERM)
 
 
 class Pair(unittest.TestCase):

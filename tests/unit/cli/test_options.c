@@ -56,8 +56,8 @@ static struct args parse(int argc, char **argv)
 	return args;
 }
 
-#define PARSE(...) \
-	parse((int)ARRAY_LEN(((char *[]){(char[]){"ipipctl"}, __VA_ARGS__})), \
+#define PARSE(...)                                                                                 \
+	parse((int)ARRAY_LEN(((char *[]){(char[]){"ipipctl"}, __VA_ARGS__})),                      \
 	      (char *[]){(char[]){"ipipctl"}, __VA_ARGS__})
 #define WORD(s) ((char[]){s})
 

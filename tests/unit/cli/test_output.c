@@ -25,8 +25,8 @@ static void assert_rendered(const struct output_table *table, struct output_styl
 	assert_string_equal(expected, text_str(&out));
 }
 
-static const char *const cells[] = {"NAME", "STATE", "DESTINATIONS",
-				    "a", "ready", "10.0.0.0/8,11.0.0.0/8",
+static const char *const cells[] = {"NAME",     "STATE",  "DESTINATIONS",
+				    "a",        "ready",  "10.0.0.0/8,11.0.0.0/8",
 				    "tun_long", "failed", ""};
 
 static void columns_are_as_wide_as_their_cells(void **state)
@@ -82,7 +82,8 @@ static void control_characters_stay_off_the_terminal(void **state)
 	(void)state;
 	cleanup_text struct text out = {0};
 
-	output_add_clean(&out, "a\033[2Jb\nc\xc2\x9b" "d ä\x7f");
+	output_add_clean(&out, "a\033[2Jb\nc\xc2\x9b"
+			       "d ä\x7f");
 	assert_string_equal("a?[2Jb?c?d ä?", text_str(&out));
 }
 

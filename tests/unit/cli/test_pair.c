@@ -101,8 +101,8 @@ static void note(const struct agent *agent, const struct request *request, const
 	size_t len = strlen(written);
 
 	writes++;
-	snprintf(written + len, sizeof(written) - len, "%s%s %s %s", len ? "; " : "",
-		 agent->letter, request->method, path + strlen("/v1/"));
+	snprintf(written + len, sizeof(written) - len, "%s%s %s %s", len ? "; " : "", agent->letter,
+		 request->method, path + strlen("/v1/"));
 }
 
 static int fake_send(struct client *client, const struct request *request,
@@ -141,8 +141,8 @@ static struct pair_request request;
 
 static void agent_init(struct agent *agent, const char *letter, const char *address)
 {
-	*agent = (struct agent){.client = {.send = fake_send, .host = letter},
-				.letter = letter, .source = address};
+	*agent = (struct agent){
+		.client = {.send = fake_send, .host = letter}, .letter = letter, .source = address};
 	agent->resources = json_object();
 	agent->host = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:b}]}", "id", letter, "hostname",
 				letter, "version", "0", "addresses", "address", address, "device",
@@ -199,7 +199,8 @@ static void makes_tunnels_then_nat_then_route(void **state)
 	(void)state;
 	assert_int_equal(CLI_OK, run());
 	assert_string_equal("a PUT tunnels/a-b; b PUT tunnels/a-b; b PUT nat-rules/a-b; "
-			    "a PUT exit-routes/a-b", written);
+			    "a PUT exit-routes/a-b",
+			    written);
 	assert_stored(0, "/v1/tunnels/a-b", "local", "\"172.16.16.22\"");
 	assert_stored(0, "/v1/tunnels/a-b", "remote", "\"172.16.1.62\"");
 	assert_stored(0, "/v1/tunnels/a-b", "addresses", "[\"10.255.0.0/31\"]");
