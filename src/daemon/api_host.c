@@ -68,11 +68,12 @@ static json_t *addresses(struct agent *agent)
 
 		if (!link || link->ours || link->loopback)
 			continue;
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:I, s:b}", "address",
-					addr_text(addr->addr, text), "device", addr->device, "mtu",
-					(json_int_t)link->mtu, "default_route",
-					strcmp(outside, addr->device) == 0));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:I, s:b}", "address",
+						addr_text(addr->addr, text), "device", addr->device,
+						"driver", link->driver, "mtu",
+						(json_int_t)link->mtu, "default_route",
+						strcmp(outside, addr->device) == 0));
 	}
 	return list;
 }
@@ -125,6 +126,6 @@ void api_host_route(struct api_call *call)
 				   found && answer.device[0] ? answer.device : NULL, "source",
 				   addr_or_null(answer.source), "gateway",
 				   addr_or_null(answer.gateway), "mtu", (json_int_t)answer.mtu,
-				   "table", (json_int_t)answer.table, "local", answer.local, "error",
-				   found ? NULL : strerror(-answer.error)));
+				   "table", (json_int_t)answer.table, "local", answer.local,
+				   "error", found ? NULL : strerror(-answer.error)));
 }
