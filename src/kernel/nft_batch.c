@@ -15,6 +15,7 @@
 #include <libmnl/libmnl.h>
 #include <libnftnl/common.h>
 #include <libnftnl/rule.h>
+#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -128,6 +129,26 @@ static void put_counter(struct nlmsghdr *nlh)
 	mnl_attr_nest_end(nlh, nest);
 }
 
+/*
+ * nft's own note of the byte orders: without it nft lists names backwards and cannot load
+ * its listing again. Type, length and a number of the host's order.
+ */
+static void put_byte_orders(struct nlmsghdr *nlh, const struct nft_set *set)
+{
+	enum { HOST_ORDER = 1, NETWORK_ORDER = 2 }; /* of nft's enum byteorder */
+	struct nftnl_udata_buf *orders = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+
+	if (!orders)
+		out_of_memory(NFT_USERDATA_MAXLEN);
+	nftnl_udata_put_u32(orders, NFTNL_UDATA_SET_KEYBYTEORDER,
+			    set->type == NFT_SET_IFNAME ? HOST_ORDER : NETWORK_ORDER);
+	if (set->map)
+		nftnl_udata_put_u32(orders, NFTNL_UDATA_SET_DATABYTEORDER, NETWORK_ORDER);
+	mnl_attr_put(nlh, NFTA_SET_USERDATA, nftnl_udata_buf_len(orders),
+		     nftnl_udata_buf_data(orders));
+	nftnl_udata_buf_free(orders);
+}
+
 void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
 {
 	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
@@ -146,6 +167,7 @@ void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_LEN, htonl(sizeof(struct in_addr)));
 	}
 	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(++batch->set_id));
+	put_byte_orders(nlh, set);
 	if (set->counter)
 		put_counter(nlh);
 	close_message(batch, nlh);

@@ -298,8 +298,10 @@ static bool argument_parse(const struct form *form, const struct nftnl_expr *exp
 	const char *value = nftnl_expr_get(expr, form->argument_attribute, &len);
 	if (!value)
 		return false;
+	/* "__set0": somebody's anonymous set, which lives and dies with the rule */
 	if (form->argument == ARGUMENT_SET)
-		return name_parse(value, strlen(value), argument, size);
+		return strncmp(value, "__", 2) != 0 &&
+		       name_parse(value, strlen(value), argument, size);
 	if (len != IFNAMSIZ || !name_parse(value, len, argument, size))
 		return false;
 	/* after the NUL there must be nothing, or it compares with another name */

@@ -55,6 +55,7 @@ static void random_name(char *name, size_t size)
 
 	for (size_t i = 0; i < len; i++)
 		name[i] = letters[(size_t)rand() % (sizeof(letters) - 1)];
+	name[0] = 'x';
 	name[len] = '\0';
 }
 
