@@ -37,8 +37,8 @@ static const struct field link_fields[] = {
 	F_BOOL(link, external, .flags = FIELD_RECREATE),
 	F_U32(link, mtu),
 	F_BOOL(link, up),
-	F_U32(link, group),
-	F_NAME(link, alias),
+	F_U32(link, group, .flags = FIELD_MARK),
+	F_NAME(link, alias, .flags = FIELD_MARK),
 };
 KIND(KIND_LINK, link, "link");
 
@@ -66,7 +66,7 @@ static const struct field route_fields[] = {
 	F_ADDR(route, gateway),
 	F_ADDR(route, prefsrc),
 	F_U8(route, scope),
-	F_U8(route, protocol),
+	F_U8(route, protocol, .flags = FIELD_MARK),
 };
 KIND(KIND_ROUTE, route, "route");
 
@@ -132,17 +132,11 @@ KIND(KIND_NFT_RULE, nft_rule, "nft-rule");
 /* clang-format on */
 
 const struct kind *const kinds[KINDS] = {
-	[KIND_TUNNEL] = &tunnel_kind,
-	[KIND_EXIT_ROUTE] = &exit_route_kind,
-	[KIND_NAT_RULE] = &nat_rule_kind,
-	[KIND_NFT_TABLE] = &nft_table_kind,
-	[KIND_NFT_SET] = &nft_set_kind,
-	[KIND_NFT_ELEMENT] = &nft_element_kind,
-	[KIND_NFT_CHAIN] = &nft_chain_kind,
-	[KIND_LINK] = &link_kind,
-	[KIND_ADDRESS] = &address_kind,
-	[KIND_SYSCTL] = &sysctl_kind,
-	[KIND_ROUTE] = &route_kind,
-	[KIND_RULE] = &rule_kind,
+	[KIND_TUNNEL] = &tunnel_kind,       [KIND_EXIT_ROUTE] = &exit_route_kind,
+	[KIND_NAT_RULE] = &nat_rule_kind,   [KIND_NFT_TABLE] = &nft_table_kind,
+	[KIND_NFT_SET] = &nft_set_kind,     [KIND_NFT_ELEMENT] = &nft_element_kind,
+	[KIND_NFT_CHAIN] = &nft_chain_kind, [KIND_LINK] = &link_kind,
+	[KIND_ADDRESS] = &address_kind,     [KIND_SYSCTL] = &sysctl_kind,
+	[KIND_ROUTE] = &route_kind,         [KIND_RULE] = &rule_kind,
 	[KIND_NFT_RULE] = &nft_rule_kind,
 };
