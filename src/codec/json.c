@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "codec/parse.h"
@@ -46,16 +47,19 @@ static size_t blanks(const char *s, size_t len)
 	return i;
 }
 
-int parse_value(const char *s, size_t len, unsigned depth, struct parsed *parsed,
-		struct errs *errs)
+int parse_value(const char *s, size_t len, unsigned depth, struct parsed *parsed, struct errs *errs)
 {
 	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK;
 	json_error_t error;
 
 	if (too_deep(s, len, depth))
-		return errs_add(errs, -EINVAL, "malformed-json", "",
-				"nested deeper than %d levels", JSON_DEPTH_MAX);
+		return errs_add(errs, -EINVAL, "malformed-json", "", "nested deeper than %d levels",
+				JSON_DEPTH_MAX);
 	json_t *value = json_loadb(s, len, flags, &error);
+	/* what jansson quotes from the text may be half a character */
+	char *quote = strstr(error.text, " near ");
+	if (!value && quote)
+		*quote = '\0';
 	if (!value)
 		return errs_add(errs, -EINVAL, "malformed-json", "", "line %d, column %d: %s",
 				error.line, error.column, error.text);

@@ -17,7 +17,7 @@ enum { LIST_DEPTH = 1, ELEMENT_DEPTH = 2 };
 struct reader {
 	const char *s, *start, *end;
 	struct declaration *declaration;
-	struct arena arena;      /* of one element */
+	struct arena arena; /* of one element */
 	struct errs *errs;
 	bool seen[RESOURCE_KINDS];
 };
@@ -140,7 +140,9 @@ static const struct kind *kind_of_member(const char *name)
 static void unknown_member(struct reader *r, const char *name)
 {
 	static const struct field rows[RESOURCE_KINDS] = {
-		{.name = "tunnels"}, {.name = "exit_routes"}, {.name = "nat_rules"},
+		{.name = "tunnels"},
+		{.name = "exit_routes"},
+		{.name = "nat_rules"},
 	};
 	static const struct kind config = {.fields = rows, .n_fields = RESOURCE_KINDS};
 	const char *closest = kind_suggest(&config, name);
@@ -149,8 +151,7 @@ static void unknown_member(struct reader *r, const char *name)
 
 	value_pointer(&d, name, pointer);
 	errs_add(r->errs, -EINVAL, "unknown-field", pointer, "a config has no such member%s%s%s",
-		 closest ? "; did you mean \"" : "", closest ? closest : "",
-		 closest ? "\"?" : "");
+		 closest ? "; did you mean \"" : "", closest ? closest : "", closest ? "\"?" : "");
 }
 
 static int read_member_name(struct reader *r, json_t **name)
@@ -201,11 +202,10 @@ static int read_config(struct reader *r)
 	return r->s == r->end ? 0 : malformed(r, "the end of the document");
 }
 
-int json_read_config(const char *s, size_t len, struct declaration *declaration,
-		     struct errs *errs)
+int json_read_config(const char *s, size_t len, struct declaration *declaration, struct errs *errs)
 {
-	struct reader r = {.s = s, .start = s, .end = s + len, .declaration = declaration,
-			   .errs = errs};
+	struct reader r = {
+		.s = s, .start = s, .end = s + len, .declaration = declaration, .errs = errs};
 	size_t before = errs->total;
 	int rc = read_config(&r);
 

@@ -33,8 +33,8 @@ static void unknown_member(const struct decoder *d, const char *name)
 		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
 			 "a %s has no such member; did you mean \"%s\"?", d->kind->noun, closest);
 	else
-		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
-			 "a %s has no such member", d->kind->noun);
+		errs_add(d->errs, -EINVAL, "unknown-field", pointer, "a %s has no such member",
+			 d->kind->noun);
 }
 
 static void decode_member(const struct decoder *d, const char *name, const json_t *json)
@@ -80,8 +80,7 @@ static void decode_name(const struct decoder *d, const char *path_name)
 	value_pointer(d, "name", pointer);
 	if (!path_name) {
 		if (!given)
-			errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
-				 "name is required");
+			errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "name is required");
 		return;
 	}
 	const char *fault = resource_name_fault(path_name);
@@ -97,8 +96,7 @@ static void decode_name(const struct decoder *d, const char *path_name)
 	resource->set |= kind_bit(d->kind, field);
 }
 
-static void decode_generation(const struct decoder *d, const json_t *document,
-			      uint64_t *generation)
+static void decode_generation(const struct decoder *d, const json_t *document, uint64_t *generation)
 {
 	const json_t *json = json_object_get(document, "generation");
 	char pointer[ERR_POINTER];
@@ -141,8 +139,8 @@ int json_decode(const struct kind *kind, const json_t *document, const char *pre
 	const json_t *json;
 
 	if (!json_is_object(document))
-		return errs_add(errs, -EINVAL, "invalid-resource", prefix,
-				"a %s must be an object", kind->noun);
+		return errs_add(errs, -EINVAL, "invalid-resource", prefix, "a %s must be an object",
+				kind->noun);
 	/* jansson's iterators take no const, though they change nothing */
 	json_object_foreach((json_t *)(uintptr_t)document, name, json)
 		decode_member(&d, name, json);

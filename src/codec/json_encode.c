@@ -71,8 +71,7 @@ static json_t *encode_rows(const struct kind *kind, const struct rows *rows)
 	const char *row = rows->v;
 
 	for (uint32_t i = 0; i < rows->len; i++, row += kind->size)
-		json_array_append_new(array,
-				      json_encode_rows(kind, row, rows_not_zero(kind, row)));
+		json_array_append_new(array, json_encode_rows(kind, row, rows_not_zero(kind, row)));
 	return array;
 }
 

@@ -51,10 +51,11 @@ static void allowed(const struct field *field, struct text *text)
 		text_addf(text, "a text of at most %lld bytes", (long long)field->max);
 		break;
 	case FIELD_CHOICE:
-		for (uint32_t i = 0; i < field->n_choices; i++)
-			text_addf(text, "%s\"%s\"",
-				  !i ? "" : i + 1 < field->n_choices ? ", " : " or ",
-				  field->choices[i]);
+		for (uint32_t i = 0; i < field->n_choices; i++) {
+			const char *joint = i + 1 < field->n_choices ? ", " : " or ";
+
+			text_addf(text, "%s\"%s\"", i ? joint : "", field->choices[i]);
+		}
 		break;
 	case FIELD_ADDR:
 		text_add(text, "an IPv4 address a.b.c.d");
@@ -119,8 +120,8 @@ static void refuse(const struct decoder *d, const struct field *field, const cha
 	fault(d, pointer, text_str(&text));
 }
 
-static void decode_number(const struct decoder *d, const struct field *field,
-			  const char *pointer, const json_t *json)
+static void decode_number(const struct decoder *d, const struct field *field, const char *pointer,
+			  const json_t *json)
 {
 	json_int_t value = json_integer_value(json);
 
@@ -131,8 +132,8 @@ static void decode_number(const struct decoder *d, const struct field *field,
 		field_store(field, d->object, value);
 }
 
-static void decode_name(const struct decoder *d, const struct field *field,
-			const char *pointer, const json_t *json)
+static void decode_name(const struct decoder *d, const struct field *field, const char *pointer,
+			const json_t *json)
 {
 	const char *name = json_string_value(json), *wrong;
 
@@ -159,8 +160,8 @@ static bool has_control(const char *s, const char *but)
 	return false;
 }
 
-static void decode_string(const struct decoder *d, const struct field *field,
-			  const char *pointer, const json_t *json)
+static void decode_string(const struct decoder *d, const struct field *field, const char *pointer,
+			  const json_t *json)
 {
 	const char *s = json_string_value(json);
 
@@ -172,8 +173,8 @@ static void decode_string(const struct decoder *d, const struct field *field,
 		*(const char **)field_of(field, d->object) = arena_strdup(d->arena, s);
 }
 
-static void decode_choice(const struct decoder *d, const struct field *field,
-			  const char *pointer, const json_t *json)
+static void decode_choice(const struct decoder *d, const struct field *field, const char *pointer,
+			  const json_t *json)
 {
 	const char *s = json_string_value(json);
 
@@ -186,8 +187,8 @@ static void decode_choice(const struct decoder *d, const struct field *field,
 }
 
 /* 0.0.0.0 stands for "none" in the structs: nobody can ask for it. */
-static void decode_addr(const struct decoder *d, const struct field *field,
-			const char *pointer, const json_t *json)
+static void decode_addr(const struct decoder *d, const struct field *field, const char *pointer,
+			const json_t *json)
 {
 	const char *s = json_string_value(json);
 	struct addr addr;
@@ -200,8 +201,8 @@ static void decode_addr(const struct decoder *d, const struct field *field,
 		field_store(field, d->object, addr.host);
 }
 
-static void decode_prefix(const struct decoder *d, const struct field *field,
-			  const char *pointer, const json_t *json, struct prefix *prefix)
+static void decode_prefix(const struct decoder *d, const struct field *field, const char *pointer,
+			  const json_t *json, struct prefix *prefix)
 {
 	const char *s = json_string_value(json);
 	char sentence[ERR_SENTENCE], text[PREFIX_TEXT];
@@ -230,8 +231,7 @@ static int place_compare(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-static void check_unique(const struct decoder *d, const char *pointer,
-			 const struct prefixes *list)
+static void check_unique(const struct decoder *d, const char *pointer, const struct prefixes *list)
 {
 	struct place *places = arena_array(d->arena, list->len, sizeof(*places));
 	char at[ERR_POINTER + 16], text[PREFIX_TEXT];
@@ -248,8 +248,8 @@ static void check_unique(const struct decoder *d, const char *pointer,
 	}
 }
 
-static void decode_prefixes(const struct decoder *d, const struct field *field,
-			    const char *pointer, const json_t *json)
+static void decode_prefixes(const struct decoder *d, const struct field *field, const char *pointer,
+			    const json_t *json)
 {
 	struct prefixes *list = field_of(field, d->object);
 	size_t len = json_array_size(json), before = d->errs->total;
@@ -290,8 +290,8 @@ static void decode_label(const struct decoder *d, const char *pointer, const cha
 			 LABEL_VALUE_MAX);
 }
 
-static void decode_labels(const struct decoder *d, const struct field *field,
-			  const char *pointer, const json_t *json)
+static void decode_labels(const struct decoder *d, const struct field *field, const char *pointer,
+			  const json_t *json)
 {
 	struct labels *labels = field_of(field, d->object);
 	const char *key;
@@ -306,9 +306,9 @@ static void decode_labels(const struct decoder *d, const struct field *field,
 	json_object_foreach((json_t *)(uintptr_t)json, key, value) {
 		decode_label(d, pointer, key, value);
 		if (json_is_string(value))
-			labels->v[labels->len++] =
-				(struct label){arena_strdup(d->arena, key),
-					       arena_strdup(d->arena, json_string_value(value))};
+			labels->v[labels->len++] = (struct label){
+				arena_strdup(d->arena, key),
+				arena_strdup(d->arena, json_string_value(value))};
 	}
 }
 

@@ -34,8 +34,7 @@ static void add_destination(struct claim_list *claims, const struct exit_route *
 	vec_push(claims, claim);
 }
 
-static void add_exit_route(struct claim_list *claims, const struct exit_route *e,
-			   uint32_t index)
+static void add_exit_route(struct claim_list *claims, const struct exit_route *e, uint32_t index)
 {
 	static struct prefix everywhere;
 	const struct prefixes from = e->from.len ? e->from : (struct prefixes){&everywhere, 1};
@@ -67,7 +66,8 @@ int claims_compare(const void *a, const void *b)
 	const struct claim *x = a, *y = b;
 	int order = memcmp(&x->key, &y->key, sizeof(x->key));
 
-	return order ? order : (x->owner_index > y->owner_index) - (x->owner_index < y->owner_index);
+	return order ? order
+		     : (x->owner_index > y->owner_index) - (x->owner_index < y->owner_index);
 }
 
 /* Multiply and fold, word by word. Keys come from the declared addresses: a client that

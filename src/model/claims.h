@@ -13,7 +13,7 @@ enum claim_kind { CLAIM_DEVICE, CLAIM_ENDPOINTS, CLAIM_DESTINATION };
 
 /* No padding: hashed and compared as bytes. */
 struct claim_key {
-	uint64_t kind;           /* enum claim_kind */
+	uint64_t kind; /* enum claim_kind */
 	uint64_t numbers[2];
 	char name[IFNAMSIZ];
 };
@@ -21,8 +21,8 @@ struct claim_key {
 struct claim {
 	struct claim_key key;
 	const struct resource *owner;
-	uint32_t owner_index;    /* of the owner in its list */
-	uint32_t list_index;     /* of the destination in its list */
+	uint32_t owner_index; /* of the owner in its list */
+	uint32_t list_index;  /* of the destination in its list */
 };
 
 struct claim_list vec_of(struct claim);
@@ -37,7 +37,7 @@ bool claims_clash(const struct claim *a, const struct claim *b);
 /* An index over a list that no longer changes. */
 struct claim_index {
 	const struct claim_list *claims;
-	uint32_t *slots;         /* position + 1; 0: free */
+	uint32_t *slots; /* position + 1; 0: free */
 	uint32_t mask;
 };
 

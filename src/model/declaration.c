@@ -13,8 +13,8 @@
 #include "model/overlaps.h"
 #include "model/references.h"
 
-struct resource *declaration_find(const struct declaration *d, enum kind_id kind,
-				  const char *name, size_t *at)
+struct resource *declaration_find(const struct declaration *d, enum kind_id kind, const char *name,
+				  size_t *at)
 {
 	const struct resources *list = &d->kind[kind];
 	struct resource *found = NULL;
@@ -127,8 +127,8 @@ int declaration_check_put(const struct declaration *d, enum kind_id kind,
 		note(&rc, references_check_route(d, route, errs));
 		note(&rc, references_check_from(d, route, errs));
 	} else if (kind == KIND_NAT_RULE) {
-		note(&rc, overlaps_check_put(&d->kind[kind], (const struct nat_rule *)resource,
-					     errs));
+		note(&rc,
+		     overlaps_check_put(&d->kind[kind], (const struct nat_rule *)resource, errs));
 	}
 	return rc;
 }

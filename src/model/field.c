@@ -176,7 +176,6 @@ static void show_rows(const struct kind *kind, const struct rows *rows, struct t
 			const struct field *field = &kind->fields[f];
 			static const char zero[64];
 
-
 			assert(field->size <= sizeof(zero));
 			if (memcmp(field_in(field, row), zero, field->size) == 0)
 				continue;

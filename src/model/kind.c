@@ -197,8 +197,7 @@ static void copy_members(const struct kind *kind, void *object, struct copier *c
 		case FIELD_ROWS: {
 			struct rows *rows = p;
 
-			moved = copier_take(copier, rows->v,
-					    rows->len * (*field->refers_to)->size);
+			moved = copier_take(copier, rows->v, rows->len * (*field->refers_to)->size);
 			if (copier->next)
 				rows->v = moved;
 			break;

@@ -89,7 +89,8 @@ static int fault(const char *at, const struct nat_rule *other, struct errs *errs
 	snprintf(pointer, sizeof(pointer), "%s/sources", at);
 	return errs_add(errs, -EEXIST, "sources-overlap", pointer,
 			"nat-rule/%s does something else with some of these sources, at the "
-			"same priority, interfaces and destinations", other->head.name);
+			"same priority, interfaces and destinations",
+			other->head.name);
 }
 
 /* The rule that is put, its ranges made once. */
@@ -222,9 +223,9 @@ static int check_group(const struct placed *group, size_t len, struct errs *errs
 		const struct prefixes *list = &group[i].rule->sources;
 
 		for (uint32_t j = 0; j < list->len; j++)
-			vec_push(&sources, ((struct source){
-				{list->v[j].addr.host, prefix_last(list->v[j]).host},
-				&group[i]}));
+			vec_push(&sources, ((struct source){{list->v[j].addr.host,
+							     prefix_last(list->v[j]).host},
+							    &group[i]}));
 	}
 	vec_sort(&sources, source_compare);
 	int rc = check_sources(&sources, errs);

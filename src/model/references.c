@@ -21,7 +21,7 @@ enum reference_fault { HOLDS, NO_TUNNEL, NO_ADDRESS, NOT_ON_A_TUNNEL, IS_LOCAL }
 
 static const struct tunnel *find(const struct tunnels *tunnels, const char *name)
 {
-	if (tunnels->new && strcmp(tunnels->new->head.name, name) == 0)
+	if (tunnels->new &&strcmp(tunnels->new->head.name, name) == 0)
 		return tunnels->new;
 	if (tunnels->old && strcmp(tunnels->old->head.name, name) == 0)
 		return NULL;
@@ -176,7 +176,7 @@ static bool concerned(const struct tunnels *tunnels, const struct exit_route *ro
 		return true;
 	if (route->source.host && on_tunnel(old, route->source))
 		return true;
-	return new && new->local.host && (!old || new->local.host != old->local.host) &&
+	return new &&new->local.host && (!old || new->local.host != old->local.host) &&
 	       source_of(route, find(tunnels, route->tunnel)).host == new->local.host;
 }
 
@@ -190,12 +190,10 @@ static int add_use(const struct exit_route *route, enum reference_fault fault,
 	if (fault == NO_TUNNEL)
 		return errs_add(errs, -EBUSY, "resource-in-use", "", "exit-route/%s uses it", name);
 	if (fault == NO_ADDRESS)
-		return errs_add(errs, -EBUSY, "resource-in-use",
-				tunnels->new ? "/addresses" : "",
+		return errs_add(errs, -EBUSY, "resource-in-use", tunnels->new ? "/addresses" : "",
 				"exit-route/%s takes its source from the addresses", name);
 	if (fault == NOT_ON_A_TUNNEL)
-		return errs_add(errs, -EBUSY, "resource-in-use",
-				tunnels->new ? "/addresses" : "",
+		return errs_add(errs, -EBUSY, "resource-in-use", tunnels->new ? "/addresses" : "",
 				"exit-route/%s has %s of these addresses as its source", name,
 				addr_text(source, text));
 	return errs_add(errs, -EBUSY, "resource-in-use", "/local",

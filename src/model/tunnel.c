@@ -27,7 +27,8 @@ static const struct field tunnel_fields[] = {
 	     .max = 252, .step = 4, .doc = "outer TOS, in steps of 4"),
 	F_BOOL(tunnel, path_mtu_discovery, .dflt = 1,
 	       .doc = "set DF on outer packets; false needs ttl 0"),
-	F_BOOL(tunnel, mss_clamp, .dflt = 1, .doc = "clamp the MSS of forwarded TCP to the path MTU"),
+	F_BOOL(tunnel, mss_clamp, .dflt = 1,
+	       .doc = "clamp the MSS of forwarded TCP to the path MTU"),
 	F_CHOICE(tunnel, rp_filter, rp_filter_choices, .doc = "reverse path filter of the device"),
 	F_PREFIXES(tunnel, allowed_sources, .max_count = 256,
 		   .doc = "inner sources that may arrive; none given: any"),
@@ -77,7 +78,8 @@ static void tunnel_check(const void *resource, struct errs *errs)
 
 	if (fault)
 		errs_add(errs, -EINVAL, "invalid-resource", "/device", "%s%s", fault,
-			 named ? "" : "; the tunnel's name cannot be the device's, give \"device\"");
+			 named ? ""
+			       : "; the tunnel's name cannot be the device's, give \"device\"");
 	check_endpoint(errs, "/remote", t->remote);
 	if (t->local.host) {
 		check_endpoint(errs, "/local", t->local);

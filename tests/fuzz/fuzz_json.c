@@ -22,8 +22,7 @@ static void check_faults(const struct errs *errs)
 	}
 }
 
-static struct resource *decode(const struct kind *kind, const json_t *document,
-			       struct arena *arena)
+static struct resource *decode(const struct kind *kind, const json_t *document, struct arena *arena)
 {
 	static struct errs errs;
 	struct resource *resource;

@@ -20,8 +20,7 @@ static struct prefix prefix(const char *s)
 
 static void reads_back_what_it_writes(void **state)
 {
-	static const char *const addrs[] = {"0.0.0.0", "1.2.3.4", "10.0.200.99",
-					    "255.255.255.255"};
+	static const char *const addrs[] = {"0.0.0.0", "1.2.3.4", "10.0.200.99", "255.255.255.255"};
 	static const char *const prefixes[] = {"0.0.0.0/0", "10.0.0.0/8", "192.168.1.1/24",
 					       "255.255.255.255/32"};
 	char text[PREFIX_TEXT];
@@ -41,10 +40,30 @@ static void reads_back_what_it_writes(void **state)
 static void refuses_what_is_no_address(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "1", "1.2.3", "1.2.3.4.5", "1.2.3.4 ", " 1.2.3.4", "01.2.3.4", "1.2.3.04",
-		"1.2.3.256", "1.2.3.-4", "1.2.3.+4", "0x1.2.3.4", "1..3.4", ".1.2.3.4", "1.2.3.4.",
-		"1.2.3.4/32", "4294967296.1.1.1", "99999999999999999999.1.1.1", "::1", "1.2.3.4\n",
-		"00.0.0.0", "a.b.c.d", "1,2,3,4",
+		"",
+		" ",
+		"1",
+		"1.2.3",
+		"1.2.3.4.5",
+		"1.2.3.4 ",
+		" 1.2.3.4",
+		"01.2.3.4",
+		"1.2.3.04",
+		"1.2.3.256",
+		"1.2.3.-4",
+		"1.2.3.+4",
+		"0x1.2.3.4",
+		"1..3.4",
+		".1.2.3.4",
+		"1.2.3.4.",
+		"1.2.3.4/32",
+		"4294967296.1.1.1",
+		"99999999999999999999.1.1.1",
+		"::1",
+		"1.2.3.4\n",
+		"00.0.0.0",
+		"a.b.c.d",
+		"1,2,3,4",
 	};
 	struct addr addr = {7};
 
@@ -58,8 +77,9 @@ static void refuses_what_is_no_address(void **state)
 static void refuses_what_is_no_prefix(void **state)
 {
 	static const char *const bad[] = {
-		"", "/", "1.2.3.4", "1.2.3.4/", "1.2.3.4/33", "1.2.3.4/-1", "1.2.3.4/08",
-		"1.2.3.4/ 8", "1.2.3.4/8 ", "1.2.3/8", "1.2.3.4/255.0.0.0", "1.2.3.4/4294967304",
+		"",           "/",          "1.2.3.4",           "1.2.3.4/",
+		"1.2.3.4/33", "1.2.3.4/-1", "1.2.3.4/08",        "1.2.3.4/ 8",
+		"1.2.3.4/8 ", "1.2.3/8",    "1.2.3.4/255.0.0.0", "1.2.3.4/4294967304",
 		"1.2.3.4//8", "/8",
 	};
 	struct prefix p = {{7}, 7};
@@ -81,13 +101,10 @@ static void knows_host_bits(void **state)
 	assert_true(prefix_is_network(prefix("1.2.3.4/32")));
 	assert_false(prefix_is_network(prefix("1.2.3.4/0")));
 	assert_false(prefix_is_network(prefix("10.0.0.1/31")));
-	assert_string_equal(prefix_text(prefix_network(prefix("10.1.2.3/8")), text),
-			    "10.0.0.0/8");
-	assert_string_equal(prefix_text(prefix_network(prefix("10.1.2.3/0")), text),
-			    "0.0.0.0/0");
+	assert_string_equal(prefix_text(prefix_network(prefix("10.1.2.3/8")), text), "10.0.0.0/8");
+	assert_string_equal(prefix_text(prefix_network(prefix("10.1.2.3/0")), text), "0.0.0.0/0");
 	assert_string_equal(addr_text(prefix_last(prefix("10.0.0.0/30")), text), "10.0.0.3");
-	assert_string_equal(addr_text(prefix_last(prefix("0.0.0.0/0")), text),
-			    "255.255.255.255");
+	assert_string_equal(addr_text(prefix_last(prefix("0.0.0.0/0")), text), "255.255.255.255");
 	assert_string_equal(addr_text(prefix_last(prefix("1.2.3.4/32")), text), "1.2.3.4");
 }
 

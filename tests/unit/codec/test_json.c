@@ -40,25 +40,70 @@ static void refuses_len(const char *s, size_t len)
 static void refuses_what_is_malformed(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "{", "}", "[", "]", "{]", "[}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-		"[1,]", "{a:1}", "{'a':1}", "nul", "True", "NaN", "Infinity", "01", "+1", ".5",
-		"1.", "0x10", "\"", "\"a", "\"\\x\"", "\"\\u12\"", "\"\n\"", "// a\n1", "1 2",
-		"{} {}", "{}x", "\xef\xbb\xbf{}",
+		"",
+		" ",
+		"{",
+		"}",
+		"[",
+		"]",
+		"{]",
+		"[}",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{\"a\":1,}",
+		"[1,]",
+		"{a:1}",
+		"{'a':1}",
+		"nul",
+		"True",
+		"NaN",
+		"Infinity",
+		"01",
+		"+1",
+		".5",
+		"1.",
+		"0x10",
+		"\"",
+		"\"a",
+		"\"\\x\"",
+		"\"\\u12\"",
+		"\"\n\"",
+		"// a\n1",
+		"1 2",
+		"{} {}",
+		"{}x",
+		"\xef\xbb\xbf{}",
 		/* duplicate members, at any level, also when written differently */
-		"{\"a\":1,\"a\":1}", "{\"a\":{\"b\":1,\"b\":2}}", "{\"a\":1,\"\\u0061\":1}",
+		"{\"a\":1,\"a\":1}",
+		"{\"a\":{\"b\":1,\"b\":2}}",
+		"{\"a\":1,\"\\u0061\":1}",
 		/* numbers out of range */
-		"9223372036854775808", "-9223372036854775809", "[1e999]", "[-1e999]",
+		"9223372036854775808",
+		"-9223372036854775809",
+		"[1e999]",
+		"[-1e999]",
 		/* not UTF-8: a lone continuation, overlong, cut, surrogates, beyond the end */
-		"\"\x80\"", "\"\xc0\xaf\"", "\"\xe2\x82\"", "\"\xed\xa0\x80\"",
-		"\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"\\ud800\"", "\"\\udc00\"",
-		"{\"\xff\":1}", "\xff",
+		"\"\x80\"",
+		"\"\xc0\xaf\"",
+		"\"\xe2\x82\"",
+		"\"\xed\xa0\x80\"",
+		"\"\xf4\x90\x80\x80\"",
+		"\"\xff\"",
+		"\"\\ud800\"",
+		"\"\\udc00\"",
+		"{\"\xff\":1}",
+		"\xff",
 		/* NUL */
-		"\"\\u0000\"", "{\"\\u0000\":1}", "{\"a\\u0000b\":1}",
+		"\"\\u0000\"",
+		"{\"\\u0000\":1}",
+		"{\"a\\u0000b\":1}",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		refuses_len(bad[i], strlen(bad[i]));
+	/* an escape with a character in it, which an error must not quote by half */
+	refuses_len("{\"k\":\"\\u00\xc7\x9d\"}", 14);
 	refuses_len("{}\0", 3);
 	refuses_len("\0{}", 3);
 	refuses_len("\"a\0b\"", 5);
@@ -120,16 +165,16 @@ static void tells_where_a_value_ended(void **state)
 		const char *text;
 		size_t end;
 	} cases[] = {
-		{"{\"a\":1},{", 7}, {" 12 ]", 3}, {"12]", 2}, {"\"x\\\"y\"]", 6},
-		{"null,", 4}, {"[[]]]]]]]", 4}, {"-0.5e1,", 6},
+		{"{\"a\":1},{", 7}, {" 12 ]", 3},     {"12]", 2},     {"\"x\\\"y\"]", 6},
+		{"null,", 4},       {"[[]]]]]]]", 4}, {"-0.5e1,", 6},
 	};
 	size_t consumed;
 	json_t *value;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(parse_len(cases[i].text, strlen(cases[i].text), &consumed,
-					   &value), 0);
+		assert_int_equal(parse_len(cases[i].text, strlen(cases[i].text), &consumed, &value),
+				 0);
 		json_decref(value);
 		assert_int_equal(consumed, cases[i].end);
 	}

@@ -70,7 +70,9 @@ static void reads_every_list_in_any_order(void **state)
 static void reads_an_empty_config(void **state)
 {
 	static const char *const empty[] = {
-		"{}", " { } ", "{\"tunnels\":[]}",
+		"{}",
+		" { } ",
+		"{\"tunnels\":[]}",
 		"{\"tunnels\":[],\"exit_routes\":[ ],\"nat_rules\":[\n]}",
 	};
 
@@ -105,12 +107,30 @@ static void refuses_a_config_cut_at_any_byte(void **state)
 static void refuses_what_is_malformed(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "[]", "null", "{}x", "{} {}", "{,}", "{\"tunnels\"}", "{\"tunnels\":}",
-		"{\"tunnels\":[],}", "{\"tunnels\":[,]}", "{tunnels:[]}", "{\"tunnels\":[]]}",
-		"{\"tunnels\":[]", "{\"tunnels\" []}", "{\"tunnels\":[] \"nat_rules\":[]}",
-		"{\"tunnels\":[],\"tunnels\":[]}", "{\"tunnels\":[],\"\\u0074unnels\":[]}",
-		"{7:[]}", "{\"tunn\xff\":[]}", "{\"\\u0000\":[]}", "\xef\xbb\xbf{}",
-		"{\"tunnels\":[nope]}", "{\"x\":[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}",
+		"",
+		" ",
+		"[]",
+		"null",
+		"{}x",
+		"{} {}",
+		"{,}",
+		"{\"tunnels\"}",
+		"{\"tunnels\":}",
+		"{\"tunnels\":[],}",
+		"{\"tunnels\":[,]}",
+		"{tunnels:[]}",
+		"{\"tunnels\":[]]}",
+		"{\"tunnels\":[]",
+		"{\"tunnels\" []}",
+		"{\"tunnels\":[] \"nat_rules\":[]}",
+		"{\"tunnels\":[],\"tunnels\":[]}",
+		"{\"tunnels\":[],\"\\u0074unnels\":[]}",
+		"{7:[]}",
+		"{\"tunn\xff\":[]}",
+		"{\"\\u0000\":[]}",
+		"\xef\xbb\xbf{}",
+		"{\"tunnels\":[nope]}",
+		"{\"x\":[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}",
 	};
 
 	(void)state;
@@ -151,8 +171,7 @@ static void refuses_what_is_no_list(void **state)
 	(void)state;
 	refuses("{\"tunnels\":null}", "invalid-resource", "/tunnels", "must be a list");
 	refuses("{\"nat_rules\":{\"a\":1}}", "invalid-resource", "/nat_rules", "must be a list");
-	refuses("{\"exit_routes\":\"[]\"}", "invalid-resource", "/exit_routes",
-		"must be a list");
+	refuses("{\"exit_routes\":\"[]\"}", "invalid-resource", "/exit_routes", "must be a list");
 }
 
 static void points_into_the_lists(void **state)
@@ -161,8 +180,8 @@ static void points_into_the_lists(void **state)
 	refuses("{\"tunnels\":[{\"name\":\"a\",\"remote\":\"192.0.2.1\"},"
 		"{\"name\":\"b\",\"remote\":\"192.0.2.1\",\"ttl\":256}]}",
 		"invalid-resource", "/tunnels/1/ttl", "from 0 to 255");
-	refuses("{\"tunnels\":[{\"remote\":\"192.0.2.1\"}]}", "invalid-resource",
-		"/tunnels/0/name", "name is required");
+	refuses("{\"tunnels\":[{\"remote\":\"192.0.2.1\"}]}", "invalid-resource", "/tunnels/0/name",
+		"name is required");
 	refuses("{\"tunnels\":[7]}", "invalid-resource", "/tunnels/0", "must be an object");
 }
 

@@ -49,8 +49,8 @@ static void assert_fault(const char *code, const char *pointer, const char *part
 }
 
 /* Decodes the text as a kind and expects one fault. */
-static void refuses(const struct kind *kind, const char *s, const char *code,
-		    const char *pointer, const char *part)
+static void refuses(const struct kind *kind, const char *s, const char *code, const char *pointer,
+		    const char *part)
 {
 	struct resource *resource = NULL;
 	json_auto_t *document = parse(s);
@@ -210,8 +210,7 @@ static void refuses_what_is_just_out_of_bounds(void **state)
 				assert_refused(kinds[k], field, long_text(field->size),
 					       "too long a name");
 			if (field->type == FIELD_STRING)
-				assert_refused(kinds[k], field,
-					       long_text((size_t)field->max + 1),
+				assert_refused(kinds[k], field, long_text((size_t)field->max + 1),
 					       "too long a text");
 			if (field->max_count)
 				assert_refused(kinds[k], field, many(field, field->max_count + 1),
@@ -276,8 +275,8 @@ static void says_what_is_allowed(void **state)
 		"host bits are set, did you mean 10.0.0.0/8?");
 	refuses(&exit_route_kind, "{\"name\":\"a\",\"tunnel\":\"t\",\"destinations\":[]}",
 		"invalid-resource", "/destinations", "a list of 1 to 100000");
-	refuses(&nat_rule_kind, "{\"name\":\"a\",\"sources\":[\"10.0.0.0/8\"]}",
-		"invalid-resource", "/out_interface", "out_interface is required");
+	refuses(&nat_rule_kind, "{\"name\":\"a\",\"sources\":[\"10.0.0.0/8\"]}", "invalid-resource",
+		"/out_interface", "out_interface is required");
 	refuses(&nat_rule_kind,
 		"{\"name\":\"a\",\"sources\":[\"10.0.0.0/8\"],\"out_interface\":\"lo\"}",
 		"invalid-resource", "/out_interface", "reserved");
@@ -309,8 +308,8 @@ static void refuses_unknown_members_and_suggests(void **state)
 		"unknown-field", "/adresses", "did you mean \"addresses\"?");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"zzzzzzzzzzzz\":null}",
 		"unknown-field", "/zzzzzzzzzzzz", "no such member");
-	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"\":1}",
-		"unknown-field", "/", "no such member");
+	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"\":1}", "unknown-field",
+		"/", "no such member");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"a/b~c\":1}",
 		"unknown-field", "/a~1b~0c", "no such member");
 }
@@ -369,12 +368,13 @@ static void accepts_and_ignores_the_agents_members(void **state)
 	uint64_t generation = 0;
 
 	(void)state;
-	json_auto_t *document =
-		parse("{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"uid\":7,\"generation\":12,"
-		      "\"created_at\":null,\"updated_at\":[],\"status\":{\"state\":\"ready\"}}");
+	json_auto_t *document = parse(
+		"{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"uid\":7,\"generation\":12,"
+		"\"created_at\":null,\"updated_at\":[],\"status\":{\"state\":\"ready\"}}");
 	errs = (struct errs){0};
 	assert_int_equal(json_decode(&tunnel_kind, document, "", NULL, &arena, &resource,
-				     &generation, &errs), 0);
+				     &generation, &errs),
+			 0);
 	assert_int_equal(generation, 12);
 	assert_int_equal(resource->generation, 0);
 	json_auto_t *encoded = json_encode(&tunnel_kind, resource);
@@ -382,8 +382,9 @@ static void accepts_and_ignores_the_agents_members(void **state)
 
 	static const char *const wrong[] = {"0", "-1", "1.0", "\"1\"", "null"};
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-		assert_int_equal(decode_with(&tunnel_kind, "generation", parse(wrong[i]),
-					     &resource), -EINVAL);
+		assert_int_equal(
+			decode_with(&tunnel_kind, "generation", parse(wrong[i]), &resource),
+			-EINVAL);
 		assert_fault("invalid-resource", "/generation", "the agent gave");
 	}
 }
@@ -417,8 +418,7 @@ static void takes_the_name_from_the_path(void **state)
 
 static void refuses_what_is_no_object(void **state)
 {
-	static const char *const bad[] = {"null", "1", "\"a\"", "[]", "true",
-					  "[{\"name\":\"a\"}]"};
+	static const char *const bad[] = {"null", "1", "\"a\"", "[]", "true", "[{\"name\":\"a\"}]"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -435,8 +435,9 @@ static void runs_the_check_of_the_kind_with_the_prefix(void **state)
 				      "\"path_mtu_discovery\":false}");
 	errs = (struct errs){0};
 	errs_add(&errs, -EINVAL, "invalid-resource", "/before", "an earlier fault");
-	assert_int_equal(json_decode(&tunnel_kind, document, "/tunnels/3", NULL, &arena,
-				     &resource, &generation, &errs), -EINVAL);
+	assert_int_equal(json_decode(&tunnel_kind, document, "/tunnels/3", NULL, &arena, &resource,
+				     &generation, &errs),
+			 -EINVAL);
 	assert_int_equal(errs.total, 2);
 	assert_string_equal(errs.v[0].pointer, "/before");
 	assert_string_equal(errs.v[1].pointer, "/tunnels/3/path_mtu_discovery");

@@ -129,8 +129,7 @@ static void encodes_the_key_and_what_is_set_of_an_object(void **state)
 
 	(void)state;
 	link.head.set = object_bit(link_kind, "mtu");
-	assert_text(json_encode_object(&link_kind, &link),
-		    "{\"device\":\"tun_a\",\"mtu\":1480}");
+	assert_text(json_encode_object(&link_kind, &link), "{\"device\":\"tun_a\",\"mtu\":1480}");
 	assert_text(json_encode_object(&address_kind, &address),
 		    "{\"device\":\"tun_a\",\"prefix\":\"192.168.1.1/24\"}");
 }

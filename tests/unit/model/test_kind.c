@@ -23,16 +23,23 @@ struct filled {
 static void fill(struct filled *f)
 {
 	*f = (struct filled){
-		.key = "site", .value = "a", .comment = "to B",
+		.key = "site",
+		.value = "a",
+		.comment = "to B",
 		.addresses = {{{0xc0a80101}, 24}, {{0x0a000001}, 32}},
 		.sources = {{{0x0a000000}, 8}},
 	};
 	f->labels[0] = (struct label){f->key, f->value};
 	f->labels[1] = (struct label){"x", ""};
 	f->tunnel = (struct tunnel){
-		.head = {.name = "tun_a", .labels = {f->labels, 2}, .comment = f->comment,
+		.head = {.name = "tun_a",
+			 .labels = {f->labels, 2},
+			 .comment = f->comment,
 			 .enabled = true},
-		.remote = {0xc0000201}, .addresses = {f->addresses, 2}, .mtu = 1480, .ttl = 64,
+		.remote = {0xc0000201},
+		.addresses = {f->addresses, 2},
+		.mtu = 1480,
+		.ttl = 64,
 		.allowed_sources = {f->sources, 1},
 	};
 	f->tunnel.head.set = kind_all(&tunnel_kind);
@@ -119,8 +126,7 @@ static void looks_only_at_what_is_wanted(void **state)
 	want.head.set = object_bit(link_kind, "ttl");
 	have.head.set = kind_all(&link_kind);
 	assert_int_equal(kind_differences(&link_kind, &want, &have), 0);
-	assert_int_equal(kind_differences(&link_kind, &have, &want) &
-				 object_bit(link_kind, "mtu"),
+	assert_int_equal(kind_differences(&link_kind, &have, &want) & object_bit(link_kind, "mtu"),
 			 object_bit(link_kind, "mtu"));
 	assert_false(kind_same(&link_kind, &want, &have));
 	/* wanted zero differs from not there */

@@ -122,10 +122,19 @@ static void reads_the_alias_that_it_writes(void **state)
 static void takes_no_other_alias_for_ours(void **state)
 {
 	static const char *const others[] = {
-		"", "ipipd", "ipipd:", "ipipd:00c0ffee", "ipipd:0c0ffee:tun_a",
-		"ipipd:00c0ffeee:tun_a", "ipipd:00C0FFEE:tun_a", "ipipd:0x123456:tun_a",
-		"ipipd: 0c0ffee:tun_a", "ipipd:-0c0ffee:tun_a", "Ipipd:00c0ffee:tun_a",
-		" ipipd:00c0ffee:tun_a", "wan uplink",
+		"",
+		"ipipd",
+		"ipipd:",
+		"ipipd:00c0ffee",
+		"ipipd:0c0ffee:tun_a",
+		"ipipd:00c0ffeee:tun_a",
+		"ipipd:00C0FFEE:tun_a",
+		"ipipd:0x123456:tun_a",
+		"ipipd: 0c0ffee:tun_a",
+		"ipipd:-0c0ffee:tun_a",
+		"Ipipd:00c0ffee:tun_a",
+		" ipipd:00c0ffee:tun_a",
+		"wan uplink",
 	};
 	uint32_t id = 7;
 

@@ -14,10 +14,9 @@ static const char sixty_three[] = "a23456789012345678901234567890123456789012345
 
 static void accepts_names_by_the_rule(void **state)
 {
-	static const char *const good[] = {"a", "0", "tun_a", "a.b-c_d", "A9", "a--b",
-					   sixty_three};
-	static const char *const bad[] = {"", "-a", "a-", ".a", "a.", "_a", "a_", "a b", "a/b",
-					  "a\n", "\xc3\xa9", "..", "a:b", "a%00"};
+	static const char *const good[] = {"a", "0", "tun_a", "a.b-c_d", "A9", "a--b", sixty_three};
+	static const char *const bad[] = {"",    "-a",  "a-",  ".a",       "a.", "_a",  "a_",
+					  "a b", "a/b", "a\n", "\xc3\xa9", "..", "a:b", "a%00"};
 	char sixty_four[65];
 
 	(void)state;
@@ -33,10 +32,11 @@ static void accepts_names_by_the_rule(void **state)
 
 static void accepts_interface_names_by_the_rule(void **state)
 {
-	static const char *const good[] = {"eth0", "tun_a", "eth0.100", "-", "lo0", "...",
-					   "123456789012345"};
-	static const char *const bad[] = {"", "lo", "all", "default", "tunl0", ".", "..", "a b",
-					  "a/b", "eth0:1", "1234567890123456", "\xc3\xa9"};
+	static const char *const good[] = {"eth0", "tun_a", "eth0.100",       "-",
+					   "lo0",  "...",   "123456789012345"};
+	static const char *const bad[] = {
+		"",    "lo",  "all",    "default",          "tunl0",   ".", "..",
+		"a b", "a/b", "eth0:1", "1234567890123456", "\xc3\xa9"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)

@@ -70,7 +70,7 @@ static void names_are_unique_and_plain(void **state)
 static void number_has_bounds(const struct kind *kind, const struct field *field)
 {
 	static const int64_t max[] = {
-		[FIELD_U8] = UINT8_MAX, [FIELD_U16] = UINT16_MAX, [FIELD_U32] = UINT32_MAX,
+		[FIELD_U8] = UINT8_MAX,  [FIELD_U16] = UINT16_MAX, [FIELD_U32] = UINT32_MAX,
 		[FIELD_S32] = INT32_MAX, [FIELD_BOOL] = 1,
 	};
 
