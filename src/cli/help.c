@@ -121,7 +121,7 @@ void help_command(const struct noun *noun, const struct command *command)
 		printf("\nOptions:\n");
 	for (unsigned i = 0; i < command->n_options; i++)
 		print_option(&command->options[i]);
-	if (command->has_fields)
+	if (noun && command->has_fields)
 		print_fields(noun->kind);
 	print_globals();
 	print_example(noun, command);

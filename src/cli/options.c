@@ -92,7 +92,7 @@ static json_t *number_of(const char *value)
 
 static json_t *bool_of(const char *value)
 {
-	if (!value || strcmp(value, "true") == 0)
+	if (strcmp(value, "true") == 0)
 		return json_true();
 	return strcmp(value, "false") == 0 ? json_false() : json_string(value);
 }
@@ -134,7 +134,9 @@ static json_t *value_of(const struct field *field, const char *value, bool negat
 {
 	if (negated)
 		return json_false();
-	if (value && !value[0])
+	if (!value) /* a bool: no other comes without one */
+		return json_true();
+	if (!value[0])
 		return json_null();
 	if (field->type == FIELD_BOOL)
 		return bool_of(value);

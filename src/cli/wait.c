@@ -92,13 +92,16 @@ int wait_wait(struct cli *cli)
 		return cli_usage("--for %s: ready or deleted is wanted", purpose);
 	waiting.deadline_ms = now_ms() + (uint64_t)timeout_s * 1000;
 	for (size_t i = 0; status == CLI_OK && i < cli->args.words.len; i++) {
-		const char *word = cli->args.words.v[i], *slash = strchr(word, '/');
-		cleanup_free char *kind = slash ? strndup(word, (size_t)(slash - word)) : NULL;
-		const struct noun *noun = kind ? command_noun(kind) : NULL;
+		const char *word = cli->args.words.v[i];
+		size_t len = strcspn(word, "/");
+		const char *name = word[len] ? word + len + 1 : "";
+		char kind[32];
 
-		if (!noun || !slash[1])
+		snprintf(kind, sizeof(kind), "%.*s", (int)len, word);
+		const struct noun *noun = command_noun(kind);
+		if (!noun || !name[0])
 			return cli_usage("%s: KIND/NAME is wanted, as in tunnel/tun_a", word);
-		status = wait_for(&waiting, noun, slash + 1);
+		status = wait_for(&waiting, noun, name);
 	}
 	return status;
 }
