@@ -16,14 +16,14 @@ enum { API_WAITING_MAX = 64 }; /* requests that may wait at once */
 /* Query parameters. A name means the same thing wherever it is allowed. */
 struct api_params {
 	uint64_t set;
-	uint32_t limit;          /* of a list */
-	const char *after;       /* list: begins behind this name */
-	struct labels label;     /* list: only what carries all of them */
-	uint8_t state;           /* list: enum state */
+	uint32_t limit;      /* of a list */
+	const char *after;   /* list: begins behind this name */
+	struct labels label; /* list: only what carries all of them */
+	uint8_t state;       /* list: enum state */
 	bool dry_run;
-	uint32_t wait;           /* seconds */
+	uint32_t wait; /* seconds */
 	bool prune;
-	uint8_t orphans;         /* enum api_orphans */
+	uint8_t orphans; /* enum api_orphans */
 	struct addr to, from;
 	char in[IFNAMSIZ];
 	bool underlay;
@@ -43,7 +43,7 @@ struct api {
 	struct loop_timer *deadline;    /* of the first of waiting */
 	struct api_postponed postponed; /* readers that came while a transaction was open */
 	struct api_pings pings;
-	bool turn_open;                 /* a transaction of ours is */
+	bool turn_open; /* a transaction of ours is */
 };
 
 struct api_call {

@@ -93,19 +93,17 @@ static void compare_one(const struct kind *kind, const struct resource *wanted,
 }
 
 static void compare_kind(const struct kind *kind, const struct resources *wanted,
-			 const struct resources *current, bool prune,
-			 struct comparison *comparison)
+			 const struct resources *current, bool prune, struct comparison *comparison)
 {
 	size_t i = 0, j = 0;
 
 	while (i < wanted->len || j < current->len) {
-		int order = i == wanted->len  ? 1
+		int order = i == wanted->len    ? 1
 			    : j == current->len ? -1
 						: strcmp(wanted->v[i]->name, current->v[j]->name);
 
 		if (order <= 0) {
-			compare_one(kind, wanted->v[i], order ? NULL : current->v[j],
-				    comparison);
+			compare_one(kind, wanted->v[i], order ? NULL : current->v[j], comparison);
 			i++;
 			j += order == 0;
 			continue;
@@ -134,7 +132,8 @@ static void place_fault(struct err *err, const struct declaration *checked,
 		size_t len = strlen(kinds[k]->member), at;
 		int end = 0;
 
-		if (err->pointer[0] != '/' || strncmp(err->pointer + 1, kinds[k]->member, len) != 0 ||
+		if (err->pointer[0] != '/' ||
+		    strncmp(err->pointer + 1, kinds[k]->member, len) != 0 ||
 		    sscanf(err->pointer + 1 + len, "/%zu%n", &at, &end) != 1)
 			continue;
 		if (at >= checked->kind[k].len)
@@ -194,8 +193,10 @@ static bool precondition_holds(struct api_call *call)
 	revision_tag(&call->agent->declaration, tag);
 	if (!match || api_json_matches(match, tag))
 		return true;
-	api_problem(call->request, "precondition-failed", "the revision is %s, which If-Match does "
-		    "not name", tag);
+	api_problem(call->request, "precondition-failed",
+		    "the revision is %s, which If-Match does "
+		    "not name",
+		    tag);
 	return false;
 }
 

@@ -68,12 +68,11 @@ static json_t *addresses(struct agent *agent)
 
 		if (!link || link->ours || link->loopback)
 			continue;
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:I, s:b}", "address",
-						addr_text(addr->addr, text), "device", addr->device,
-						"driver", link->driver, "mtu",
-						(json_int_t)link->mtu, "default_route",
-						strcmp(outside, addr->device) == 0));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:b}", "address",
+						      addr_text(addr->addr, text), "device",
+						      addr->device, "driver", link->driver, "mtu",
+						      (json_int_t)link->mtu, "default_route",
+						      strcmp(outside, addr->device) == 0));
 	}
 	return list;
 }

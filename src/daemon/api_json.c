@@ -69,8 +69,7 @@ static const char *reason_of(const struct resource *resource, const struct statu
 
 static const char *message_of(const struct resource *resource, const struct status *status)
 {
-	return is_current(resource, status) ? status->message
-					    : "this generation was not tried yet";
+	return is_current(resource, status) ? status->message : "this generation was not tried yet";
 }
 
 static json_t *status_document(struct agent *agent, const struct kind *kind,
@@ -120,10 +119,9 @@ static json_t *op_document(const struct op *op, struct arena *arena)
 {
 	const struct kind *kind = kinds[op->kind];
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s?, s:s?}", "verb",
-			 op_verb_names[op->verb], "kind", kind->noun, "key",
-			 kind_key_text(kind, op_object(op), arena), "want",
-			 object_of(op, op->want), "have", object_of(op, op->have), "why",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s?, s:s?}", "verb", op_verb_names[op->verb],
+			 "kind", kind->noun, "key", kind_key_text(kind, op_object(op), arena),
+			 "want", object_of(op, op->want), "have", object_of(op, op->have), "why",
 			 op->why, "command", show_command(op, arena));
 }
 
@@ -181,8 +179,7 @@ bool api_json_matches_generation(const char *list, const struct resource *resour
 		if (len == 1 && *tag == '*')
 			return true;
 		if (len > DIGEST_SHORT && *tag == '"' &&
-		    memcmp(tag + 1, generation, DIGEST_SHORT - 1) == 0 &&
-		    tag[DIGEST_SHORT] == '-')
+		    memcmp(tag + 1, generation, DIGEST_SHORT - 1) == 0 && tag[DIGEST_SHORT] == '-')
 			return true;
 	}
 	return false;
@@ -226,14 +223,13 @@ void api_json_respond(struct http_request *request, unsigned status, const char 
 	http_respond(request, status, headers ? headers : plain, text.s, text.len);
 }
 
-void api_json_respond_resource(struct agent *agent, struct http_request *request,
-			       unsigned status, const struct kind *kind,
-			       const struct resource *resource)
+void api_json_respond_resource(struct agent *agent, struct http_request *request, unsigned status,
+			       const struct kind *kind, const struct resource *resource)
 {
 	cleanup_text struct text text = {0};
 	char etag[API_ETAG], location[32 + RESOURCE_NAME];
-	const char *headers[] = {"Content-Type", "application/json", "ETag", etag, NULL, NULL,
-				 NULL};
+	const char *headers[] = {
+		"Content-Type", "application/json", "ETag", etag, NULL, NULL, NULL};
 
 	api_json_add(&text, api_json_document(agent, kind, resource));
 	text_add(&text, "\n");

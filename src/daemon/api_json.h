@@ -34,6 +34,5 @@ void api_json_add(struct text *text, json_t *value);
 void api_json_respond(struct http_request *request, unsigned status, const char *const *headers,
 		      json_t *value);
 /* Answers with the document of a resource, with its ETag, and Location when it is 201. */
-void api_json_respond_resource(struct agent *agent, struct http_request *request,
-			       unsigned status, const struct kind *kind,
-			       const struct resource *resource);
+void api_json_respond_resource(struct agent *agent, struct http_request *request, unsigned status,
+			       const struct kind *kind, const struct resource *resource);

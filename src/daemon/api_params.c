@@ -129,9 +129,9 @@ static int read_label(const struct field *field, void *params, const char *value
 		return -EINVAL;
 	if (!labels->v)
 		labels->v = arena_array(arena, field->max_count, sizeof(*labels->v));
-	labels->v[labels->len++] =
-		(struct label){arena_strndup(arena, value, (size_t)(equals - value)),
-			       arena_strdup(arena, equals + 1)};
+	labels->v[labels->len++] = (struct label){
+		arena_strndup(arena, value, (size_t)(equals - value)),
+		arena_strdup(arena, equals + 1)};
 	return 0;
 }
 

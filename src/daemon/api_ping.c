@@ -120,8 +120,7 @@ static void finished(void *user, const struct ping_result *result)
 	forget(waiting);
 }
 
-static void start(struct api_call *call, const struct tunnel *tunnel,
-		  const struct ping_body *body)
+static void start(struct api_call *call, const struct tunnel *tunnel, const struct ping_body *body)
 {
 	struct ping_question question = {
 		.device = tunnel_device(tunnel),

@@ -3,8 +3,7 @@
 
 /* Plans as answers: of a dry run, of a config, of drift. */
 
-#include <jansson.h>
-
+#include "codec/json.h"
 #include "daemon/api_call.h"
 
 /* What a full pass would do with this declaration (NULL: the one in force). The caller owns

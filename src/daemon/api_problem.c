@@ -85,9 +85,9 @@ static json_t *faults(const struct errs *errs)
 	for (size_t i = 0; errs && i < errs->len; i++) {
 		const struct err *err = &errs->v[i];
 
-		json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "pointer",
-						      utf8(err->pointer), "code", err->code,
-						      "detail", utf8(err->sentence)));
+		json_array_append_new(list,
+				      json_pack("{s:o, s:s, s:o}", "pointer", utf8(err->pointer),
+						"code", err->code, "detail", utf8(err->sentence)));
 	}
 	return list;
 }
@@ -95,19 +95,22 @@ static json_t *faults(const struct errs *errs)
 static void respond(struct http_request *request, unsigned status, const struct problem *problem,
 		    const char *const header[2], const struct errs *errs, const char *detail)
 {
-	const char *headers[] = {"Content-Type", "application/problem+json", "Cache-Control",
-				 "no-store", header ? header[0] : NULL, header ? header[1] : NULL,
+	const char *headers[] = {"Content-Type",
+				 "application/problem+json",
+				 "Cache-Control",
+				 "no-store",
+				 header ? header[0] : NULL,
+				 header ? header[1] : NULL,
 				 NULL};
 	char type[64];
 
 	log_refusal(request, status, problem->code, detail);
 	snprintf(type, sizeof(type), "urn:ipipd:problem:%s", problem->code);
-	json_t *document = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:s, s:o}", "type", type,
-				     "title", problem->title, "status", (int)status, "detail",
-				     utf8(detail), "instance",
-				     utf8(request->path ? request->path : ""), "code",
-				     problem->code, "request_id", request->id, "errors",
-				     faults(errs));
+	json_t *document = json_pack(
+		"{s:s, s:s, s:i, s:o, s:o, s:s, s:s, s:o}", "type", type, "title", problem->title,
+		"status", (int)status, "detail", utf8(detail), "instance",
+		utf8(request->path ? request->path : ""), "code", problem->code, "request_id",
+		request->id, "errors", faults(errs));
 	api_json_respond(request, status, headers, document);
 }
 

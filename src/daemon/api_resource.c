@@ -47,9 +47,8 @@ static bool has_labels(const struct resource *resource, const struct labels *wan
 static bool is_listed(const struct api_call *call, const struct resource *resource)
 {
 	return has_labels(resource, &call->params.label) &&
-	       (!api_given(call, "state") ||
-		api_json_state(call->agent, call->kind, resource) ==
-			(enum state)call->params.state);
+	       (!api_given(call, "state") || api_json_state(call->agent, call->kind, resource) ==
+						     (enum state)call->params.state);
 }
 
 /* Where the list goes on after that name. */
@@ -59,8 +58,8 @@ static size_t first_after(const struct api_call *call)
 
 	if (!call->params.after)
 		return 0;
-	bool found = declaration_find(&call->agent->declaration, call->kind->id,
-				      call->params.after, &at);
+	bool found = declaration_find(&call->agent->declaration, call->kind->id, call->params.after,
+				      &at);
 	return at + found;
 }
 
@@ -188,8 +187,7 @@ static json_t *parse(struct api_call *call, struct errs *errs)
 }
 
 /* The resource in the document, in the request's arena; NULL when a problem was answered. */
-static struct resource *decode(struct api_call *call, const json_t *document,
-			       uint64_t *generation)
+static struct resource *decode(struct api_call *call, const json_t *document, uint64_t *generation)
 {
 	struct errs errs = {0};
 	struct resource *wanted = NULL;

@@ -74,8 +74,8 @@ static void split_sources(const struct nat_rule *rule, struct arena *arena,
 }
 
 /* One direction: hosts and networks are elements of two sets. */
-static int add_up(struct kernel *kernel, char (*sets)[SET_NAME],
-		  const struct prefixes of[static 2], struct element_stats *sum, struct err *err)
+static int add_up(struct kernel *kernel, char (*sets)[SET_NAME], const struct prefixes of[static 2],
+		  struct element_stats *sum, struct err *err)
 {
 	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
 		struct element_stats one = {0};

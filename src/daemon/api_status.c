@@ -55,11 +55,10 @@ void api_status_get(struct api_call *call)
 	reconcile_report(agent->reconcile, &report);
 	api_json_respond(call->request, 200, NULL,
 			 json_pack("{s:b, s:I, s:o, s:o, s:I, s:o}", "ready", report.ready,
-				   "revision", (json_int_t)agent->declaration.revision,
-				   "resources", count_states(agent), "last_pass",
+				   "revision", (json_int_t)agent->declaration.revision, "resources",
+				   count_states(agent), "last_pass",
 				   pass_document(&report.last_pass), "drift_repaired",
-				   (json_int_t)report.drift_repaired, "orphans",
-				   orphans(&report)));
+				   (json_int_t)report.drift_repaired, "orphans", orphans(&report)));
 }
 
 void api_status_livez(struct api_call *call)
@@ -75,7 +74,7 @@ void api_status_readyz(struct api_call *call)
 	reconcile_report(call->agent->reconcile, &report);
 	if (!report.ready) {
 		api_problem(call->request, "not-ready", "%s",
-			    report.last_pass.error	? report.last_pass.message
+			    report.last_pass.error    ? report.last_pass.message
 			    : report.last_pass.number ? "the last pass did not end well"
 						      : "the first pass is not over yet");
 		return;

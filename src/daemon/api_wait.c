@@ -100,11 +100,11 @@ static void answer_counts(struct api *api, const struct api_waiter *waiter)
 {
 	if (pass_failed(api, waiter))
 		return;
-	json_t *document = json_pack(
-		"{s:I, s:i, s:i, s:i, s:i, s:o}", "revision",
-		(json_int_t)api->agent->declaration.revision, "created", (int)waiter->created,
-		"updated", (int)waiter->updated, "deleted", (int)waiter->deleted, "unchanged",
-		(int)waiter->unchanged, "not_ready", not_ready(api->agent));
+	json_t *document = json_pack("{s:I, s:i, s:i, s:i, s:i, s:o}", "revision",
+				     (json_int_t)api->agent->declaration.revision, "created",
+				     (int)waiter->created, "updated", (int)waiter->updated,
+				     "deleted", (int)waiter->deleted, "unchanged",
+				     (int)waiter->unchanged, "not_ready", not_ready(api->agent));
 
 	api_json_respond(waiter->request, waiter->status, NULL, document);
 }
@@ -117,14 +117,13 @@ static void answer(struct api *api, const struct api_waiter *waiter)
 	if (!waiter->request)
 		return;
 	if (resource)
-		api_json_respond_resource(api->agent, waiter->request, waiter->status,
-					  waiter->kind, resource);
+		api_json_respond_resource(api->agent, waiter->request, waiter->status, waiter->kind,
+					  resource);
 	else if (waiter->what == API_WAIT_GONE)
 		http_respond(waiter->request, 204, NULL, "", 0);
 	else if (is_one)
-		api_problem(waiter->request, "not-found",
-			    "%s \"%s\" was stored, and deleted since", waiter->kind->noun,
-			    waiter->name);
+		api_problem(waiter->request, "not-found", "%s \"%s\" was stored, and deleted since",
+			    waiter->kind->noun, waiter->name);
 	else
 		answer_counts(api, waiter);
 }

@@ -20,12 +20,12 @@ enum api_wait_for {
 struct api_waiter {
 	struct http_request *request; /* NULL: its client went away */
 	enum api_wait_for what;
-	const struct kind *kind;      /* of READY and GONE */
+	const struct kind *kind; /* of READY and GONE */
 	char name[RESOURCE_NAME], uid[RESOURCE_UID];
 	uint64_t generation, revision, passes;
-	unsigned status;              /* of the answer */
+	unsigned status;                               /* of the answer */
 	unsigned created, updated, deleted, unchanged; /* counts of CONFIG and PASS */
-	uint64_t wait_ms;             /* 0: answered after the commit, whatever the state */
+	uint64_t wait_ms; /* 0: answered after the commit, whatever the state */
 };
 
 struct api_waiters vec_of(struct api_waiter *);

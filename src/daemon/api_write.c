@@ -124,7 +124,7 @@ static void log_write(const struct api_call *call, const struct api_change *chan
 
 	log_notice("request %s: %s \"%s\" %s by %s, generation %llu", call->request->id,
 		   change->kind->noun, resource->name,
-		   resource->deleting	      ? "deleted"
+		   resource->deleting         ? "deleted"
 		   : resource->generation > 1 ? "updated"
 					      : "created",
 		   call->request->caller.name, (unsigned long long)resource->generation);

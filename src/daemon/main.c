@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/ipipd/ipipd.sock"
-#define DEFAULT_DB "/var/lib/ipipd/ipipd.db"
+#define DEFAULT_DB     "/var/lib/ipipd/ipipd.db"
 
 enum {
 	EXIT_USAGE = 2,
@@ -137,9 +137,9 @@ static void notify_ready(void)
 	if (path[0] == '@')
 		address.sun_path[0] = '\0';
 	cleanup_fd int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (s >= 0 && sendto(s, message, sizeof(message) - 1, MSG_NOSIGNAL,
-			     (struct sockaddr *)&address,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+	if (s >= 0 &&
+	    sendto(s, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		log_warning("systemd cannot be notified: %s", strerror(errno));
 }
 
@@ -183,8 +183,7 @@ static int start_http(struct agent *agent, struct api *api, const struct options
 	return rc ? rc : http_start(&agent->http, agent->loop, &config, api_handler(api), err);
 }
 
-static int serve(struct agent *agent, bool created, const struct options *options,
-		 struct err *err)
+static int serve(struct agent *agent, bool created, const struct options *options, struct err *err)
 {
 	static const struct reconcile_config reconcile_config = {
 		.coalesce_ms = 5,
@@ -268,6 +267,7 @@ int main(int argc, char **argv)
 		return code;
 	umask(0077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* no room is a write that fails: 503, not the end */
 	int rc = namespace_lock(&lock, &err);
 	if (!rc)
 		rc = run(&agent, &options, &err);

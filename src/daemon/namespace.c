@@ -23,9 +23,8 @@ int namespace_lock(int *fd, struct err *err)
 		return err_set(err, -errno, "a unix socket: %s", strerror(errno));
 	if (bind(s, (struct sockaddr *)&address, len) < 0)
 		return err_set(err, -errno, "the abstract socket @ipipd: %s",
-			       errno == EADDRINUSE
-				       ? "another ipipd runs in this network namespace"
-				       : strerror(errno));
+			       errno == EADDRINUSE ? "another ipipd runs in this network namespace"
+						   : strerror(errno));
 	*fd = take_fd(&s);
 	return 0;
 }

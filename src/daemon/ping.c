@@ -54,8 +54,7 @@ static uint16_t checksum(const void *packet, size_t len)
 
 static struct sockaddr_in sockaddr_of(struct addr addr)
 {
-	return (struct sockaddr_in){.sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(addr.host)};
+	return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(addr.host)};
 }
 
 /* A send that fails is a packet lost: the result tells. */
@@ -159,8 +158,7 @@ static int open_socket(const struct ping_question *question, int *fd, struct err
 		return err_set(err, -errno, "binding to device %s: %s", question->device,
 			       strerror(errno));
 	if (question->source.host && bind(s, (struct sockaddr *)&from, sizeof(from)) < 0)
-		return err_set(err, -errno, "binding to the tunnel's address: %s",
-			       strerror(errno));
+		return err_set(err, -errno, "binding to the tunnel's address: %s", strerror(errno));
 	*fd = take_fd(&s);
 	return 0;
 }
@@ -175,8 +173,12 @@ int ping_start(struct ping **ping, struct loop *loop, const struct ping_question
 	if (rc)
 		return rc;
 	struct ping *made = xcalloc(1, sizeof(*made));
-	*made = (struct ping){.loop = loop, .fd = fd, .target = question->target,
-			      .count = question->count, .done = done, .user = user};
+	*made = (struct ping){.loop = loop,
+			      .fd = fd,
+			      .target = question->target,
+			      .count = question->count,
+			      .done = done,
+			      .user = user};
 	if (getrandom(&made->id, sizeof(made->id), 0) < 0)
 		made->id = (uint16_t)fd;
 	made->watch = loop_watch_fd(loop, fd, readable, made);

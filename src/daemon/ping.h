@@ -15,9 +15,9 @@ struct ping;
 
 struct ping_question {
 	const char *device;
-	struct addr source;   /* 0: the kernel's choice */
+	struct addr source; /* 0: the kernel's choice */
 	struct addr target;
-	unsigned count;       /* 1 … PING_COUNT_MAX */
+	unsigned count; /* 1 … PING_COUNT_MAX */
 };
 
 struct ping_result {

@@ -4,6 +4,7 @@
 
 import concurrent.futures
 import http.client
+import resource
 import api
 from api import TUNNEL
 
@@ -97,6 +98,22 @@ class Concurrency(api.ApiTest):
         names = {item["name"] for item in self.agent.get("/v1/tunnels?limit=1000").body["items"]}
         self.assertTrue(answered)
         self.assertEqual({f"t{i}" for i in answered} - names, set())
+
+    def test_without_room_every_writer_gets_503_and_nothing_changes(self):
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        before = self.agent.get("/v1/config").text
+        pid, old = self.agent.process.pid, resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, old[1]))
+        answers = self.race(8, lambda i: self.agent.put(f"/v1/tunnels/t{i}",
+                                                        {"remote": f"10.0.0.{i + 1}"}))
+        for answer in answers:
+            self.problem(answer, 503, "database-unavailable")
+        self.problem(self.agent.delete("/v1/tunnels/tun_a"), 503, "database-unavailable")
+        self.assertEqual(self.agent.get("/v1/config").text, before)
+        self.assertTrue(self.agent.objects("link tun_a"))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, old)
+        self.ok(self.agent.put("/v1/tunnels/t1?wait=10", {"remote": "10.0.0.2"}), 201)
+        self.assertEqual(self.revision(), 2)
 
     def test_the_host_keeps_its_id_over_restarts(self):
         first = self.agent.get("/v1/host").body["id"]
