@@ -89,8 +89,6 @@ int nft_open(struct nft **nft, struct err *err)
 	return 0;
 }
 
-
-
 struct rule_rows vec_of(struct nft_rule);
 
 struct chain_reading {
@@ -102,9 +100,9 @@ struct chain_reading {
 struct reading {
 	struct nft *nft;
 	struct objects *observed;
-	bool table;             /* ours is there */
+	bool table; /* ours is there */
 	struct chain_readings vec_of(struct chain_reading) chains;
-	size_t last_chain;      /* of the last rule: they come chain by chain */
+	size_t last_chain; /* of the last rule: they come chain by chain */
 };
 
 static void reading_done(struct reading *reading)
@@ -263,8 +261,7 @@ static void read_rule(const struct nlmsghdr *nlh, void *data)
 	if (!from || nftnl_rule_nlmsg_parse(nlh, from) < 0 ||
 	    !is_ours(nftnl_rule_get_str(from, NFTNL_RULE_TABLE)))
 		return;
-	struct chain_reading *chain =
-		chain_named(data, nftnl_rule_get_str(from, NFTNL_RULE_CHAIN));
+	struct chain_reading *chain = chain_named(data, nftnl_rule_get_str(from, NFTNL_RULE_CHAIN));
 	if (chain)
 		nft_rule_parse(from, vec_add(&chain->rules));
 }
@@ -283,8 +280,7 @@ static int dump(struct nft *nft, uint16_t type, void (*each)(const struct nlmsgh
 }
 
 /* The elements of a set of ours, joined to prefixes where it has intervals. */
-static int dump_elements(struct nft *nft, const char *set, bool interval,
-			 struct nft_counteds *to)
+static int dump_elements(struct nft *nft, const char *set, bool interval, struct nft_counteds *to)
 {
 	char buf[MNL_NLMSG_HDRLEN + 128];
 	struct nlmsghdr *nlh = nft_socket_header(nft, buf, NFT_MSG_GETSETELEM, NLM_F_DUMP);
@@ -365,7 +361,10 @@ static int read_all(struct nft *nft, struct objects *observed)
 }
 
 static const enum kind_id our_kinds[] = {
-	KIND_NFT_TABLE, KIND_NFT_SET, KIND_NFT_ELEMENT, KIND_NFT_CHAIN,
+	KIND_NFT_TABLE,
+	KIND_NFT_SET,
+	KIND_NFT_ELEMENT,
+	KIND_NFT_CHAIN,
 };
 
 /* One try. -EINTR: the ruleset changed meanwhile, so nothing was observed. */

@@ -19,10 +19,10 @@ struct applying {
 	size_t n;
 	struct nft_batch batch;
 	struct objects named, replaced; /* by the ops: all, and the sets that are replaced */
-	struct objects now;    /* the table as it is, read only when a set is replaced */
-	const char *set;       /* the last one that set_is_interval was asked for */
+	struct objects now;             /* the table as it is, read only when a set is replaced */
+	const char *set;                /* the last one that set_is_interval was asked for */
 	bool interval;
-	int result;            /* of building */
+	int result; /* of building */
 };
 
 /* The objects of the ops, sorted, so that each can be found. */
@@ -186,7 +186,7 @@ static bool depends(const struct applying *applying, const struct nft_chain *cha
 	return false;
 }
 
-/* A set that is replaced takes along what no op speaks of: rules that name it go before … */
+/* Rules name sets, so those that no op speaks of go before a set that is replaced … */
 static void flush_dependents(struct applying *applying)
 {
 	const struct object_list *chains = &applying->now.kind[KIND_NFT_CHAIN];
@@ -199,24 +199,7 @@ static void flush_dependents(struct applying *applying)
 	}
 }
 
-/* … and come again after it, as do its elements where they fit the new one. */
-static void restore_elements(struct applying *applying)
-{
-	const struct object_list *elements = &applying->now.kind[KIND_NFT_ELEMENT];
-
-	applying->set = NULL;
-	for (size_t i = 0; i < elements->len; i++) {
-		const struct nft_element *element = (const struct nft_element *)elements->v[i];
-		const struct nft_set *to = set_named(&applying->replaced, element->set_name);
-		const struct nft_set *from = set_named(&applying->now, element->set_name);
-
-		if (to && from && to->type == from->type && to->map == from->map &&
-		    to->interval == from->interval &&
-		    !is_named(applying, KIND_NFT_ELEMENT, element))
-			nft_batch_add_element(&applying->batch, element, to->interval);
-	}
-}
-
+/* … and come again after it. Its elements are ops: the plan takes them for gone. */
 static void refill_dependents(struct applying *applying)
 {
 	const struct object_list *chains = &applying->now.kind[KIND_NFT_CHAIN];
@@ -227,8 +210,8 @@ static void refill_dependents(struct applying *applying)
 
 		for (uint32_t r = 0; depends(applying, chain) && r < chain->rules.len; r++)
 			if (rules[r].verdict != NFT_VERDICT_OTHER && !applying->result)
-				applying->result = nft_batch_add_rule(&applying->batch,
-								      chain->name, &rules[r]);
+				applying->result = nft_batch_add_rule(&applying->batch, chain->name,
+								      &rules[r]);
 	}
 }
 
@@ -274,7 +257,6 @@ static void build(struct applying *applying)
 	run_step(applying, step_delete_element);
 	run_step(applying, step_delete_set);
 	run_step(applying, step_add_set);
-	restore_elements(applying);
 	run_step(applying, step_add_element);
 	run_step(applying, step_add_chain);
 	refill_dependents(applying);

@@ -160,8 +160,7 @@ void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
 	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(flags));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE,
 			 htonl(ifname ? NFT_TYPE_IFNAME : NFT_TYPE_IPV4_ADDR));
-	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN,
-			 htonl(ifname ? IFNAMSIZ : sizeof(struct in_addr)));
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(ifname ? IFNAMSIZ : sizeof(struct in_addr)));
 	if (set->map) {
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_TYPE, htonl(NFT_TYPE_IPV4_ADDR));
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_LEN, htonl(sizeof(struct in_addr)));
@@ -206,16 +205,16 @@ static struct nlmsghdr *elements_message(struct nft_batch *batch, uint16_t type,
 void nft_batch_add_element(struct nft_batch *batch, const struct nft_element *element,
 			   bool interval)
 {
-	nft_element_put(elements_message(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
-					 element->set_name),
-			element, interval);
+	nft_element_put(
+		elements_message(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, element->set_name),
+		element, interval);
 }
 
 void nft_batch_delete_element(struct nft_batch *batch, const struct nft_element *element,
 			      bool interval)
 {
-	nft_element_put(elements_message(batch, NFT_MSG_DELSETELEM, 0, element->set_name),
-			element, interval);
+	nft_element_put(elements_message(batch, NFT_MSG_DELSETELEM, 0, element->set_name), element,
+			interval);
 }
 
 static void put_policy(struct nlmsghdr *nlh, const struct nft_chain *chain)
@@ -275,8 +274,8 @@ int nft_batch_add_rule(struct nft_batch *batch, const char *chain, const struct 
 		out_of_memory(sizeof(*rule));
 	int r = nft_rule_build(rule, expressions);
 	if (r == 0) {
-		struct nlmsghdr *nlh =
-			open_change(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+		struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWRULE,
+						   NLM_F_CREATE | NLM_F_APPEND);
 
 		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, OUR_NFT_TABLE);
 		mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, chain);
@@ -371,8 +370,7 @@ int nft_batch_commit(struct nft_batch *batch, struct nft_failure *failure)
 
 	close_elements(batch);
 	/* kernels before 6.10 do not acknowledge the end of a batch: ask at the last change */
-	struct nlmsghdr *last =
-		(void *)(batch->buf + batch->messages.v[batch->messages.len - 1]);
+	struct nlmsghdr *last = (void *)(batch->buf + batch->messages.v[batch->messages.len - 1]);
 	last->nlmsg_flags |= NLM_F_ACK;
 	batch->op = NFT_NO_OP;
 	close_message(batch, nftnl_batch_end(open_message(batch), ++batch->nft->seq));

@@ -24,14 +24,14 @@ struct nft_mark {
 struct nft_batch {
 	struct nft *nft;
 	char *buf;
-	size_t len, cap;                         /* bytes */
-	uint32_t seq;                            /* of the first message */
+	size_t len, cap; /* bytes */
+	uint32_t seq;    /* of the first message */
 	struct nft_marks vec_of(struct nft_mark) marks;
-	struct nft_offsets vec_of(size_t) messages;  /* offset of each */
-	size_t op;                               /* that what is added now is for */
-	uint32_t set_id;                         /* last one given */
-	struct {                                 /* the message that takes elements */
-		struct nlmsghdr *nlh;            /* NULL: none is open */
+	struct nft_offsets vec_of(size_t) messages; /* offset of each */
+	size_t op;                                  /* that what is added now is for */
+	uint32_t set_id;                            /* last one given */
+	struct {                                    /* the message that takes elements */
+		struct nlmsghdr *nlh;               /* NULL: none is open */
 		struct nlattr *nest;
 		uint16_t type;
 		char set[SET_NAME];
@@ -56,13 +56,13 @@ void nft_batch_set_policy(struct nft_batch *batch, const struct nft_chain *chain
 void nft_batch_delete_chain(struct nft_batch *batch, const char *name);
 void nft_batch_flush_chain(struct nft_batch *batch, const char *name);
 /* -EINVAL: no rule has that form */
-int nft_batch_add_rule(struct nft_batch *batch, const char *chain, const struct nft_rule *rule)
-	must_check;
+int nft_batch_add_rule(struct nft_batch *batch, const char *chain,
+		       const struct nft_rule *rule) must_check;
 
 /* Why a batch was not done. */
 struct nft_failure {
-	size_t op;             /* the culprit; NFT_NO_OP: the batch as a whole */
-	uint16_t type;         /* NFT_MSG_* of its message */
+	size_t op;     /* the culprit; NFT_NO_OP: the batch as a whole */
+	uint16_t type; /* NFT_MSG_* of its message */
 	struct nft_error error;
 };
 

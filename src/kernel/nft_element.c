@@ -58,11 +58,11 @@ static const void *value_of(const struct nlattr *nest, size_t *len)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nest)
-		if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE) {
-			*len = mnl_attr_get_payload_len(attr);
-			return mnl_attr_get_payload(attr);
-		}
+	mnl_attr_for_each_nested(attr, nest) if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE)
+	{
+		*len = mnl_attr_get_payload_len(attr);
+		return mnl_attr_get_payload(attr);
+	}
 	return NULL;
 }
 
@@ -104,13 +104,15 @@ static void parse_counter(const struct nlattr *expression, struct element_stats 
 {
 	const struct nlattr *attr, *inner;
 
-	mnl_attr_for_each_nested(attr, expression) {
+	mnl_attr_for_each_nested(attr, expression)
+	{
 		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME &&
 		    strcmp(mnl_attr_get_str(attr), "counter") != 0)
 			return;
 		if (mnl_attr_get_type(attr) != NFTA_EXPR_DATA)
 			continue;
-		mnl_attr_for_each_nested(inner, attr) {
+		mnl_attr_for_each_nested(inner, attr)
+		{
 			if (mnl_attr_get_type(inner) == NFTA_COUNTER_PACKETS)
 				stats->packets = get_be64(inner);
 			else if (mnl_attr_get_type(inner) == NFTA_COUNTER_BYTES)
@@ -133,7 +135,8 @@ static bool parse_one(const struct nlattr *nest, struct nft_counted *counted)
 	const struct nlattr *attr;
 	bool ours = true, keyed = false;
 
-	mnl_attr_for_each_nested(attr, nest) {
+	mnl_attr_for_each_nested(attr, nest)
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case NFTA_SET_ELEM_KEY:
 			keyed = parse_key(attr, &counted->element);
@@ -157,18 +160,16 @@ static void parse_list(const struct nlattr *list, struct nft_counteds *to)
 {
 	const struct nlattr *nest;
 
-	mnl_attr_for_each_nested(nest, list)
-		if (!parse_one(nest, vec_add(to)))
-			to->other = true;
+	mnl_attr_for_each_nested(nest, list) if (!parse_one(nest, vec_add(to))) to->other = true;
 }
 
 void nft_element_parse(const struct nlmsghdr *nlh, struct nft_counteds *to)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_LIST_ELEMENTS)
-			parse_list(attr, to);
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) ==
+								  NFTA_SET_ELEM_LIST_ELEMENTS)
+		parse_list(attr, to);
 }
 
 /* Of two at one address the end comes first: intervals that touch. */
@@ -203,8 +204,7 @@ void nft_element_join(struct nft_counteds *counteds)
 			continue;
 		if (i + 1 < counteds->len)
 			last = counteds->v[i + 1].element.prefix.addr.host - 1;
-		counted->element.prefix.len =
-			interval_len(counted->element.prefix.addr.host, last);
+		counted->element.prefix.len = interval_len(counted->element.prefix.addr.host, last);
 		if (counted->element.prefix.len > 32)
 			counteds->other = true;
 		counteds->v[kept++] = *counted;

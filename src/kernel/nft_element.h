@@ -12,15 +12,15 @@
 struct nlmsghdr;
 
 struct nft_counted {
-	struct nft_element element;   /* without its set's name */
+	struct nft_element element; /* without its set's name */
 	struct element_stats stats;
-	bool end;                     /* not joined yet: an exclusive end */
+	bool end; /* not joined yet: an exclusive end */
 };
 
 struct nft_counteds {
 	struct nft_counted *v;
 	size_t len, cap;
-	bool other;                   /* one at least was of none of our forms */
+	bool other; /* one at least was of none of our forms */
 };
 
 /* Appends the element, in an interval set with its end, to the list nest that is open. */

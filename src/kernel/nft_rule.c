@@ -69,13 +69,14 @@ struct form {
 	enum form_argument argument;
 	uint16_t argument_attribute;
 	struct form_attribute {
-		uint8_t size;      /* bytes; 0 ends the list */
-		bool answered;     /* not written: the kernel may add it to what it dumps */
+		uint8_t size;  /* bytes; 0 ends the list */
+		bool answered; /* not written: the kernel may add it to what it dumps */
 		uint16_t attribute;
 		uint32_t value;
 	} attributes[FORM_ATTRIBUTES];
 };
 
+/* clang-format off */
 #define U32(attr, v) {4, false, (attr), (v)}
 #define U8(attr, v) {1, false, (attr), (v)}
 #define ANSWERED(attr, v) {4, true, (attr), (v)}
@@ -150,6 +151,7 @@ static const struct form forms[] = {
 	[FORM_ACCEPT] = VERDICT(NF_ACCEPT),
 	[FORM_DROP] = VERDICT(NF_DROP),
 };
+/* clang-format on */
 
 enum { MATCH_FORMS = 9 };
 
@@ -160,6 +162,7 @@ struct match {
 	uint8_t forms[MATCH_FORMS]; /* enum form_id, up to FORM_END */
 };
 
+/* clang-format off */
 #define MATCH(member, ...)                                                                         \
 	{offsetof(struct nft_rule, member), sizeof(((struct nft_rule *)0)->member), false,         \
 	 {__VA_ARGS__}}
@@ -179,6 +182,7 @@ static const struct match matches[] = {
 		   FORM_ROUTE_MSS, FORM_TO_NETWORK, FORM_SET_MSS),
 	MATCH(snat_map, FORM_SADDR, FORM_IN_MAP, FORM_SNAT),
 };
+/* clang-format on */
 
 /* The verdicts that are one expression; snat is a match, and none is nothing. */
 static const uint8_t verdict_forms[] = {
@@ -257,8 +261,7 @@ static const struct form_attribute *form_attribute(const struct form *form, uint
 }
 
 /* An attribute that the form does not have must at least say nothing: be all zeros. */
-static bool attribute_matches(const struct form *form, const struct nftnl_expr *expr,
-			      uint16_t id)
+static bool attribute_matches(const struct form *form, const struct nftnl_expr *expr, uint16_t id)
 {
 	const struct form_attribute *attribute = form_attribute(form, id);
 	uint8_t bytes[4] = {0};

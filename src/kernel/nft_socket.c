@@ -34,12 +34,12 @@ void nft_socket_error(const struct nlmsghdr *nlh, struct nft_error *error)
 		return;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		skip += answer->msg.nlmsg_len - sizeof(answer->msg);
-	mnl_attr_for_each(attr, nlh, skip) {
+	mnl_attr_for_each(attr, nlh, skip)
+	{
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS)
 			error->offset = mnl_attr_get_u32(attr);
 		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
-			snprintf(error->words, sizeof(error->words), "%s",
-				 mnl_attr_get_str(attr));
+			snprintf(error->words, sizeof(error->words), "%s", mnl_attr_get_str(attr));
 	}
 }
 
@@ -99,10 +99,11 @@ static void read_generation(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
-		    mnl_attr_get_payload_len(attr) == sizeof(uint32_t))
-			*(uint32_t *)data = ntohl(mnl_attr_get_u32(attr));
+	mnl_attr_for_each(attr, nlh,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
+						       mnl_attr_get_payload_len(attr) ==
+							       sizeof(uint32_t)) *
+		(uint32_t *)data = ntohl(mnl_attr_get_u32(attr));
 }
 
 int nft_socket_generation(struct nft *nft, uint32_t *generation)

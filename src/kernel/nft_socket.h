@@ -17,9 +17,9 @@ struct nft_known_sets vec_of(struct nft_set);
 struct nft {
 	struct mnl_socket *socket;
 	uint32_t port, seq;
-	uint32_t generation;         /* of the ruleset that was observed; 0: none was */
-	struct nft_known_sets sets;  /* as observed or made since: an element must know its set */
-	char *buffer;                /* of received messages */
+	uint32_t generation;        /* of the ruleset that was observed; 0: none was */
+	struct nft_known_sets sets; /* as observed or made since: an element must know its set */
+	char *buffer;               /* of received messages */
 };
 
 enum { NFT_BUFFER = 65536, NFT_WORDS = 256 };

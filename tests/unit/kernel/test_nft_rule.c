@@ -111,8 +111,14 @@ static int answer_like_a_kernel(struct nftnl_expr *expr, void *data unused_)
 }
 
 static const struct nft_rule full = {
-	.iif = "tun_a", .oif = "eth0", .saddr_set = "s", .daddr_set = "d", .established = true,
-	.clamp = true, .snat_map = "m", .verdict = NFT_VERDICT_SNAT,
+	.iif = "tun_a",
+	.oif = "eth0",
+	.saddr_set = "s",
+	.daddr_set = "d",
+	.established = true,
+	.clamp = true,
+	.snat_map = "m",
+	.verdict = NFT_VERDICT_SNAT,
 };
 
 static void attributes_added_by_the_kernel_do_not_matter(void **state unused_)
