@@ -131,7 +131,7 @@ static void *add(struct reading *reading, enum kind_id kind)
 static void name_copy(char name[static SET_NAME], const char *from, uint64_t handle)
 {
 	if (strlen(from) < SET_NAME)
-		strcpy(name, from);
+		snprintf(name, SET_NAME, "%s", from);
 	else
 		snprintf(name, SET_NAME, "#%llu", (unsigned long long)handle);
 }
@@ -145,7 +145,7 @@ static void read_table(const struct nlmsghdr *nlh, void *data)
 	    !is_ours(nftnl_table_get_str(from, NFTNL_TABLE_NAME)))
 		return;
 	struct nft_table *table = add(reading, KIND_NFT_TABLE);
-	strcpy(table->name, OUR_NFT_TABLE);
+	snprintf(table->name, SET_NAME, "%s", OUR_NFT_TABLE);
 	table->flags = nftnl_table_get_u32(from, NFTNL_TABLE_FLAGS);
 	reading->table = true;
 }
@@ -307,7 +307,7 @@ static int observe_elements(struct reading *reading, struct nft_set *set)
 
 		*element = counteds.v[i].element;
 		element->head = head;
-		strcpy(element->set_name, set->name);
+		snprintf(element->set_name, SET_NAME, "%s", set->name);
 	}
 	vec_done(&counteds);
 	return r;
