@@ -64,14 +64,14 @@ struct fake_failure {
 /* One sysctl of net.ipv4.conf is an object like the others: made and gone with its device. */
 struct fake {
 	struct kernel kernel;
-	struct objects state;             /* sorted; each object is malloc'ed by itself */
+	struct objects state; /* sorted; each object is malloc'ed by itself */
 	bool ip_forward;
 	uint32_t default_rp_filter;
 	struct fake_failures vec_of(struct fake_failure) failures;
-	int refuse_observe;               /* negative errno, 0 */
-	char *directory;                  /* NULL: none */
+	int refuse_observe; /* negative errno, 0 */
+	char *directory;    /* NULL: none */
 	int inotify_fd;
-	struct stat script;               /* of the one that was executed */
+	struct stat script; /* of the one that was executed */
 };
 
 /* fake_state.c: the set of objects, with what follows from a change of one. */

@@ -23,8 +23,7 @@ struct arena {
 /* Zeroed memory, aligned for any type, valid until arena_reset or arena_done. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 /* count elements of size bytes; ends the process when the product overflows */
-void *arena_array(struct arena *arena, size_t count, size_t size)
-	__attribute__((returns_nonnull));
+void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((returns_nonnull));
 void *arena_memdup(struct arena *arena, const void *from, size_t size)
 	__attribute__((returns_nonnull));
 char *arena_strdup(struct arena *arena, const char *s) __attribute__((returns_nonnull));
@@ -39,7 +38,7 @@ void arena_done(struct arena *arena);
 void arena_join(struct arena *arena, struct arena *from);
 
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
-#define cleanup_arena cleanup_(arena_done)
+#define cleanup_arena          cleanup_(arena_done)
 
 /* malloc, realloc and strdup that end the process with a message when memory is out */
 void *xmalloc(size_t size) __attribute__((returns_nonnull));

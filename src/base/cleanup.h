@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define cleanup_(function) __attribute__((cleanup(function)))
-#define cleanup_free cleanup_(cleanup_free_)
-#define cleanup_fd cleanup_(cleanup_fd_)
+#define cleanup_free       cleanup_(cleanup_free_)
+#define cleanup_fd         cleanup_(cleanup_fd_)
 
 static inline void cleanup_free_(void *p)
 {

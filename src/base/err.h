@@ -14,9 +14,9 @@
 enum { ERR_SENTENCE = 480, ERR_POINTER = 128, ERR_CODE = 32 };
 
 struct err {
-	int number;                 /* negative errno, 0: nothing happened */
-	char code[ERR_CODE];        /* "unknown-field"; "" where errno says enough */
-	char pointer[ERR_POINTER];  /* "/destinations/3" */
+	int number;                /* negative errno, 0: nothing happened */
+	char code[ERR_CODE];       /* "unknown-field"; "" where errno says enough */
+	char pointer[ERR_POINTER]; /* "/destinations/3" */
 	char sentence[ERR_SENTENCE];
 };
 
@@ -33,5 +33,5 @@ struct errs {
 };
 
 /* Adds a fault. Returns number, so that a check can return it. */
-int errs_add(struct errs *errs, int number, const char *code, const char *pointer,
-	     const char *fmt, ...) printf_(5, 6);
+int errs_add(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
+	     ...) printf_(5, 6);

@@ -32,7 +32,7 @@
 		(vec)->v = NULL;                                                                   \
 		(vec)->len = (vec)->cap = 0;                                                       \
 	} while (0)
-#define vec_clear(vec) ((void)((vec)->len = 0))
+#define vec_clear(vec)         ((void)((vec)->len = 0))
 #define vec_sort(vec, compare) vec_sort_((vec)->v, (vec)->len, sizeof(*(vec)->v), (compare))
 
 static inline void *vec_grow_(void **v, size_t *len, size_t *cap, size_t size)

@@ -13,14 +13,14 @@
 
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_FAILED = 1,      /* the operation failed, or the resource is not ready */
+	CLI_FAILED = 1, /* the operation failed, or the resource is not ready */
 	CLI_USAGE = 2,
 	CLI_TIMEOUT = 3,     /* waited in vain */
 	CLI_UNREACHABLE = 4, /* the agent */
 	CLI_FORBIDDEN = 5,
 	CLI_NOT_FOUND = 6,
-	CLI_CONFLICT = 7,    /* or a precondition */
-	CLI_INVALID = 8,     /* resource */
+	CLI_CONFLICT = 7, /* or a precondition */
+	CLI_INVALID = 8,  /* resource */
 };
 
 enum cli_format { CLI_TABLE, CLI_WIDE, CLI_JSON, CLI_NAME };
@@ -34,7 +34,7 @@ struct cli {
 	bool quiet, dry_run, yes;
 	unsigned wait_s;
 	struct client_config config;
-	struct client *client;     /* of --host, opened by the first cli_agent() */
+	struct client *client; /* of --host, opened by the first cli_agent() */
 };
 
 int cli_main(int argc, char **argv);
@@ -48,8 +48,7 @@ void cli_complain(const char *fmt, ...) printf_(1, 2);
 
 /* Sends to the agent of --host. CLI_OK: a 2xx answer is in *response; else the failure was
  * printed and its exit status is returned. */
-int cli_call(struct cli *cli, const struct request *request, struct response *response)
-	must_check;
+int cli_call(struct cli *cli, const struct request *request, struct response *response) must_check;
 /* GET; the same. */
 int cli_get(struct cli *cli, const char *path, struct response *response) must_check;
 

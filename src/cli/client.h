@@ -17,33 +17,33 @@
 
 struct request {
 	const char *method;
-	const char *path;      /* with query: "/v1/tunnels/tun_a?wait=5" */
-	const char *body;      /* NULL: none */
-	size_t body_len;       /* 0: strlen */
-	bool create_only;      /* If-None-Match: * */
-	unsigned wait_s;       /* how much longer than usual the answer may take */
+	const char *path; /* with query: "/v1/tunnels/tun_a?wait=5" */
+	const char *body; /* NULL: none */
+	size_t body_len;  /* 0: strlen */
+	bool create_only; /* If-None-Match: * */
+	unsigned wait_s;  /* how much longer than usual the answer may take */
 };
 
 /* {0} before client_send, response_done after. */
 struct response {
 	long status;
 	struct text body;
-	json_t *json;          /* NULL when the body is not JSON */
+	json_t *json; /* NULL when the body is not JSON */
 	unsigned took_ms;
 };
 
 struct client {
 	/* 0 when there is an answer, of whatever status; -EACCES, -ETIMEDOUT, -EINTR,
 	 * -ECONNREFUSED … with a sentence otherwise. */
-	int (*send)(struct client *client, const struct request *request,
-		    struct response *response, struct err *err);
+	int (*send)(struct client *client, const struct request *request, struct response *response,
+		    struct err *err);
 	void (*close)(struct client *client);
-	const char *host;      /* as it was given, for messages */
+	const char *host; /* as it was given, for messages */
 };
 
 struct client_config {
-	bool verbose;          /* requests on stderr */
-	unsigned timeout_s;    /* of one request */
+	bool verbose;       /* requests on stderr */
+	unsigned timeout_s; /* of one request */
 };
 
 /* Opens nothing yet. -EINVAL: host is not an address of an agent. */

@@ -18,31 +18,31 @@
 struct cli;
 
 struct option {
-	const char *name;       /* long, without dashes */
-	char letter;            /* 0: none */
-	const char *arg;        /* NULL: takes none */
-	bool arg_optional;      /* then only as --name=arg */
+	const char *name;  /* long, without dashes */
+	char letter;       /* 0: none */
+	const char *arg;   /* NULL: takes none */
+	bool arg_optional; /* then only as --name=arg */
 	const char *doc;
 };
 
 struct noun {
 	const char *name, *alias; /* "tunnel", "t"; alias may be NULL */
 	const struct kind *kind;
-	const char *add_example;  /* options after `ipipctl NOUN add NAME` */
+	const char *add_example; /* options after `ipipctl NOUN add NAME` */
 	const char *set_example;
 };
 
 struct command {
-	const char *name;       /* verb */
-	const char *words;      /* for the usage line: "NAME…" */
+	const char *name;  /* verb */
+	const char *words; /* for the usage line: "NAME…" */
 	unsigned min_words, max_words;
 	const struct option *options;
 	unsigned n_options;
-	bool has_fields;        /* takes the options of the noun's field table */
-	const struct noun *only; /* of resource verbs: NULL for every noun */
+	bool has_fields;             /* takes the options of the noun's field table */
+	const struct noun *only;     /* of resource verbs: NULL for every noun */
 	int (*run)(struct cli *cli); /* returns enum cli_exit */
-	const char *doc;        /* one line */
-	const char *example;    /* after `ipipctl [NOUN] VERB `; NULL: none */
+	const char *doc;             /* one line */
+	const char *example;         /* after `ipipctl [NOUN] VERB `; NULL: none */
 };
 
 enum { WORDS_ANY = 1000 };
@@ -72,7 +72,7 @@ struct args {
 	const struct command *command; /* NULL: nothing, or only a noun */
 	struct vec_of(const char *) words;
 	struct vec_of(struct given) given;
-	json_t *fields;                /* of the noun's table, as a merge patch; NULL: none */
+	json_t *fields; /* of the noun's table, as a merge patch; NULL: none */
 };
 
 /* -EINVAL with a sentence (and "did you mean"); args_done in any case. `--help` anywhere makes

@@ -7,11 +7,11 @@
 #include "cli/pair_plan.h"
 
 struct pair_request {
-	const char *name[2];   /* of side a and b; NULL: chosen */
-	struct prefix inner;   /* the pool, or the /30 or /31 itself */
-	int exit;              /* the side where traffic leaves: 0, 1, or -1 for none */
+	const char *name[2];             /* of side a and b; NULL: chosen */
+	struct prefix inner;             /* the pool, or the /30 or /31 itself */
+	int exit;                        /* the side where traffic leaves: 0, 1, or -1 for none */
 	struct vec_of(struct prefix) to; /* what leaves there */
-	unsigned wait_s;       /* for each resource */
+	unsigned wait_s;                 /* for each resource */
 	bool dry_run;
 };
 

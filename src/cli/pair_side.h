@@ -11,13 +11,13 @@
 #include "model/resource.h"
 
 struct pair_side {
-	const char *letter;      /* "a", "b" */
+	const char *letter; /* "a", "b" */
 	struct client *client;
 	char name[RESOURCE_NAME]; /* of its tunnel, NAT rule and exit route */
-	bool ready;              /* the agent says so */
+	bool ready;               /* the agent says so */
 	struct pair_host host;
-	json_t *tunnels;         /* array: all of them */
-	const json_t *tunnel;    /* of these, the one of that name; NULL: none */
+	json_t *tunnels;      /* array: all of them */
+	const json_t *tunnel; /* of these, the one of that name; NULL: none */
 	struct prefix inner;
 };
 
@@ -25,7 +25,7 @@ struct pair_side {
 struct pair_undo {
 	const struct pair_side *side;
 	const struct kind *kind;
-	char *body;              /* PATCH back to this; NULL: DELETE. Owned. */
+	char *body; /* PATCH back to this; NULL: DELETE. Owned. */
 };
 
 struct pair_journal vec_of(struct pair_undo);
@@ -40,9 +40,9 @@ void pair_side_done(struct pair_side *side);
 
 struct pair_route {
 	struct addr to, source;
-	char device[IFNAMSIZ];   /* "": the host has no route there */
-	unsigned mtu;            /* bytes */
-	bool local;              /* to is the host's own */
+	char device[IFNAMSIZ]; /* "": the host has no route there */
+	unsigned mtu;          /* bytes */
+	bool local;            /* to is the host's own */
 };
 
 int pair_side_route(const struct pair_side *side, struct addr to, bool underlay,

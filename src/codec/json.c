@@ -50,7 +50,7 @@ static size_t blanks(const char *s, size_t len)
 int parse_value(const char *s, size_t len, unsigned depth, struct parsed *parsed, struct errs *errs)
 {
 	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK;
-	json_error_t error;
+	json_error_t error = {0};
 
 	if (too_deep(s, len, depth))
 		return errs_add(errs, -EINVAL, "malformed-json", "", "nested deeper than %d levels",

@@ -14,5 +14,5 @@ struct agent {
 	struct declaration declaration;
 	struct reconcile *reconcile;
 	struct http *http;
-	char host_id[37];        /* random UUID, made with the database */
+	char host_id[37]; /* random UUID, made with the database */
 };

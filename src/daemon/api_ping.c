@@ -170,7 +170,7 @@ void api_ping_gone(struct api *api, struct http_request *request)
 
 void api_ping_stop_all(struct api *api)
 {
-	while (api->pings.len)
-		forget(api->pings.v[0]);
+	for (size_t i = api->pings.len; i-- > 0;)
+		forget(api->pings.v[i]);
 	vec_done(&api->pings);
 }

@@ -11,6 +11,7 @@
 #include "daemon/api_problem.h"
 #include "daemon/uuid.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,7 @@ void api_write_free(struct api_changes *changes)
 
 static void shadow_drop(struct resources *list, size_t at)
 {
+	assert(list->v);
 	memmove(list->v + at, list->v + at + 1, (--list->len - at) * sizeof(*list->v));
 }
 
@@ -87,7 +89,7 @@ void api_write_shadow(struct declaration *shadow, const struct declaration *decl
 
 		if (is_there && resource->deleting)
 			shadow_drop(list, at);
-		else if (is_there)
+		else if (is_there && list->v)
 			list->v[at] = resource;
 		else
 			shadow_insert(list, at, resource);

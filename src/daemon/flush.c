@@ -14,7 +14,7 @@ static int flush_round(struct kernel *kernel, struct store *store, struct ledger
 {
 	static const struct declaration nothing;
 	static const struct from_numbers no_numbers;
-	struct round round;
+	struct round round = {0};
 	int error = round_look(
 		&round, &(struct round_input){kernel, store, &nothing, ledger, &no_numbers}, err);
 

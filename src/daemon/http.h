@@ -21,24 +21,24 @@ enum http_role { HTTP_ROLE_NONE, HTTP_ROLE_READ, HTTP_ROLE_ADMIN };
 
 struct http_caller {
 	enum http_role role;
-	uid_t uid;               /* unix socket: SO_PEERCRED */
+	uid_t uid; /* unix socket: SO_PEERCRED */
 	pid_t pid;
-	char name[64];           /* "uid 0", later a token's name or certificate's subject */
-	char address[64];        /* "unix", later the peer's */
+	char name[64];    /* "uid 0", later a token's name or certificate's subject */
+	char address[64]; /* "unix", later the peer's */
 };
 
 /* One request, from its last byte until its response is queued. */
 struct http_request {
 	struct arena arena;
-	char id[20];             /* request_id of problems and log lines */
+	char id[20]; /* request_id of problems and log lines */
 	const char *method;
-	const char *path;        /* raw path, without query; refused before: %00, %2F, "//", ".." */
-	const char *body;        /* NUL-terminated besides its length */
+	const char *path; /* raw path, without query; refused before: %00, %2F, "//", ".." */
+	const char *body; /* NUL-terminated besides its length */
 	size_t body_len;
 	struct http_caller caller;
-	void *connection;        /* http.c's own */
-	void *user;              /* api.c's own: what a waiting request waits for */
-	uint64_t deadline_ms;    /* of a waiting request, monotonic; 0: none */
+	void *connection;     /* http.c's own */
+	void *user;           /* api.c's own: what a waiting request waits for */
+	uint64_t deadline_ms; /* of a waiting request, monotonic; 0: none */
 };
 
 /* Header by name, any case; NULL when absent. */
@@ -63,17 +63,17 @@ struct http_handler {
 	void (*gone)(void *user, struct http_request *request);
 	/* Called for faults found below the API: code and sentence of a problem document. The
 	 * handler must respond. */
-	void (*refuse)(void *user, struct http_request *request, unsigned status,
-		       const char *code, const char *sentence);
+	void (*refuse)(void *user, struct http_request *request, unsigned status, const char *code,
+		       const char *sentence);
 	void *user;
 };
 
 struct http_config {
 	const char *socket_path;
-	const char *group;          /* of the socket; "ipipd" */
-	unsigned connections_max;   /* 256 */
-	unsigned idle_timeout_s;    /* 10 */
-	size_t body_max;            /* 8 MB; PATCH 64 KB */
+	const char *group;        /* of the socket; "ipipd" */
+	unsigned connections_max; /* 256 */
+	unsigned idle_timeout_s;  /* 10 */
+	size_t body_max;          /* 8 MB; PATCH 64 KB */
 	size_t patch_max;
 	unsigned header_deadline_ms, body_deadline_ms; /* 5000, 30000 */
 };

@@ -23,6 +23,6 @@ struct http_guard {
 
 /* Every header in order; sizes without NUL. */
 void http_guard_header(struct http_guard *guard, const char *name, size_t name_size,
-	const char *value, size_t value_size);
+		       const char *value, size_t value_size);
 /* After the last header. version: "HTTP/1.1". NULL, or a sentence. */
 const char *http_guard_fault(const struct http_guard *guard, const char *version);

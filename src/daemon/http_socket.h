@@ -8,12 +8,12 @@
 #include "daemon/http.h"
 
 struct http_socket {
-	int fd;            /* -1: not open */
-	bool passed;       /* by systemd: its file stays */
+	int fd;      /* -1: not open */
+	bool passed; /* by systemd: its file stays */
 	char path[108];
-	dev_t dev;         /* of the file that we made: another's is not removed */
+	dev_t dev; /* of the file that we made: another's is not removed */
 	ino_t ino;
-	gid_t group;       /* whose members are admins; (gid_t)-1: none */
+	gid_t group; /* whose members are admins; (gid_t)-1: none */
 };
 
 /*
@@ -21,7 +21,7 @@ struct http_socket {
  * else than a socket.
  */
 int http_socket_open(struct http_socket *socket, const char *path, const char *group,
-	struct err *err) must_check;
+		     struct err *err) must_check;
 void http_socket_close(struct http_socket *socket);
 
 /* By SO_PEERCRED: root, our own user, members of the group are admins. */

@@ -25,8 +25,7 @@ void loop_stop(struct loop *loop, int exit_code);
 uint64_t loop_now_ms(void); /* CLOCK_MONOTONIC */
 
 /* Level-triggered EPOLLIN. */
-struct loop_watch *loop_watch_fd(struct loop *loop, int fd, void (*ready)(void *user),
-				 void *user);
+struct loop_watch *loop_watch_fd(struct loop *loop, int fd, void (*ready)(void *user), void *user);
 /* Before the descriptor is closed. From any callback, the watch's own too. */
 void loop_unwatch(struct loop *loop, struct loop_watch *watch);
 

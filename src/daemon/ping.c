@@ -63,9 +63,11 @@ static void send_one(struct ping *ping)
 	struct {
 		struct icmphdr head;
 		uint8_t payload[PAYLOAD];
-	} packet = {.head = {.type = ICMP_ECHO}};
+	} packet;
 	struct sockaddr_in to = sockaddr_of(ping->target);
 
+	memset(&packet, 0, sizeof(packet));
+	packet.head.type = ICMP_ECHO;
 	packet.head.un.echo.id = ping->id;
 	packet.head.un.echo.sequence = htons((uint16_t)ping->sent);
 	packet.head.checksum = checksum(&packet, sizeof(packet));
@@ -167,7 +169,7 @@ int ping_start(struct ping **ping, struct loop *loop, const struct ping_question
 	       void (*done)(void *user, const struct ping_result *result), void *user,
 	       struct err *err)
 {
-	int fd, rc = open_socket(question, &fd, err);
+	int fd = -1, rc = open_socket(question, &fd, err);
 
 	assert(question->count >= 1 && question->count <= PING_COUNT_MAX);
 	if (rc)

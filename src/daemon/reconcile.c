@@ -18,6 +18,7 @@
 
 enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
+	EVENT_DELAY_MAX_MS = 500,
 };
 
 struct named_status {
@@ -98,7 +99,7 @@ static int compare_named(const void *a, const void *b)
 
 static struct named_status *find_status(const struct named_statuses *list, const char *name)
 {
-	struct named_status key;
+	struct named_status key = {0};
 
 	snprintf(key.name, sizeof(key.name), "%s", name);
 	return list->len ? bsearch(&key, list->v, list->len, sizeof(key), compare_named) : NULL;
@@ -279,6 +280,14 @@ static void count_failures(struct reconcile *r)
 	}
 }
 
+/* What fails makes events of its own (a link made and unmade): they must not make us spin. */
+static unsigned event_delay_ms(const struct reconcile *r)
+{
+	if (!r->backoff_ms)
+		return r->config.coalesce_ms;
+	return r->backoff_ms < EVENT_DELAY_MAX_MS ? r->backoff_ms : EVENT_DELAY_MAX_MS;
+}
+
 static void rearm(struct reconcile *r, bool failed)
 {
 	r->running = false;
@@ -292,7 +301,9 @@ static void rearm(struct reconcile *r, bool failed)
 			schedule(r, "retry", loop_now_ms() + r->backoff_ms);
 	}
 	if (r->trigger)
-		schedule(r, r->trigger, loop_now_ms() + r->config.coalesce_ms);
+		schedule(r, r->trigger,
+			 loop_now_ms() + (strcmp(r->trigger, "event") ? r->config.coalesce_ms
+								      : event_delay_ms(r)));
 	else
 		schedule_period(r);
 }
@@ -453,7 +464,7 @@ static void kernel_ready(void *user)
 	if (!events.look && !events.overrun)
 		return;
 	log_debug("kernel event%s, by port %u", events.overrun ? " (overrun)" : "", events.port);
-	schedule(r, "event", loop_now_ms() + r->config.coalesce_ms);
+	schedule(r, "event", loop_now_ms() + event_delay_ms(r));
 }
 
 int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel *kernel,
@@ -546,7 +557,7 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, s
 		   struct ops *ops, struct err *err)
 {
 	struct from_numbers numbers = {0};
-	struct round round;
+	struct round round = {0};
 
 	for (size_t i = 0; i < r->from_numbers.len; i++)
 		vec_push(&numbers, r->from_numbers.v[i]);

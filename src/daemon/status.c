@@ -108,7 +108,7 @@ static const char *trouble(const struct verdict *v, enum kind_id kind, const str
 
 	if (v->op && v->op->message)
 		return v->op->message;
-	if (v->state == OBJECT_FOREIGN)
+	if (v->state == OBJECT_FOREIGN && v->op)
 		return arena_printf(arena, "%s %s: %s (%s), untouched", kinds[kind]->noun, key,
 				    v->op->why, outcome_differences(v->op, arena));
 	return arena_printf(arena, "%s %s is %s", kinds[kind]->noun, key,

@@ -16,7 +16,7 @@ struct events;
 
 /* The routing tables of OUR_TABLE_FIRST … OUR_TABLE_LAST that may hold something. */
 struct tables {
-	bool scanned;            /* all were looked at once, since then events tell */
+	bool scanned; /* all were looked at once, since then events tell */
 	uint8_t used[OUR_TABLE_LAST - OUR_TABLE_FIRST + 1];
 };
 
@@ -28,12 +28,12 @@ struct kern {
 	struct netlink *netlink; /* NETLINK_ROUTE requests */
 	struct nft *nft;
 	struct events *events;
-	struct names names;      /* as of the last observe, and our changes since */
+	struct names names; /* as of the last observe, and our changes since */
 	struct tables tables;
 	struct sysctls sysctls;
-	struct remotes remotes;  /* sorted: those that the last observe asked about */
-	uint32_t next_index;     /* for the next link that we make */
-	uint32_t delete_chunk;   /* links deleted at once */
+	struct remotes remotes; /* sorted: those that the last observe asked about */
+	uint32_t next_index;    /* for the next link that we make */
+	uint32_t delete_chunk;  /* links deleted at once */
 };
 
 /* Notes that the table may hold something, if it is one of ours. */

@@ -29,7 +29,7 @@ enum {
 
 struct attr_row {
 	uint16_t attr;
-	uint8_t wire;    /* enum wire */
+	uint8_t wire; /* enum wire */
 	uint8_t flags;
 	uint32_t offset; /* of the member */
 };
@@ -38,13 +38,16 @@ struct attr_map {
 	const struct kind *kind;
 	const struct attr_row *rows;
 	unsigned n_rows;
-	int max;         /* highest attribute number that is looked at */
+	int max; /* highest attribute number that is looked at */
 };
 
 enum { ATTR_MAX = 80 }; /* above every map's max */
 
 #define ATTR(st, member, number, form, ...)                                                        \
-	{.attr = (number), .wire = (form), .offset = offsetof(struct st, member), __VA_ARGS__}
+	{                                                                                          \
+		.attr = (number), .wire = (form), .offset = offsetof(struct st, member),           \
+		__VA_ARGS__                                                                        \
+	}
 
 /* Appends the attributes of the members that are set in the object. -ENODEV: it names a
  * device that is not there; *device then says which. */

@@ -14,10 +14,10 @@
 
 struct request {
 	struct nl_msg *msg;
-	size_t tag;              /* the caller's */
-	int result;              /* after batch_send: 0, or negative errno */
-	const char *words;       /* the kernel's own, "" when it gave none */
-	bool question;           /* is answered by a message, not by an ack */
+	size_t tag;                    /* the caller's */
+	int result;                    /* after batch_send: 0, or negative errno */
+	const char *words;             /* the kernel's own, "" when it gave none */
+	bool question;                 /* is answered by a message, not by an ack */
 	const struct nlmsghdr *answer; /* of a question that succeeded */
 };
 

@@ -13,23 +13,23 @@ struct kernel;
 
 /* What woke the event socket. */
 struct kernel_events {
-	bool look;      /* something that can matter changed: observe again */
-	bool overrun;   /* ENOBUFS: events were lost */
-	uint32_t port;  /* nlmsg_pid of the last foreign change, 0 unknown */
+	bool look;     /* something that can matter changed: observe again */
+	bool overrun;  /* ENOBUFS: events were lost */
+	uint32_t port; /* nlmsg_pid of the last foreign change, 0 unknown */
 };
 
 struct route_question {
-	struct addr to, from;   /* from 0: none */
-	char in[IFNAMSIZ];      /* "": output path, else as if it arrived there */
-	bool underlay;          /* with our question mark, past our rules */
+	struct addr to, from; /* from 0: none */
+	char in[IFNAMSIZ];    /* "": output path, else as if it arrived there */
+	bool underlay;        /* with our question mark, past our rules */
 };
 
 struct route_answer {
-	int error;              /* 0, or negative errno of the kernel's answer */
+	int error; /* 0, or negative errno of the kernel's answer */
 	char device[IFNAMSIZ];
 	struct addr source, gateway; /* 0: none */
 	uint32_t mtu, table;
-	bool local;             /* RTN_LOCAL */
+	bool local; /* RTN_LOCAL */
 };
 
 struct link_stats {
@@ -60,7 +60,7 @@ struct kernel_vtable {
 	 * attribute; REPLACE deletes, then adds; DELETE of a sysctl writes have->before.
 	 */
 	void (*apply)(struct kernel *kernel, struct arena *arena, struct op *ops, size_t n);
-	int (*events_fd)(struct kernel *kernel);  /* for epoll; -1: none */
+	int (*events_fd)(struct kernel *kernel); /* for epoll; -1: none */
 	void (*events_read)(struct kernel *kernel, struct kernel_events *events);
 	int (*route)(struct kernel *kernel, const struct route_question *question,
 		     struct route_answer *answer, struct err *err);
@@ -68,9 +68,8 @@ struct kernel_vtable {
 	int (*link_stats)(struct kernel *kernel, const char *device, struct link_stats *stats,
 			  struct err *err);
 	/* Adds up the counters of these elements of a set; absent ones count 0. */
-	int (*element_stats)(struct kernel *kernel, const char *set,
-			     const struct prefix *prefixes, size_t n,
-			     struct element_stats *stats, struct err *err);
+	int (*element_stats)(struct kernel *kernel, const char *set, const struct prefix *prefixes,
+			     size_t n, struct element_stats *stats, struct err *err);
 	void (*close)(struct kernel *kernel);
 };
 

@@ -8,9 +8,9 @@
 #include "model/object.h"
 
 enum link_part {
-	LINK_NAME = 1 << 0,    /* name and group, of a creating message */
-	LINK_TUNNEL = 1 << 1,  /* driver, endpoints and the rest of the tunnel, all together */
-	LINK_REST = 1 << 2,    /* alias, group, mtu, up: those that are set */
+	LINK_NAME = 1 << 0,   /* name and group, of a creating message */
+	LINK_TUNNEL = 1 << 1, /* driver, endpoints and the rest of the tunnel, all together */
+	LINK_REST = 1 << 2,   /* alias, group, mtu, up: those that are set */
 };
 
 /*

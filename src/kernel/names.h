@@ -14,9 +14,9 @@
 
 /* A device as it was last seen. */
 struct name_row {
-	uint32_t index;          /* 0: removed */
+	uint32_t index; /* 0: removed */
 	char device[IFNAMSIZ];
-	uint32_t mtu, group;     /* to tell an event that changes something from noise */
+	uint32_t mtu, group; /* to tell an event that changes something from noise */
 	bool up, ours;
 	uint8_t forwarding, rp_filter;
 	uint32_t next_by_index, next_by_device; /* row number + 1, 0: end */

@@ -17,11 +17,11 @@
 #include "base/err.h"
 
 enum {
-	NETLINK_BUFFER = 32768,     /* bytes: the kernel fills no datagram above that */
-	NETLINK_MESSAGE = 1024,     /* bytes: no request of ours is longer */
+	NETLINK_BUFFER = 32768, /* bytes: the kernel fills no datagram above that */
+	NETLINK_MESSAGE = 1024, /* bytes: no request of ours is longer */
 	NETLINK_DUMP_TRIES = 5,
-	NETLINK_SILENCE_S = 10,     /* a kernel that answers nothing for so long is given up */
-	NETLINK_WORDS = 160,        /* bytes of an extended-ack text that are kept */
+	NETLINK_SILENCE_S = 10, /* a kernel that answers nothing for so long is given up */
+	NETLINK_WORDS = 160,    /* bytes of an extended-ack text that are kept */
 };
 
 struct netlink;
@@ -82,4 +82,4 @@ static inline void netlink_free_message_(struct nl_msg **msg)
 }
 
 #define cleanup_messages cleanup_(messages_done_)
-#define cleanup_message cleanup_(netlink_free_message_)
+#define cleanup_message  cleanup_(netlink_free_message_)

@@ -29,8 +29,8 @@ struct declaration {
 };
 
 /* NULL when there is none; the sort position is stored in *at when that is not NULL */
-struct resource *declaration_find(const struct declaration *d, enum kind_id kind,
-				  const char *name, size_t *at);
+struct resource *declaration_find(const struct declaration *d, enum kind_id kind, const char *name,
+				  size_t *at);
 /* Inserts, or replaces (and frees) the one of that name. Takes the resource over. */
 void declaration_put(struct declaration *d, enum kind_id kind, struct resource *resource);
 /* Removes and frees. False when there was none. */

@@ -13,13 +13,13 @@
 
 struct fact_link {
 	char device[IFNAMSIZ];
-	char driver[IFNAMSIZ];   /* "" for a physical one */
-	uint32_t mtu;            /* bytes */
+	char driver[IFNAMSIZ]; /* "" for a physical one */
+	uint32_t mtu;          /* bytes */
 	bool up;
-	bool ours;               /* carries our mark */
+	bool ours; /* carries our mark */
 	bool loopback;
-	bool forwarding;         /* net.ipv4.conf.DEVICE.forwarding */
-	uint8_t rp_filter;       /* as set on the device, not what is in force */
+	bool forwarding;   /* net.ipv4.conf.DEVICE.forwarding */
+	uint8_t rp_filter; /* as set on the device, not what is in force */
 };
 
 /* An IPv4 address of this host, on any device, ours and loopback's included. */
@@ -35,8 +35,8 @@ struct fact_remote {
 	char underlay[IFNAMSIZ]; /* asked with this oif; "": without */
 	int error;               /* 0, or negative errno: ENETUNREACH … */
 	char device[IFNAMSIZ];
-	struct addr source;      /* that the kernel picks */
-	uint32_t mtu;            /* min of the device's and the route's own metric, never learned */
+	struct addr source; /* that the kernel picks */
+	uint32_t mtu;       /* min of the device's and the route's own metric, never learned */
 };
 
 struct facts {
@@ -46,7 +46,7 @@ struct facts {
 	bool ip_forward;         /* net.ipv4.ip_forward */
 	bool default_forwarding; /* net.ipv4.conf.default: what a new device begins with */
 	uint8_t default_rp_filter;
-	bool ipv6;               /* /proc/sys/net/ipv6 exists */
+	bool ipv6; /* /proc/sys/net/ipv6 exists */
 };
 
 /* NULL when there is none */

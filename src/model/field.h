@@ -35,17 +35,17 @@ enum field_type {
 };
 
 enum {
-	FIELD_KEY = 1 << 0,       /* part of what the thing is called */
-	FIELD_REQUIRED = 1 << 1,  /* a client must give it */
-	FIELD_RECREATE = 1 << 2,  /* the kernel cannot change it in place */
+	FIELD_KEY = 1 << 0,           /* part of what the thing is called */
+	FIELD_REQUIRED = 1 << 1,      /* a client must give it */
+	FIELD_RECREATE = 1 << 2,      /* the kernel cannot change it in place */
 	FIELD_RECREATE_ZERO = 1 << 3, /* nor between zero and not zero */
-	FIELD_HOST_BITS = 1 << 4, /* prefixes: a device's own address, host bits stay */
-	FIELD_WORD = 1 << 5,      /* word may stand for word_value */
+	FIELD_HOST_BITS = 1 << 4,     /* prefixes: a device's own address, host bits stay */
+	FIELD_WORD = 1 << 5,          /* word may stand for word_value */
 	FIELD_SECRET = 1 << 6,
-	FIELD_IFNAME = 1 << 7,    /* a name of an interface */
-	FIELD_IGNORE = 1 << 8,    /* never compared */
-	FIELD_MARK = 1 << 9,      /* says whose it is: not compared with what is not ours */
-	FIELD_UNIQUE = 1 << 10,   /* prefixes: none is given twice */
+	FIELD_IFNAME = 1 << 7,  /* a name of an interface */
+	FIELD_IGNORE = 1 << 8,  /* never compared */
+	FIELD_MARK = 1 << 9,    /* says whose it is: not compared with what is not ours */
+	FIELD_UNIQUE = 1 << 10, /* prefixes: none is given twice */
 };
 
 struct label {
@@ -69,16 +69,16 @@ struct field {
 	const char *name;
 	enum field_type type;
 	uint32_t flags;
-	uint32_t offset, size;      /* of the member, bytes */
-	int64_t min, max, step;     /* numbers: bounds, and multiples of step when not 0 */
-	uint32_t max_count;         /* lists: how many at most (at least min of them) */
-	int64_t dflt;               /* numbers, bools, choices, and the host order of an address */
-	const char *word;           /* FIELD_WORD: "auto", "inherit" */
+	uint32_t offset, size;  /* of the member, bytes */
+	int64_t min, max, step; /* numbers: bounds, and multiples of step when not 0 */
+	uint32_t max_count;     /* lists: how many at most (at least min of them) */
+	int64_t dflt;           /* numbers, bools, choices, and the host order of an address */
+	const char *word;       /* FIELD_WORD: "auto", "inherit" */
 	int64_t word_value;
 	const char *const *choices;
 	uint32_t n_choices;
 	const struct kind *const *refers_to; /* FIELD_NAME: a resource of that kind; FIELD_ROWS */
-	const char *doc;            /* one line */
+	const char *doc;                     /* one line */
 };
 
 /* offsetof, and a compile-time refusal when the member is not of the row's C type */
@@ -89,30 +89,63 @@ struct field {
 						     __typeof__(((struct st *)0)->member), ctype)  \
 						     ? 1                                           \
 						     : -1]))
-#define FIELD_AT_CHARS(st, member)                                                                 \
-	FIELD_AT(st, member, char[sizeof(((struct st *)0)->member)])
+#define FIELD_AT_CHARS(st, member) FIELD_AT(st, member, char[sizeof(((struct st *)0)->member)])
 
-#define F_BOOL(st, m, ...) {FIELD_AT(st, m, bool), .type = FIELD_BOOL, .max = 1, __VA_ARGS__}
-#define F_U8(st, m, ...) {FIELD_AT(st, m, uint8_t), .type = FIELD_U8, .max = UINT8_MAX, __VA_ARGS__}
+#define F_BOOL(st, m, ...)                                                                         \
+	{                                                                                          \
+		FIELD_AT(st, m, bool), .type = FIELD_BOOL, .max = 1, __VA_ARGS__                   \
+	}
+#define F_U8(st, m, ...)                                                                           \
+	{                                                                                          \
+		FIELD_AT(st, m, uint8_t), .type = FIELD_U8, .max = UINT8_MAX, __VA_ARGS__          \
+	}
 #define F_U16(st, m, ...)                                                                          \
-	{FIELD_AT(st, m, uint16_t), .type = FIELD_U16, .max = UINT16_MAX, __VA_ARGS__}
+	{                                                                                          \
+		FIELD_AT(st, m, uint16_t), .type = FIELD_U16, .max = UINT16_MAX, __VA_ARGS__       \
+	}
 #define F_U32(st, m, ...)                                                                          \
-	{FIELD_AT(st, m, uint32_t), .type = FIELD_U32, .max = UINT32_MAX, __VA_ARGS__}
+	{                                                                                          \
+		FIELD_AT(st, m, uint32_t), .type = FIELD_U32, .max = UINT32_MAX, __VA_ARGS__       \
+	}
 #define F_S32(st, m, ...)                                                                          \
-	{FIELD_AT(st, m, int32_t), .type = FIELD_S32, .min = INT32_MIN, .max = INT32_MAX,          \
-	 __VA_ARGS__}
-#define F_NAME(st, m, ...) {FIELD_AT_CHARS(st, m), .type = FIELD_NAME, __VA_ARGS__}
-#define F_STRING(st, m, ...) {FIELD_AT(st, m, const char *), .type = FIELD_STRING, __VA_ARGS__}
+	{                                                                                          \
+		FIELD_AT(st, m, int32_t), .type = FIELD_S32, .min = INT32_MIN, .max = INT32_MAX,   \
+					  __VA_ARGS__                                              \
+	}
+#define F_NAME(st, m, ...)                                                                         \
+	{                                                                                          \
+		FIELD_AT_CHARS(st, m), .type = FIELD_NAME, __VA_ARGS__                             \
+	}
+#define F_STRING(st, m, ...)                                                                       \
+	{                                                                                          \
+		FIELD_AT(st, m, const char *), .type = FIELD_STRING, __VA_ARGS__                   \
+	}
 #define F_CHOICE(st, m, list, ...)                                                                 \
-	{FIELD_AT(st, m, uint8_t), .type = FIELD_CHOICE, .choices = (list),                        \
-	 .n_choices = ARRAY_LEN(list), .max = ARRAY_LEN(list) - 1, __VA_ARGS__}
-#define F_ADDR(st, m, ...) {FIELD_AT(st, m, struct addr), .type = FIELD_ADDR, __VA_ARGS__}
-#define F_PREFIX(st, m, ...) {FIELD_AT(st, m, struct prefix), .type = FIELD_PREFIX, __VA_ARGS__}
+	{                                                                                          \
+		FIELD_AT(st, m, uint8_t), .type = FIELD_CHOICE, .choices = (list),                 \
+					  .n_choices = ARRAY_LEN(list),                            \
+					  .max = ARRAY_LEN(list) - 1, __VA_ARGS__                  \
+	}
+#define F_ADDR(st, m, ...)                                                                         \
+	{                                                                                          \
+		FIELD_AT(st, m, struct addr), .type = FIELD_ADDR, __VA_ARGS__                      \
+	}
+#define F_PREFIX(st, m, ...)                                                                       \
+	{                                                                                          \
+		FIELD_AT(st, m, struct prefix), .type = FIELD_PREFIX, __VA_ARGS__                  \
+	}
 #define F_PREFIXES(st, m, ...)                                                                     \
-	{FIELD_AT(st, m, struct prefixes), .type = FIELD_PREFIXES, __VA_ARGS__}
-#define F_LABELS(st, m, ...) {FIELD_AT(st, m, struct labels), .type = FIELD_LABELS, __VA_ARGS__}
+	{                                                                                          \
+		FIELD_AT(st, m, struct prefixes), .type = FIELD_PREFIXES, __VA_ARGS__              \
+	}
+#define F_LABELS(st, m, ...)                                                                       \
+	{                                                                                          \
+		FIELD_AT(st, m, struct labels), .type = FIELD_LABELS, __VA_ARGS__                  \
+	}
 #define F_ROWS(st, m, ref, ...)                                                                    \
-	{FIELD_AT(st, m, struct rows), .type = FIELD_ROWS, .refers_to = (ref), __VA_ARGS__}
+	{                                                                                          \
+		FIELD_AT(st, m, struct rows), .type = FIELD_ROWS, .refers_to = (ref), __VA_ARGS__  \
+	}
 
 /* The member of a struct that a row describes. */
 static inline void *field_of(const struct field *field, void *object)

@@ -45,7 +45,7 @@ struct kind {
 	const char *doc;    /* resources: one line for help */
 	const struct field *fields;
 	unsigned n_fields;
-	size_t size;        /* of the struct, bytes */
+	size_t size; /* of the struct, bytes */
 	/* Resources: rules across fields. Adds each fault to errs. */
 	void (*check)(const void *resource, struct errs *errs);
 };

@@ -15,14 +15,14 @@
 
 /* Our numbers. Each can be moved in the INI file. */
 enum {
-	OUR_PROTOCOL = 105,             /* of routes, rules and addresses */
+	OUR_PROTOCOL = 105, /* of routes, rules and addresses */
 	OUR_RULE_FIRST = 7000,
 	OUR_RULE_LAST = 9999,
 	OUR_TABLE_FIRST = 7000,
 	OUR_TABLE_LAST = 7999,
-	OUR_GROUP = 0x69706970,         /* of links */
-	OUR_DOOMED_GROUP = 0x69706964,  /* of links about to be deleted */
-	OUR_MARK = 0x69706970,          /* fwmark of the agent's own route questions */
+	OUR_GROUP = 0x69706970,        /* of links */
+	OUR_DOOMED_GROUP = 0x69706964, /* of links about to be deleted */
+	OUR_MARK = 0x69706970,         /* fwmark of the agent's own route questions */
 	OUR_NAT_PRIORITY = 95,
 };
 #define OUR_NFT_TABLE "ipipd" /* of family ip */
@@ -48,16 +48,16 @@ enum { SUPPRESS_NONE = -1 };
 struct link {
 	struct object head;
 	char device[IFNAMSIZ];
-	char driver[IFNAMSIZ];   /* IFLA_INFO_KIND: "ipip"; "" for a device without one */
+	char driver[IFNAMSIZ]; /* IFLA_INFO_KIND: "ipip"; "" for a device without one */
 	struct addr local, remote;
 	char underlay[IFNAMSIZ]; /* IFLA_IPTUN_LINK, by name */
 	uint8_t ttl, tos;
 	bool pmtudisc;
-	uint8_t proto;           /* inner protocol, 4; 0 is read as 4 */
+	uint8_t proto; /* inner protocol, 4; 0 is read as 4 */
 	uint32_t fwmark;
-	uint16_t encap;          /* TUNNEL_ENCAP_*: 0 is none */
-	bool external;           /* IFLA_IPTUN_COLLECT_METADATA */
-	uint32_t mtu;            /* bytes */
+	uint16_t encap; /* TUNNEL_ENCAP_*: 0 is none */
+	bool external;  /* IFLA_IPTUN_COLLECT_METADATA */
+	uint32_t mtu;   /* bytes */
 	bool up;
 	uint32_t group;
 	char alias[ALIAS_TEXT];
@@ -66,7 +66,7 @@ struct link {
 struct address {
 	struct object head;
 	char device[IFNAMSIZ];
-	struct prefix prefix;    /* host bits kept */
+	struct prefix prefix; /* host bits kept */
 };
 
 enum sysctl_name { SYSCTL_FORWARDING, SYSCTL_RP_FILTER };
@@ -75,9 +75,9 @@ enum sysctl_name { SYSCTL_FORWARDING, SYSCTL_RP_FILTER };
 struct sysctl {
 	struct object head;
 	char device[IFNAMSIZ];
-	uint8_t name;            /* enum sysctl_name */
+	uint8_t name; /* enum sysctl_name */
 	uint32_t value;
-	uint32_t before;         /* owned: what was found; not compared */
+	uint32_t before; /* owned: what was found; not compared */
 };
 
 enum route_type { ROUTE_UNICAST, ROUTE_OTHER };
@@ -88,11 +88,11 @@ struct route {
 	struct prefix dst;
 	uint32_t metric;
 	uint8_t tos;
-	uint8_t type;            /* enum route_type */
-	char device[IFNAMSIZ];   /* "" when it is multipath or has none */
+	uint8_t type;          /* enum route_type */
+	char device[IFNAMSIZ]; /* "" when it is multipath or has none */
 	struct addr gateway, prefsrc;
-	uint8_t scope;           /* RT_SCOPE_*: link 253 for ours */
-	uint8_t protocol;        /* RTPROT_* */
+	uint8_t scope;    /* RT_SCOPE_*: link 253 for ours */
+	uint8_t protocol; /* RTPROT_* */
 };
 
 enum rule_action { RULE_LOOKUP, RULE_GOTO, RULE_NOP, RULE_OTHER };
@@ -103,17 +103,17 @@ struct rule {
 	uint32_t priority;
 	struct prefix from;
 	uint32_t fwmark, fwmask;
-	uint8_t action;          /* enum rule_action */
-	uint32_t table;          /* of lookup */
+	uint8_t action;                /* enum rule_action */
+	uint32_t table;                /* of lookup */
 	int32_t suppress_prefixlength; /* SUPPRESS_NONE, or 0-32 */
-	uint32_t target;         /* of goto: a priority */
+	uint32_t target;               /* of goto: a priority */
 	uint8_t protocol;
 };
 
 struct nft_table {
 	struct object head;
 	char name[SET_NAME];
-	uint32_t flags;          /* NFT_TABLE_F_*: 0 */
+	uint32_t flags; /* NFT_TABLE_F_*: 0 */
 };
 
 /* NFT_SET_OTHER, observed: of another type, or with contents that are not of our forms; its
@@ -123,43 +123,48 @@ enum nft_set_type { NFT_SET_IPV4_ADDR, NFT_SET_IFNAME, NFT_SET_OTHER };
 struct nft_set {
 	struct object head;
 	char name[SET_NAME];
-	uint8_t type;            /* enum nft_set_type: of the key */
-	bool map;                /* ipv4_addr : ipv4_addr, for snat */
-	bool interval;           /* prefixes shorter than /32 */
-	bool counter;            /* each element counts */
+	uint8_t type;  /* enum nft_set_type: of the key */
+	bool map;      /* ipv4_addr : ipv4_addr, for snat */
+	bool interval; /* prefixes shorter than /32 */
+	bool counter;  /* each element counts */
 };
 
 struct nft_element {
 	struct object head;
 	char set_name[SET_NAME];
-	char device[IFNAMSIZ];   /* of an ifname set */
-	struct prefix prefix;    /* of an ipv4_addr set; /32 in a set without intervals */
-	struct addr to;          /* of a map */
+	char device[IFNAMSIZ]; /* of an ifname set */
+	struct prefix prefix;  /* of an ipv4_addr set; /32 in a set without intervals */
+	struct addr to;        /* of a map */
 };
 
 enum nft_chain_type { NFT_CHAIN_FILTER, NFT_CHAIN_NAT, NFT_CHAIN_OTHER };
-enum nft_hook { NFT_HOOK_PREROUTING, NFT_HOOK_INPUT, NFT_HOOK_FORWARD, NFT_HOOK_OUTPUT,
-		NFT_HOOK_POSTROUTING }; /* NF_INET_* numbers */
+enum nft_hook {
+	NFT_HOOK_PREROUTING,
+	NFT_HOOK_INPUT,
+	NFT_HOOK_FORWARD,
+	NFT_HOOK_OUTPUT,
+	NFT_HOOK_POSTROUTING
+}; /* NF_INET_* numbers */
 
 /* A base chain with policy accept. Its rules change as one: the chain is flushed and filled
  * in one batch, and the counters live in the elements. */
 struct nft_chain {
 	struct object head;
 	char name[SET_NAME];
-	uint8_t type;            /* enum nft_chain_type */
-	uint8_t hook;            /* enum nft_hook */
+	uint8_t type; /* enum nft_chain_type */
+	uint8_t hook; /* enum nft_hook */
 	int32_t priority;
-	bool accept;             /* policy */
-	struct rows rules;       /* struct nft_rule, in order */
+	bool accept;       /* policy */
+	struct rows rules; /* struct nft_rule, in order */
 };
 
 enum nft_verdict {
-	NFT_VERDICT_NONE,        /* an unconditional mss clamp goes on to the next rule */
+	NFT_VERDICT_NONE, /* an unconditional mss clamp goes on to the next rule */
 	NFT_VERDICT_ACCEPT,
 	NFT_VERDICT_DROP,
 	NFT_VERDICT_MASQUERADE,
-	NFT_VERDICT_SNAT,        /* to the address that snat_map has for the source */
-	NFT_VERDICT_OTHER,       /* observed: a rule that is not of this form */
+	NFT_VERDICT_SNAT,  /* to the address that snat_map has for the source */
+	NFT_VERDICT_OTHER, /* observed: a rule that is not of this form */
 };
 
 /* Matches in the order of the members, each only when not empty, then the verdict. */
@@ -168,7 +173,7 @@ struct nft_rule {
 	char iif[IFNAMSIZ], iif_set[SET_NAME]; /* iifname NAME, iifname @SET */
 	char oif[IFNAMSIZ], oif_set[SET_NAME];
 	char saddr_set[SET_NAME], daddr_set[SET_NAME]; /* ip saddr @SET, ip daddr @SET */
-	bool established;        /* ct state established,related */
+	bool established;                              /* ct state established,related */
 	bool clamp;              /* tcp flags & (syn|rst) == syn: maxseg size set rt mtu */
 	char snat_map[SET_NAME]; /* snat to ip saddr map @MAP */
 	uint8_t verdict;         /* enum nft_verdict */

@@ -10,8 +10,8 @@
 
 enum op_verb {
 	OP_ADD,
-	OP_CHANGE,   /* in place, without a gap */
-	OP_REPLACE,  /* delete and add: a RECREATE field differs */
+	OP_CHANGE,  /* in place, without a gap */
+	OP_REPLACE, /* delete and add: a RECREATE field differs */
 	OP_DELETE,
 	OP_ADOPT,    /* a foreign one: marked ours, and changed */
 	OP_FOUND,    /* ledger only: an equal one of somebody else's is used */
@@ -28,9 +28,9 @@ struct op {
 	uint64_t differs;          /* change, replace, adopt, conflict: rows of the kind's table */
 
 	/* filled when it was applied */
-	bool done;                 /* tried: result says how it went */
-	int result;                /* 0, or negative errno; -ECANCELED: blocked by another op */
-	const char *message;       /* on failure: what was attempted, the kernel's own words */
+	bool done;           /* tried: result says how it went */
+	int result;          /* 0, or negative errno; -ECANCELED: blocked by another op */
+	const char *message; /* on failure: what was attempted, the kernel's own words */
 };
 
 struct ops vec_of(struct op);

@@ -2,6 +2,7 @@
 /* Exit routes against tunnels. A deleting resource needs nothing any more. */
 #include "model/references.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,6 +171,7 @@ static bool concerned(const struct tunnels *tunnels, const struct exit_route *ro
 {
 	const struct tunnel *old = tunnels->old, *new = tunnels->new;
 
+	assert(old || new);
 	if (route->head.deleting)
 		return false;
 	if (strcmp(route->tunnel, old ? old->head.name : new->head.name) == 0)

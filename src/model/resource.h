@@ -21,26 +21,33 @@ struct resource {
 	bool enabled, adopt;
 
 	/* by the agent; not rows of the table */
-	bool deleting;            /* declared no more; its objects still stand */
-	char uid[RESOURCE_UID];   /* RFC 9562 version 4 */
-	uint64_t generation;      /* counts this resource's declarations, from 1 */
-	uint64_t revision;        /* of the declaration when it was last changed */
+	bool deleting;                  /* declared no more; its objects still stand */
+	char uid[RESOURCE_UID];         /* RFC 9562 version 4 */
+	uint64_t generation;            /* counts this resource's declarations, from 1 */
+	uint64_t revision;              /* of the declaration when it was last changed */
 	int64_t created_ms, updated_ms; /* since the epoch */
 };
 
 /* rows that each table begins with, after `struct resource head` named head */
 #define RESOURCE_FIELDS(st)                                                                        \
-	{FIELD_AT_CHARS(st, head.name), .type = FIELD_NAME, .name = "name",                        \
-	 .flags = FIELD_KEY | FIELD_REQUIRED, .min = 1, .max = RESOURCE_NAME - 1,                  \
+	{FIELD_AT_CHARS(st, head.name),       .type = FIELD_NAME, .name = "name",                  \
+	 .flags = FIELD_KEY | FIELD_REQUIRED, .min = 1,           .max = RESOURCE_NAME - 1,        \
 	 .doc = "name of the resource"},                                                           \
-	{FIELD_AT(st, head.labels, struct labels), .type = FIELD_LABELS, .name = "labels",         \
-	 .max_count = 32, .doc = "free labels, key=value"},                                        \
-	{FIELD_AT(st, head.comment, const char *), .type = FIELD_STRING, .name = "comment",        \
-	 .max = 1024, .doc = "free text"},                                                         \
-	{FIELD_AT(st, head.enabled, bool), .type = FIELD_BOOL, .name = "enabled", .max = 1,        \
-	 .dflt = 1, .doc = "false: absent from the kernel, name and references held"},             \
-	{FIELD_AT(st, head.adopt, bool), .type = FIELD_BOOL, .name = "adopt", .max = 1,            \
-	 .doc = "take over a foreign link, address or route in the way"}
+		{FIELD_AT(st, head.labels, struct labels), .type = FIELD_LABELS, .name = "labels", \
+		 .max_count = 32, .doc = "free labels, key=value"},                                \
+		{FIELD_AT(st, head.comment, const char *), .type = FIELD_STRING,                   \
+		 .name = "comment", .max = 1024, .doc = "free text"},                              \
+		{FIELD_AT(st, head.enabled, bool),                                                 \
+		 .type = FIELD_BOOL,                                                               \
+		 .name = "enabled",                                                                \
+		 .max = 1,                                                                         \
+		 .dflt = 1,                                                                        \
+		 .doc = "false: absent from the kernel, name and references held"},                \
+	{                                                                                          \
+		FIELD_AT(st, head.adopt, bool),                                                    \
+			.type = FIELD_BOOL, .name = "adopt", .max = 1,                             \
+			.doc = "take over a foreign link, address or route in the way"             \
+	}
 
 enum { LABEL_KEY_MAX = 63, LABEL_VALUE_MAX = 255 }; /* bytes */
 
@@ -50,17 +57,17 @@ enum { TOS_INHERIT = 1 }; /* bit 0, see iptunnel in the kernel's ip_tunnels.h */
 
 struct tunnel {
 	struct resource head;
-	struct addr local;         /* 0: auto */
+	struct addr local; /* 0: auto */
 	struct addr remote;
-	char device[IFNAMSIZ];     /* "": the name */
-	char underlay[IFNAMSIZ];   /* "": not bound */
+	char device[IFNAMSIZ];   /* "": the name */
+	char underlay[IFNAMSIZ]; /* "": not bound */
 	struct prefixes addresses;
-	uint32_t mtu;              /* bytes; 0: auto */
-	uint8_t ttl;               /* 0: inherit */
-	uint8_t tos;               /* TOS_INHERIT: inherit */
+	uint32_t mtu; /* bytes; 0: auto */
+	uint8_t ttl;  /* 0: inherit */
+	uint8_t tos;  /* TOS_INHERIT: inherit */
 	bool path_mtu_discovery;
 	bool mss_clamp;
-	uint8_t rp_filter;         /* enum rp_filter_choice */
+	uint8_t rp_filter; /* enum rp_filter_choice */
 	struct prefixes allowed_sources;
 };
 
@@ -68,18 +75,18 @@ struct exit_route {
 	struct resource head;
 	char tunnel[RESOURCE_NAME];
 	struct prefixes destinations;
-	struct addr source;        /* 0: the tunnel's first address */
+	struct addr source; /* 0: the tunnel's first address */
 	uint32_t metric;
-	struct prefixes from;      /* none: all */
+	struct prefixes from; /* none: all */
 };
 
 struct nat_rule {
 	struct resource head;
 	struct prefixes sources;
 	char out_interface[IFNAMSIZ];
-	uint8_t action;            /* enum nat_action */
+	uint8_t action; /* enum nat_action */
 	struct addr to_address;
-	char in_interface[IFNAMSIZ]; /* "": every tunnel of this agent */
+	char in_interface[IFNAMSIZ];  /* "": every tunnel of this agent */
 	struct prefixes destinations; /* none: any */
 	uint16_t priority;
 };

@@ -14,12 +14,14 @@
 /* One key of the merge: what each of the three arrays has under it. */
 struct row {
 	enum kind_id kind;
+	struct arena *arena;
 	const struct object *desired, *observed, *owned;
 };
 
 struct builder {
 	const struct plan_input *input;
 	struct arena *arena;
+	bool nft_orphans;           /* another database's elements stand in our table */
 	struct ops up, down, early; /* early: downs that must go before the links' ups */
 	/* names of links that are deleted or replaced (what sits on them is gone), and of
 	 * links that will stand when the ups are through; sorted, the input's memory */
@@ -48,6 +50,14 @@ static const char *why_differs(struct builder *b, enum kind_id kind, uint64_t di
 	return arena_strdup(b->arena, text_str(&text));
 }
 
+/* The ledger is read anew while ops are applied: what an op needs of it is copied. */
+static const struct object *have_of(const struct row *row)
+{
+	if (row->observed || !row->owned)
+		return row->observed;
+	return kind_copy(kinds[row->kind], row->owned, row->arena);
+}
+
 static void emit(struct ops *ops, enum op_verb verb, const struct row *row, uint64_t differs,
 		 const char *why)
 {
@@ -55,7 +65,7 @@ static void emit(struct ops *ops, enum op_verb verb, const struct row *row, uint
 			      .verb = verb,
 			      .kind = row->kind,
 			      .want = verb == OP_DELETE || verb == OP_FORGET ? NULL : row->desired,
-			      .have = row->observed ? row->observed : row->owned,
+			      .have = have_of(row),
 			      .why = why,
 			      .differs = differs,
 		      }));
@@ -127,6 +137,35 @@ static void decide_foreign(struct builder *b, const struct row *row, uint64_t di
 	     row->kind == KIND_SYSCTL ? "changed by its owner" : "one of another owner is there");
 }
 
+static bool has_rule(const struct rows *rules, const struct nft_rule *rule)
+{
+	const struct nft_rule *v = rules->v;
+
+	for (uint32_t i = 0; i < rules->len; i++)
+		if (!kind_differences(&nft_rule_kind, &v[i], rule))
+			return true;
+	return false;
+}
+
+/* While orphans stand in our table, their rules stay in a chain that is declared, in front. */
+static const struct object *keep_orphan_rules(struct builder *b, const struct row *row)
+{
+	const struct nft_chain *want = (const struct nft_chain *)row->desired;
+	const struct nft_chain *have = (const struct nft_chain *)row->observed;
+	const struct nft_rule *had = have->rules.v;
+	struct nft_chain *merged = arena_memdup(b->arena, want, sizeof(*want));
+	struct nft_rule *v = arena_array(b->arena, (size_t)want->rules.len + have->rules.len,
+					 sizeof(*v));
+
+	merged->rules = (struct rows){v, 0};
+	for (uint32_t i = 0; i < have->rules.len; i++)
+		if (had[i].verdict != NFT_VERDICT_OTHER && !has_rule(&want->rules, &had[i]))
+			v[merged->rules.len++] = had[i];
+	memcpy(v + merged->rules.len, want->rules.v, want->rules.len * sizeof(*v));
+	merged->rules.len += want->rules.len;
+	return &merged->head;
+}
+
 static void decide_desired(struct builder *b, const struct row *row)
 {
 	if (!row->observed) {
@@ -153,6 +192,11 @@ static void decide_desired(struct builder *b, const struct row *row)
 		emit(&b->up, OP_FOUND, row, 0, "an orphan is declared again");
 }
 
+static bool holds_elements(enum kind_id kind)
+{
+	return kind == KIND_NFT_TABLE || kind == KIND_NFT_SET || kind == KIND_NFT_CHAIN;
+}
+
 static void decide_undesired(struct builder *b, const struct row *row)
 {
 	uint32_t marks = owned_marks(row);
@@ -164,12 +208,14 @@ static void decide_undesired(struct builder *b, const struct row *row)
 	}
 	if (marks & OBJECT_ORPHAN && !(row->observed->marks & OBJECT_DOOMED))
 		return;
+	if (b->nft_orphans && holds_elements(row->kind))
+		return; /* an orphan's rules and elements hang on it */
 	if (is_ours(row)) {
 		struct row with_ledger = *row;
 
 		/* the ledger has what a sysctl was before */
 		if (row->kind == KIND_SYSCTL)
-			with_ledger.observed = row->owned;
+			with_ledger.observed = NULL;
 		emit(&b->down, OP_DELETE, &with_ledger, 0, "not declared");
 	} else if (row->owned) {
 		emit(&b->down, OP_FORGET, row, 0, "was found, and is left in place");
@@ -197,6 +243,8 @@ static void decide(struct builder *b, const struct row *row)
 		if (r.desired)
 			r.owned = NULL;
 	}
+	if (r.desired && r.observed && r.kind == KIND_NFT_CHAIN && b->nft_orphans)
+		r.desired = keep_orphan_rules(b, &r);
 	if (r.desired)
 		decide_desired(b, &r);
 	else
@@ -219,7 +267,7 @@ static void merge(struct builder *b, enum kind_id kind,
 			least = o->v[j];
 		if (k < w->len && (!least || kind_key_compare(kinds[kind], w->v[k], least) < 0))
 			least = w->v[k];
-		struct row row = {.kind = kind};
+		struct row row = {.kind = kind, .arena = b->arena};
 		if (i < d->len && kind_key_compare(kinds[kind], d->v[i], least) == 0)
 			row.desired = d->v[i++];
 		if (j < o->len && kind_key_compare(kinds[kind], o->v[j], least) == 0)
@@ -346,6 +394,11 @@ static void order(struct builder *b, struct ops *ops)
 void plan_build(const struct plan_input *input, struct arena *arena, struct ops *ops)
 {
 	struct builder b = {.input = input, .arena = arena};
+
+	for (unsigned kind = KIND_NFT_TABLE; kind <= KIND_NFT_CHAIN; kind++)
+		for (size_t i = 0; i < input->owned->kind[kind].len; i++)
+			if (input->owned->kind[kind].v[i]->marks & OBJECT_ORPHAN)
+				b.nft_orphans = true;
 
 	merge(&b, KIND_LINK, note_link);
 	vec_sort(&b.gone, name_compare);

@@ -22,7 +22,7 @@ static const char id_name[] = "database_id", revision_name[] = "revision";
 /* A database without an id is one that was just made. */
 static int take_id(struct store *store, bool *made, struct err *err)
 {
-	char hex[9], *end;
+	char hex[9] = "", *end = hex;
 	int result = store_meta_get(store, id_name, hex, sizeof(hex), err);
 
 	if (result)

@@ -418,8 +418,9 @@ class Pinger:
         self._stop.set()
         if self._thread:
             self._thread.join()
-        self.receive(timeout)
-        self.sock.close()
+        if self.sock.fileno() >= 0:
+            self.receive(timeout)
+            self.sock.close()
         return self.sent, len(self.answered)
 
 

@@ -23,7 +23,7 @@ LAYERS = {
 
 # header of a library: the files of src/ where it may appear
 LIBRARIES = {
-    "jansson*.h": ["codec/*", "cli/*"],
+    "jansson*.h": ["codec/*", "cli/*", "daemon/api*"],
     "sqlite3*.h": ["store/*"],
     "netlink/*": ["kernel/*"],
     "libnftnl/*": ["kernel/*"],

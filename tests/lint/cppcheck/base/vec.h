@@ -17,8 +17,8 @@
 		type *v;                                                                           \
 		size_t len, cap;                                                                   \
 	}
-#define vec_add(vec) (&(vec)->v[(vec)->len++])
-#define vec_push(vec, value) ((vec)->v[(vec)->len++] = (value))
-#define vec_done(vec) free((vec)->v)
-#define vec_clear(vec) ((void)((vec)->len = 0))
+#define vec_add(vec)           (&(vec)->v[(vec)->len++])
+#define vec_push(vec, value)   ((vec)->v[(vec)->len++] = (value))
+#define vec_done(vec)          free((vec)->v)
+#define vec_clear(vec)         ((void)((vec)->len = 0))
 #define vec_sort(vec, compare) qsort((vec)->v, (vec)->len, sizeof(*(vec)->v), (compare))
