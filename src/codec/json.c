@@ -69,7 +69,7 @@ int parse_value(const char *s, size_t len, unsigned depth, struct parsed *parsed
 
 int json_parse(const char *s, size_t len, size_t *consumed, json_t **value, struct errs *errs)
 {
-	struct parsed parsed;
+	struct parsed parsed = {0};
 	int rc = parse_value(s, len, 0, &parsed, errs);
 
 	if (rc)

@@ -68,11 +68,13 @@ static bool is_nft(enum kind_id kind)
 	return kind >= KIND_NFT_TABLE && kind <= KIND_NFT_CHAIN;
 }
 
+/* Ops of nft that follow each other are one batch: what goes and what comes instead, without
+ * a gap. */
 static bool same_stage(const struct op *a, const struct op *b)
 {
 	bool down_a = a->verb == OP_DELETE, down_b = b->verb == OP_DELETE;
 
-	return down_a == down_b && (a->kind == b->kind || (is_nft(a->kind) && is_nft(b->kind)));
+	return is_nft(a->kind) ? is_nft(b->kind) : down_a == down_b && a->kind == b->kind;
 }
 
 static bool is_applied(const struct op *op)

@@ -472,7 +472,7 @@ int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel
 		  const struct reconcile_config *config, struct err *err)
 {
 	struct reconcile *r = xcalloc(1, sizeof(*r));
-	char looked[8];
+	char looked[8] = "";
 
 	r->loop = loop;
 	r->kernel = kernel;

@@ -22,6 +22,7 @@ struct builder {
 	const struct plan_input *input;
 	struct arena *arena;
 	bool nft_orphans;           /* another database's elements stand in our table */
+	struct ops up_elements;     /* of nft, in order of their keys */
 	struct ops up, down, early; /* early: downs that must go before the links' ups */
 	/* names of links that are deleted or replaced (what sits on them is gone), and of
 	 * links that will stand when the ups are through; sorted, the input's memory */
@@ -320,9 +321,36 @@ static bool endpoints_equal(const struct link *a, const struct link *b)
 	       strcmp(a->underlay, b->underlay) == 0;
 }
 
+/* An interval set refuses overlaps: 10.0.0.0/8 goes before 10.0.0.0/9 comes. Those that come
+ * do not overlap each other, so only the neighbours of its place can. */
+static bool overlaps_an_up(const struct builder *b, const struct nft_element *down)
+{
+	const struct ops *ups = &b->up_elements;
+	size_t from = 0, to = ups->len;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (kind_key_compare(&nft_element_kind, ups->v[middle].want, down) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	for (size_t i = from ? from - 1 : 0; i < ups->len && i <= from; i++) {
+		const struct nft_element *up = (const struct nft_element *)ups->v[i].want;
+
+		if (strcmp(up->set_name, down->set_name) == 0 && !*up->device && !*down->device &&
+		    prefix_overlaps(up->prefix, down->prefix))
+			return true;
+	}
+	return false;
+}
+
 /* A doomed link that holds the endpoints which an up needs goes before the ups. */
 static bool holds_what_an_up_needs(const struct builder *b, const struct op *down)
 {
+	if (down->kind == KIND_NFT_ELEMENT && down->verb == OP_DELETE)
+		return overlaps_an_up(b, (const struct nft_element *)down->have);
 	if (down->kind != KIND_LINK || down->verb != OP_DELETE)
 		return false;
 	for (size_t i = 0; i < b->up.len; i++) {
@@ -375,14 +403,14 @@ static void order(struct builder *b, struct ops *ops)
 					    KIND_LINK,    KIND_NFT_CHAIN, KIND_NFT_ELEMENT,
 					    KIND_NFT_SET, KIND_NFT_TABLE};
 
+	append(&b->up_elements, &b->up, KIND_NFT_ELEMENT);
 	for (size_t i = 0; i < b->down.len; i++)
 		if (holds_what_an_up_needs(b, &b->down.v[i])) {
 			vec_push(&b->early, b->down.v[i]);
 			b->down.v[i].kind = KIND_TUNNEL; /* taken: no list below has it */
 		}
 	for (size_t i = 0; i < ARRAY_LEN(up); i++) {
-		if (up[i] == KIND_LINK)
-			append(ops, &b->early, KIND_LINK);
+		append(ops, &b->early, up[i]);
 		append(ops, &b->up, up[i]);
 	}
 	append_rules_up(ops, &b->up);
@@ -412,6 +440,7 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 	vec_done(&b.up);
 	vec_done(&b.down);
 	vec_done(&b.early);
+	vec_done(&b.up_elements);
 	vec_done(&b.gone);
 	vec_done(&b.standing);
 	vec_done(&b.remade_sets);
