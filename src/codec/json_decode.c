@@ -31,10 +31,11 @@ static void unknown_member(const struct decoder *d, const char *name)
 	value_pointer(d, name, pointer);
 	if (closest)
 		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
-			 "a %s has no such member; did you mean \"%s\"?", d->kind->noun, closest);
+			 "no member of %s has this name; did you mean \"%s\"?", d->kind->noun,
+			 closest);
 	else
-		errs_add(d->errs, -EINVAL, "unknown-field", pointer, "a %s has no such member",
-			 d->kind->noun);
+		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
+			 "no member of %s has this name", d->kind->noun);
 }
 
 static void decode_member(const struct decoder *d, const char *name, const json_t *json)

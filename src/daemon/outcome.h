@@ -17,9 +17,11 @@ struct outcome {
 	const struct claims *claims;
 	const struct ops *ops;                     /* with their results */
 	struct op_refs vec_of(struct op_ref) refs; /* by want: outcome_index */
+	struct op_refs_shared vec_of(struct op_ref) shared; /* of objects that nobody claims */
 };
 
 void outcome_index(struct outcome *outcome);
+void outcome_done(struct outcome *outcome);
 /* "ttl 32 instead of 64, …": what differs in an op with want and have */
 const char *outcome_differences(const struct op *op, struct arena *arena);
 

@@ -167,7 +167,7 @@ static void publish_statuses(struct reconcile *r)
 		statuses_free(&r->statuses[k]);
 		r->statuses[k] = fresh[k];
 	}
-	vec_done(&outcome.refs);
+	outcome_done(&outcome);
 }
 
 static void publish_orphans(struct reconcile *r)

@@ -34,10 +34,19 @@ void outcome_index(struct outcome *outcome)
 	for (size_t i = 0; i < outcome->ops->len; i++) {
 		const struct op *op = &outcome->ops->v[i];
 
-		if (op->want)
-			vec_push(&outcome->refs, ((struct op_ref){op->want, op}));
+		if (!op->want)
+			continue;
+		vec_push(&outcome->refs, ((struct op_ref){op->want, op}));
+		if (op->want->marks & OBJECT_SHARED)
+			vec_push(&outcome->shared, ((struct op_ref){op->want, op}));
 	}
 	vec_sort(&outcome->refs, op_ref_compare);
+}
+
+void outcome_done(struct outcome *outcome)
+{
+	vec_done(&outcome->refs);
+	vec_done(&outcome->shared);
 }
 
 static const struct op *op_for(const struct outcome *outcome, const struct object *want)
@@ -199,6 +208,37 @@ static void judge_objects(struct status *status, const struct outcome *outcome,
 		}
 }
 
+/* Does every resource of that kind hang on shared objects of this one? */
+static bool hangs_on(enum kind_id resource, enum kind_id object)
+{
+	switch (resource) {
+	case KIND_EXIT_ROUTE:
+		return object == KIND_RULE;
+	case KIND_NAT_RULE:
+		return object == KIND_SYSCTL || object <= KIND_NFT_CHAIN;
+	default:
+		return object == KIND_NFT_TABLE;
+	}
+}
+
+/* Rules, chains and the like are claimed by nobody: their trouble is told by all who need them. */
+static void judge_shared(struct status *status, const struct outcome *outcome,
+			 const struct expansion *e, struct arena *arena)
+{
+	for (size_t i = 0; i < outcome->shared.len; i++) {
+		const struct op_ref *ref = &outcome->shared.v[i];
+		struct verdict v = judge(outcome, ref->op->kind, ref->want);
+
+		if (!hangs_on(e->kind->id, ref->op->kind) || !is_troubled(v.state))
+			continue;
+		const char *message = trouble(&v, ref->op->kind, ref->want, arena);
+		weigh(status, &v, message);
+		status->objects_total++;
+		if (status->objects_len < STATUS_OBJECTS_MAX)
+			list(status, ref->op->kind, ref->want, v.state, message, arena);
+	}
+}
+
 void status_of(const struct outcome *outcome, const struct expansion *e,
 	       const struct status *dependency, struct arena *arena, struct status *status)
 {
@@ -215,6 +255,7 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 		return;
 	}
 	say(status, STATE_READY, "InSync", "");
+	judge_shared(status, outcome, e, arena);
 	judge_objects(status, outcome, e, arena);
 	if (status->state == STATE_FAILED || status->state == STATE_CONFLICT)
 		return;

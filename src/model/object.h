@@ -33,6 +33,7 @@ enum object_mark {
 	OBJECT_ORPHAN = 1 << 2, /* ledger: made by an agent with another database */
 	OBJECT_ADOPT = 1 << 3,  /* desired: a foreign one in the way may be taken over */
 	OBJECT_DOOMED = 1 << 4, /* observed link: in our doomed group */
+	OBJECT_SHARED = 1 << 6, /* desired: needed by all resources of a kind, claimed by none */
 	OBJECT_KEEP = 1 << 5,   /* desired link: kept where it stands, not made where not */
 };
 

@@ -26,7 +26,9 @@ void *expander_want(struct expander *x, enum kind_id kind)
 	object->set = kind_all(kinds[kind]);
 	if (x->now && x->now->resource->adopt)
 		object->marks |= OBJECT_ADOPT;
-	if (x->now)
+	if (!x->now)
+		object->marks |= OBJECT_SHARED;
+	else
 		vec_push(&x->out->claims, ((struct claim){kind, object}));
 	return object;
 }

@@ -58,6 +58,15 @@ class States(api.ApiTest):
                                   lambda a: a.reason == "DependencyDisabled")
         self.assertEqual(answer.state, "pending")
 
+    def test_a_refused_rule_fails_the_exit_route_that_needs_it(self):
+        self.agent.kernel("fail rule add * EPERM no rules today")
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        answer = self.ok(self.agent.put("/v1/exit-routes/qq?wait=10", EXIT), 201)
+        self.assertEqual((answer.state, answer.reason), ("failed", "PermissionDenied"))
+        self.assertEqual(answer.body["status"]["objects"][0]["kind"], "rule")
+        self.agent.kernel("link eth0 mtu 1500")
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
+
     def test_a_missing_interface_is_pending(self):
         answer = self.agent.put("/v1/nat-rules/exit?wait=1", {**NAT, "out_interface": "eth9"})
         self.assertEqual((answer.state, answer.reason), ("pending", "InterfaceMissing"), answer)
