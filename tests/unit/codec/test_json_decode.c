@@ -307,11 +307,11 @@ static void refuses_unknown_members_and_suggests(void **state)
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"adresses\":[]}",
 		"unknown-field", "/adresses", "did you mean \"addresses\"?");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"zzzzzzzzzzzz\":null}",
-		"unknown-field", "/zzzzzzzzzzzz", "no such member");
+		"unknown-field", "/zzzzzzzzzzzz", "no member of tunnel has this name");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"\":1}", "unknown-field",
-		"/", "no such member");
+		"/", "no member of tunnel has this name");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"a/b~c\":1}",
-		"unknown-field", "/a~1b~0c", "no such member");
+		"unknown-field", "/a~1b~0c", "no member of tunnel has this name");
 }
 
 /* Whatever byte of a character, or of an escape, the end of the buffer falls on. */
