@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The merge of desired, observed and owned, row by row of the planner's table (design.md),
- * and the order of the ops. What a kind's objects are is expand's; how they are applied,
+ * The merge of desired, observed and owned, row by row of the planner's table (design.md).
+ * The order of the ops is order.c's; what a kind's objects are, expand's; how they are applied,
  * the kernel adapters'.
  */
-#include "plan/plan.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "plan/builder.h"
 
 /* One key of the merge: what each of the three arrays has under it. */
 struct row {
 	enum kind_id kind;
 	struct arena *arena;
 	const struct object *desired, *observed, *owned;
-};
-
-struct builder {
-	const struct plan_input *input;
-	struct arena *arena;
-	bool nft_orphans;           /* another database's elements stand in our table */
-	struct ops up_elements;     /* of nft, in order of their keys */
-	struct ops up, down, early; /* early: downs that must go before the links' ups */
-	/* names of links that are deleted or replaced (what sits on them is gone), and of
-	 * links that will stand when the ups are through; sorted, the input's memory */
-	struct names vec_of(const char *) gone, standing;
-	struct names_of_sets vec_of(const char *) remade_sets;
 };
 
 static int name_compare(const void *a, const void *b)
@@ -120,7 +107,8 @@ static bool is_ours(const struct row *row)
 static void decide_foreign(struct builder *b, const struct row *row, uint64_t differs)
 {
 	differs &= ~mask_of(row->kind, FIELD_MARK);
-	if (row->desired->marks & OBJECT_ADOPT && adoptable(row->kind)) {
+	if (row->desired->marks & OBJECT_ADOPT && adoptable(row->kind) &&
+	    !needs_replace(row, differs)) {
 		emit(&b->up, OP_ADOPT, row, differs, "adopt is declared");
 		return;
 	}
@@ -135,7 +123,10 @@ static void decide_foreign(struct builder *b, const struct row *row, uint64_t di
 		return;
 	}
 	emit(&b->up, OP_CONFLICT, row, differs,
-	     row->kind == KIND_SYSCTL ? "changed by its owner" : "one of another owner is there");
+	     row->kind == KIND_SYSCTL ? "changed by its owner"
+	     : row->desired->marks & OBJECT_ADOPT
+		     ? "one of another owner is there, of a form that cannot be adopted"
+		     : "one of another owner is there");
 }
 
 static bool has_rule(const struct rows *rules, const struct nft_rule *rule)
@@ -148,7 +139,8 @@ static bool has_rule(const struct rows *rules, const struct nft_rule *rule)
 	return false;
 }
 
-/* While orphans stand in our table, their rules stay in a chain that is declared, in front. */
+/* While orphans stand in our table, their rules stay in a chain that is declared: in front, but
+ * a drop behind ours, or it would close what is declared. */
 static const struct object *keep_orphan_rules(struct builder *b, const struct row *row)
 {
 	const struct nft_chain *want = (const struct nft_chain *)row->desired;
@@ -159,11 +151,17 @@ static const struct object *keep_orphan_rules(struct builder *b, const struct ro
 					 sizeof(*v));
 
 	merged->rules = (struct rows){v, 0};
-	for (uint32_t i = 0; i < have->rules.len; i++)
-		if (had[i].verdict != NFT_VERDICT_OTHER && !has_rule(&want->rules, &had[i]))
-			v[merged->rules.len++] = had[i];
-	memcpy(v + merged->rules.len, want->rules.v, want->rules.len * sizeof(*v));
-	merged->rules.len += want->rules.len;
+	for (int drops = 0; drops <= 1; drops++) {
+		for (uint32_t i = 0; i < have->rules.len; i++)
+			if (had[i].verdict != NFT_VERDICT_OTHER &&
+			    (had[i].verdict == NFT_VERDICT_DROP) == (drops == 1) &&
+			    !has_rule(&want->rules, &had[i]))
+				v[merged->rules.len++] = had[i];
+		if (drops)
+			break;
+		memcpy(v + merged->rules.len, want->rules.v, want->rules.len * sizeof(*v));
+		merged->rules.len += want->rules.len;
+	}
 	return &merged->head;
 }
 
@@ -219,7 +217,9 @@ static void decide_undesired(struct builder *b, const struct row *row)
 			with_ledger.observed = NULL;
 		emit(&b->down, OP_DELETE, &with_ledger, 0, "not declared");
 	} else if (row->owned) {
-		emit(&b->down, OP_FORGET, row, 0, "was found, and is left in place");
+		emit(&b->down, OP_FORGET, row, 0,
+		     marks ? "was found, and is left in place"
+			   : "was of another device of that name");
 	}
 }
 
@@ -233,17 +233,24 @@ static bool sits_on_gone(const struct builder *b, enum kind_id kind, const void 
 	return device && name_in(b->gone.v, b->gone.len, device);
 }
 
+/* Its link goes, but only after the ups: what is to move elsewhere moves without a gap. */
+static bool stands_until_ups(const struct builder *b, const struct row *row)
+{
+	const char *device = object_device(row->kind, row->observed);
+
+	return device && !name_in(b->standing.v, b->standing.len, device);
+}
+
 static void decide(struct builder *b, const struct row *row)
 {
 	struct row r = *row;
-	const struct object *any = r.desired ? r.desired : r.observed ? r.observed : r.owned;
 
-	if (sits_on_gone(b, r.kind, any)) {
+	if (r.observed && sits_on_gone(b, r.kind, r.observed) &&
+	    !(r.desired && stands_until_ups(b, &r)))
 		r.observed = NULL;
-		/* a new device begins with the sysctls of default: the old record is void */
-		if (r.desired)
-			r.owned = NULL;
-	}
+	/* a new device begins with the sysctls of default: the old record is void */
+	if (r.desired && sits_on_gone(b, r.kind, r.desired))
+		r.owned = NULL;
 	if (r.desired && r.observed && r.kind == KIND_NFT_CHAIN && b->nft_orphans)
 		r.desired = keep_orphan_rules(b, &r);
 	if (r.desired)
@@ -297,7 +304,6 @@ static void note_link(struct builder *b, const struct row *row)
 		    strcmp(((const struct link *)op_object(last))->device, name) != 0)
 			continue;
 		gone |= last->verb == OP_DELETE || last->verb == OP_REPLACE;
-		gone |= last->verb == OP_ADOPT && needs_replace(row, last->differs);
 		added |= last->verb == OP_ADD;
 	}
 	if (gone || added)
@@ -315,110 +321,6 @@ static void note_set(struct builder *b, const struct row *row)
 		vec_push(&b->remade_sets, ((const struct nft_set *)row->desired)->name);
 }
 
-static bool endpoints_equal(const struct link *a, const struct link *b)
-{
-	return a->local.host == b->local.host && a->remote.host == b->remote.host &&
-	       strcmp(a->underlay, b->underlay) == 0;
-}
-
-/* An interval set refuses overlaps: 10.0.0.0/8 goes before 10.0.0.0/9 comes. Those that come
- * do not overlap each other, so only the neighbours of its place can. */
-static bool overlaps_an_up(const struct builder *b, const struct nft_element *down)
-{
-	const struct ops *ups = &b->up_elements;
-	size_t from = 0, to = ups->len;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (kind_key_compare(&nft_element_kind, ups->v[middle].want, down) < 0)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	for (size_t i = from ? from - 1 : 0; i < ups->len && i <= from; i++) {
-		const struct nft_element *up = (const struct nft_element *)ups->v[i].want;
-
-		if (strcmp(up->set_name, down->set_name) == 0 && !*up->device && !*down->device &&
-		    prefix_overlaps(up->prefix, down->prefix))
-			return true;
-	}
-	return false;
-}
-
-/* A doomed link that holds the endpoints which an up needs goes before the ups. */
-static bool holds_what_an_up_needs(const struct builder *b, const struct op *down)
-{
-	if (down->kind == KIND_NFT_ELEMENT && down->verb == OP_DELETE)
-		return overlaps_an_up(b, (const struct nft_element *)down->have);
-	if (down->kind != KIND_LINK || down->verb != OP_DELETE)
-		return false;
-	for (size_t i = 0; i < b->up.len; i++) {
-		const struct op *up = &b->up.v[i];
-
-		if (up->kind == KIND_LINK && up->verb != OP_CONFLICT && up->verb != OP_FOUND &&
-		    endpoints_equal((const struct link *)up->want, (const struct link *)down->have))
-			return true;
-	}
-	return false;
-}
-
-static void append(struct ops *ops, const struct ops *from, enum kind_id kind)
-{
-	for (size_t i = 0; i < from->len; i++)
-		if (from->v[i].kind == kind)
-			vec_push(ops, from->v[i]);
-}
-
-static bool is_landing_rule(const struct op *op)
-{
-	return ((const struct rule *)op_object(op))->priority == OUR_RULE_LAST;
-}
-
-/* Rules by ascending priority, but 9999 first: every goto needs a place to land. */
-static void append_rules_up(struct ops *ops, const struct ops *from)
-{
-	for (int landing = 1; landing >= 0; landing--)
-		for (size_t i = 0; i < from->len; i++)
-			if (from->v[i].kind == KIND_RULE &&
-			    is_landing_rule(&from->v[i]) == (landing == 1))
-				vec_push(ops, from->v[i]);
-}
-
-static void append_rules_down(struct ops *ops, const struct ops *from)
-{
-	for (int landing = 0; landing <= 1; landing++)
-		for (size_t i = from->len; i-- > 0;)
-			if (from->v[i].kind == KIND_RULE &&
-			    is_landing_rule(&from->v[i]) == (landing == 1))
-				vec_push(ops, from->v[i]);
-}
-
-static void order(struct builder *b, struct ops *ops)
-{
-	static const enum kind_id up[] = {KIND_NFT_TABLE, KIND_NFT_SET, KIND_NFT_ELEMENT,
-					  KIND_NFT_CHAIN, KIND_LINK,    KIND_ADDRESS,
-					  KIND_SYSCTL,    KIND_ROUTE};
-	static const enum kind_id down[] = {KIND_ROUTE,   KIND_SYSCTL,    KIND_ADDRESS,
-					    KIND_LINK,    KIND_NFT_CHAIN, KIND_NFT_ELEMENT,
-					    KIND_NFT_SET, KIND_NFT_TABLE};
-
-	append(&b->up_elements, &b->up, KIND_NFT_ELEMENT);
-	for (size_t i = 0; i < b->down.len; i++)
-		if (holds_what_an_up_needs(b, &b->down.v[i])) {
-			vec_push(&b->early, b->down.v[i]);
-			b->down.v[i].kind = KIND_TUNNEL; /* taken: no list below has it */
-		}
-	for (size_t i = 0; i < ARRAY_LEN(up); i++) {
-		append(ops, &b->early, up[i]);
-		append(ops, &b->up, up[i]);
-	}
-	append_rules_up(ops, &b->up);
-	append_rules_down(ops, &b->down);
-	for (size_t i = 0; i < ARRAY_LEN(down); i++)
-		append(ops, &b->down, down[i]);
-}
-
 void plan_build(const struct plan_input *input, struct arena *arena, struct ops *ops)
 {
 	struct builder b = {.input = input, .arena = arena};
@@ -429,6 +331,7 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 				b.nft_orphans = true;
 
 	merge(&b, KIND_LINK, note_link);
+	order_untie(&b);
 	vec_sort(&b.gone, name_compare);
 	vec_sort(&b.standing, name_compare);
 	merge(&b, KIND_NFT_SET, note_set);
@@ -436,11 +339,9 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
 		if (kind != KIND_LINK && kind != KIND_NFT_SET)
 			merge(&b, kind, decide);
-	order(&b, ops);
+	order_ops(&b, ops);
 	vec_done(&b.up);
 	vec_done(&b.down);
-	vec_done(&b.early);
-	vec_done(&b.up_elements);
 	vec_done(&b.gone);
 	vec_done(&b.standing);
 	vec_done(&b.remade_sets);
