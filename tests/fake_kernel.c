@@ -99,9 +99,11 @@ static void link_facts(const struct fake *fake, struct facts *facts)
 
 		memcpy(fact->device, link->device, sizeof(fact->device));
 		memcpy(fact->driver, link->driver, sizeof(fact->driver));
+		fact->ifindex = link->ifindex;
 		fact->mtu = link->mtu;
 		fact->up = link->up;
 		fact->ours = link_marks(link);
+		fact->adoptable = link_is_adoptable(link);
 		fact->loopback = strcmp(link->device, "lo") == 0;
 		fact->forwarding = sysctl_of(fake, link->device, SYSCTL_FORWARDING);
 		fact->rp_filter = (uint8_t)sysctl_of(fake, link->device, SYSCTL_RP_FILTER);
@@ -156,6 +158,13 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 	facts->default_forwarding = fake->ip_forward;
 	facts->default_rp_filter = (uint8_t)fake->default_rp_filter;
 	return 0;
+}
+
+static uint32_t ifindex(struct kernel *kernel, const char *device)
+{
+	const struct link *link = fake_state_link((struct fake *)kernel, device);
+
+	return link ? link->ifindex : 0;
 }
 
 static int events_fd(struct kernel *kernel)
@@ -229,6 +238,7 @@ static void close_fake(struct kernel *kernel)
 static const struct kernel_vtable vtable = {
 	.observe = observe,
 	.apply = fake_apply,
+	.ifindex = ifindex,
 	.events_fd = events_fd,
 	.events_read = events_read,
 	.route = route,

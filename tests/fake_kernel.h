@@ -67,6 +67,7 @@ struct fake {
 	struct objects state; /* sorted; each object is malloc'ed by itself */
 	bool ip_forward;
 	uint32_t default_rp_filter;
+	uint32_t last_ifindex; /* none is given twice */
 	struct fake_failures vec_of(struct fake_failure) failures;
 	int refuse_observe; /* negative errno, 0 */
 	char *directory;    /* NULL: none */

@@ -195,8 +195,9 @@ void fake_state_put_link(struct fake *fake, const struct link *link)
 {
 	const struct link *before = fake_state_link(fake, link->device);
 	bool was_there = before, was_up = before && before->up;
+	uint32_t ifindex = before ? before->ifindex : ++fake->last_ifindex;
 
-	fake_state_put(fake, KIND_LINK, link);
+	((struct link *)fake_state_put(fake, KIND_LINK, link))->ifindex = ifindex;
 	if (!was_there) {
 		put_sysctl(fake, link->device, SYSCTL_FORWARDING, fake->ip_forward);
 		put_sysctl(fake, link->device, SYSCTL_RP_FILTER, fake->default_rp_filter);
@@ -306,6 +307,7 @@ static void replace_file(const struct fake *fake, const char *name, const struct
 static void add_memory(const struct fake *fake, struct text *text)
 {
 	text_add_len(text, (const char *)&fake->ip_forward, sizeof(fake->ip_forward));
+	text_add_len(text, (const char *)&fake->last_ifindex, sizeof(fake->last_ifindex));
 	for (uint32_t kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
 		const struct object_list *list = &fake->state.kind[kind];
 
@@ -369,6 +371,7 @@ void fake_state_load(struct fake *fake)
 	if (!file)
 		return;
 	must(fread(&fake->ip_forward, sizeof(fake->ip_forward), 1, file) == 1, path.s);
+	must(fread(&fake->last_ifindex, sizeof(fake->last_ifindex), 1, file) == 1, path.s);
 	while (load_object(fake, file))
 		continue;
 	fclose(file);

@@ -22,7 +22,9 @@ static int flush_round(struct kernel *kernel, struct store *store, struct ledger
 		round_plan(&round, ledger);
 		while (round_apply(&round, kernel, ledger))
 			;
-		error = ledger_settle(ledger, &round.ops, err);
+		error = ledger_settle(ledger, &round.ops, &round.facts, err);
+		if (error > 0)
+			error = 0;
 	}
 	*done = 0;
 	for (size_t i = 0; i < round.ops.len && error == 0; i++) {
@@ -42,7 +44,7 @@ int reconcile_flush(struct kernel *kernel, struct store *store, struct err *err)
 {
 	struct ledger ledger;
 	unsigned done = 1;
-	int error = ledger_open(&ledger, store, err);
+	int error = ledger_open(&ledger, store, kernel, err);
 
 	if (error < 0)
 		return error;

@@ -28,9 +28,9 @@ static int reload(struct ledger *ledger, struct err *err)
 	return 0;
 }
 
-int ledger_open(struct ledger *ledger, struct store *store, struct err *err)
+int ledger_open(struct ledger *ledger, struct store *store, struct kernel *kernel, struct err *err)
 {
-	*ledger = (struct ledger){.store = store};
+	*ledger = (struct ledger){.store = store, .kernel = kernel};
 	int r = kernel_boot_id(ledger->boot_id);
 	if (r == 0)
 		r = kernel_namespace_cookie(&ledger->namespace_cookie);
@@ -69,10 +69,45 @@ static bool makes_ours(const struct op *op)
 	return false;
 }
 
-static uint32_t sysctl_before(const struct sysctl *want, const struct facts *facts)
+/* Of the device that a row was written for; 0: the row is of no recorded kind. */
+static uint32_t *row_ifindex(enum kind_id kind, struct object *row)
+{
+	if (kind == KIND_ADDRESS)
+		return &((struct address *)row)->ifindex;
+	return kind == KIND_SYSCTL ? &((struct sysctl *)row)->ifindex : NULL;
+}
+
+void ledger_check_devices(struct ledger *ledger, const struct facts *facts)
+{
+	static const enum kind_id recorded[] = {KIND_ADDRESS, KIND_SYSCTL};
+
+	for (size_t k = 0; k < ARRAY_LEN(recorded); k++) {
+		const struct object_list *list = &ledger->owned.kind[recorded[k]];
+
+		for (size_t i = 0; i < list->len; i++) {
+			const struct fact_link *link = facts_link(
+				facts, object_device(recorded[k], list->v[i]));
+
+			if (link && link->ifindex != *row_ifindex(recorded[k], list->v[i]))
+				list->v[i]->marks = 0;
+		}
+	}
+}
+
+/*
+ * What is to be put back one day: what was found there, not what we wrote since. A device
+ * that was made in this pass began with the defaults.
+ */
+static uint32_t sysctl_before(const struct sysctl *want, const struct sysctl *owned,
+			      const struct facts *facts)
 {
 	const struct fact_link *link = facts_link(facts, want->device);
 
+	if (owned && owned->head.marks & (OBJECT_OURS | OBJECT_ORPHAN) &&
+	    owned->ifindex == want->ifindex)
+		return owned->before;
+	if (link && link->ifindex != want->ifindex)
+		link = NULL;
 	if (want->name == SYSCTL_FORWARDING)
 		return link ? link->forwarding : facts->default_forwarding;
 	return link ? link->rp_filter : facts->default_rp_filter;
@@ -83,31 +118,44 @@ static int put(struct ledger *ledger, const struct op *op, uint32_t marks,
 {
 	cleanup_arena struct arena arena = {0};
 	struct object *row = kind_copy(kinds[op->kind], op_object(op), &arena);
+	uint32_t *ifindex = row_ifindex(op->kind, row);
 
 	row->marks = marks;
-	if (op->kind == KIND_SYSCTL && facts) {
+	if (ifindex) {
+		*ifindex = ledger->kernel->vt->ifindex(ledger->kernel,
+						       object_device(op->kind, row));
+		row->set = kind_all(kinds[op->kind]);
+	}
+	if (op->kind == KIND_SYSCTL) {
 		struct sysctl *s = (struct sysctl *)row;
 
-		s->before = sysctl_before(s, facts);
-		row->set |= object_bit(sysctl_kind, "before");
+		s->before = sysctl_before(
+			s, (const struct sysctl *)objects_find(&ledger->owned, op->kind, s), facts);
 	}
 	return store_ledger_put(ledger->store, op->kind, row, err);
+}
+
+/* Does the ledger say already what the op is about to make true? */
+static bool is_noted(const struct ledger *ledger, const struct op *op, struct object *owned)
+{
+	const char *device = object_device(op->kind, op_object(op));
+
+	return owned && owned->marks == OBJECT_OURS &&
+	       *row_ifindex(op->kind, owned) ==
+		       ledger->kernel->vt->ifindex(ledger->kernel, device) &&
+	       !kind_differences(kinds[op->kind], op->want, owned);
 }
 
 /* What the row of this op must become before it is applied: 0 when nothing changes. */
 static int intend(struct ledger *ledger, const struct op *op, const struct facts *facts,
 		  bool *wrote, struct err *err)
 {
-	const struct object *owned = objects_find(&ledger->owned, op->kind, op_object(op));
+	struct object *owned = objects_find(&ledger->owned, op->kind, op_object(op));
 
-	if (!makes_ours(op))
+	if (!makes_ours(op) || op->done)
 		return 0;
 	if (is_recorded(op->kind)) {
-		bool same = owned && owned->marks == OBJECT_OURS &&
-			    !kind_differences(kinds[op->kind], op->want, owned);
-
-		/* a device made anew keeps no record of what was before */
-		if (same && op->verb != OP_ADD)
+		if (is_noted(ledger, op, owned))
 			return 0;
 		*wrote = true;
 		return put(ledger, op, OBJECT_OURS, facts, err);
@@ -136,7 +184,7 @@ static int transaction(struct ledger *ledger, struct op *ops, size_t n, const st
 
 static bool needs_intent(const struct ledger *ledger, const struct op *op)
 {
-	return makes_ours(op) &&
+	return makes_ours(op) && !op->done &&
 	       (is_recorded(op->kind) || objects_find(&ledger->owned, op->kind, op_object(op)));
 }
 
@@ -159,7 +207,8 @@ void ledger_intend(struct ledger *ledger, struct op *ops, size_t n, const struct
 		}
 }
 
-static int settle(struct ledger *ledger, const struct op *op, bool *wrote, struct err *err)
+static int settle(struct ledger *ledger, const struct op *op, const struct facts *facts,
+		  bool *wrote, struct err *err)
 {
 	const struct object *owned = objects_find(&ledger->owned, op->kind, op_object(op));
 	bool gone = op->verb == OP_FORGET || (op->verb == OP_DELETE && op->done && !op->result);
@@ -170,7 +219,7 @@ static int settle(struct ledger *ledger, const struct op *op, bool *wrote, struc
 		*wrote = true;
 		if (orphan && !is_recorded(op->kind))
 			return store_ledger_delete(ledger->store, op->kind, owned, err);
-		return put(ledger, op, orphan ? OBJECT_OURS : OBJECT_FOUND, NULL, err);
+		return put(ledger, op, orphan ? OBJECT_OURS : OBJECT_FOUND, facts, err);
 	}
 	if (!gone || !owned)
 		return 0;
@@ -178,7 +227,8 @@ static int settle(struct ledger *ledger, const struct op *op, bool *wrote, struc
 	return store_ledger_delete(ledger->store, op->kind, owned, err);
 }
 
-int ledger_settle(struct ledger *ledger, const struct ops *ops, struct err *err)
+int ledger_settle(struct ledger *ledger, const struct ops *ops, const struct facts *facts,
+		  struct err *err)
 {
 	bool wrote = false;
 	int r = 0;
@@ -191,7 +241,7 @@ int ledger_settle(struct ledger *ledger, const struct ops *ops, struct err *err)
 		if (!store_in_transaction(ledger->store))
 			r = store_begin(ledger->store, err);
 		if (r == 0)
-			r = settle(ledger, op, &wrote, err);
+			r = settle(ledger, op, facts, &wrote, err);
 	}
 	if (!store_in_transaction(ledger->store))
 		return r;
@@ -200,11 +250,13 @@ int ledger_settle(struct ledger *ledger, const struct ops *ops, struct err *err)
 		return r;
 	}
 	r = store_commit(ledger->store, err);
-	return r < 0 ? r : reload(ledger, err);
+	if (r == 0)
+		r = reload(ledger, err);
+	return r < 0 ? r : 1;
 }
 
 static int orphan_list(struct ledger *ledger, enum kind_id kind, const struct objects *observed,
-		       const struct objects *desired, struct err *err)
+		       const struct objects *desired, const struct facts *facts, struct err *err)
 {
 	const struct object_list *list = &observed->kind[kind];
 	uint32_t id, ours = store_database_id(ledger->store);
@@ -220,7 +272,37 @@ static int orphan_list(struct ledger *ledger, enum kind_id kind, const struct ob
 		if (objects_find(desired, kind, o) || objects_find(&ledger->owned, kind, o))
 			continue;
 		struct op op = {.verb = OP_FOUND, .kind = kind, .have = o};
-		int r = put(ledger, &op, OBJECT_ORPHAN, NULL, err);
+		int r = put(ledger, &op, OBJECT_ORPHAN, facts, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * The other agent's ledger is not ours to read, but its closing rule names the devices whose
+ * forwarding it switched on. Of any other sysctl of its nobody knows what was there before.
+ */
+static int orphan_opened(struct ledger *ledger, const struct objects *observed,
+			 const struct facts *facts, struct err *err)
+{
+	const struct object_list *elements = &observed->kind[KIND_NFT_ELEMENT];
+
+	for (size_t i = 0; i < elements->len; i++) {
+		const struct nft_element *e = (const struct nft_element *)elements->v[i];
+		const struct fact_link *link = facts_link(facts, e->device);
+		struct sysctl row = {
+			.head = {.set = kind_all(&sysctl_kind), .marks = OBJECT_ORPHAN},
+			.name = SYSCTL_FORWARDING,
+			.value = 1};
+
+		if (strcmp(e->set_name, OUR_SET_OPENED) != 0 || !link || !link->forwarding)
+			continue;
+		memcpy(row.device, e->device, sizeof(row.device));
+		row.ifindex = link->ifindex;
+		if (objects_find(&ledger->owned, KIND_SYSCTL, &row))
+			continue;
+		int r = store_ledger_put(ledger->store, KIND_SYSCTL, &row.head, err);
 		if (r < 0)
 			return r;
 	}
@@ -228,12 +310,14 @@ static int orphan_list(struct ledger *ledger, enum kind_id kind, const struct ob
 }
 
 int ledger_orphan(struct ledger *ledger, const struct objects *observed,
-		  const struct objects *desired, struct err *err)
+		  const struct objects *desired, const struct facts *facts, struct err *err)
 {
 	int r = store_begin(ledger->store, err);
 
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END && r == 0; kind++)
-		r = orphan_list(ledger, kind, observed, desired, err);
+		r = orphan_list(ledger, kind, observed, desired, facts, err);
+	if (r == 0)
+		r = orphan_opened(ledger, observed, facts, err);
 	if (r == 0)
 		r = store_meta_set(ledger->store, "looked_for_orphans", "yes", err);
 	if (r < 0) {
@@ -242,6 +326,19 @@ int ledger_orphan(struct ledger *ledger, const struct objects *observed,
 	}
 	r = store_commit(ledger->store, err);
 	return r < 0 ? r : reload(ledger, err);
+}
+
+/* Where the kernel keeps the mark, no row is needed; else the row says it. */
+static int release(struct ledger *ledger, enum kind_id kind, const struct object *orphan,
+		   struct err *err)
+{
+	cleanup_arena struct arena arena = {0};
+
+	if (!is_recorded(kind))
+		return store_ledger_delete(ledger->store, kind, orphan, err);
+	struct object *row = kind_copy(kinds[kind], orphan, &arena);
+	row->marks = OBJECT_OURS;
+	return store_ledger_put(ledger->store, kind, row, err);
 }
 
 int ledger_release_orphans(struct ledger *ledger, struct err *err)
@@ -253,7 +350,7 @@ int ledger_release_orphans(struct ledger *ledger, struct err *err)
 
 		for (size_t i = 0; i < list->len && r == 0; i++)
 			if (list->v[i]->marks & OBJECT_ORPHAN)
-				r = store_ledger_delete(ledger->store, kind, list->v[i], err);
+				r = release(ledger, kind, list->v[i], err);
 	}
 	if (r < 0) {
 		store_rollback(ledger->store);

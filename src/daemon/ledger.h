@@ -12,25 +12,38 @@
 
 struct ledger {
 	struct store *store;
+	struct kernel *kernel; /* asked for the index of a device */
 	char boot_id[37];
 	uint64_t namespace_cookie;
 	struct arena arena;
 	struct objects owned; /* sorted */
 };
 
-int ledger_open(struct ledger *ledger, struct store *store, struct err *err) must_check;
+int ledger_open(struct ledger *ledger, struct store *store, struct kernel *kernel,
+		struct err *err) must_check;
 void ledger_close(struct ledger *ledger);
+
+/*
+ * An address or a sysctl is ours on the device that it was made on. Where another device has
+ * the name now, the row loses its marks, in memory: it says nothing of that device.
+ */
+void ledger_check_devices(struct ledger *ledger, const struct facts *facts);
 
 /*
  * Writes what the ops are about to make ours, in one transaction of its own, before they are
  * applied; ops whose intent could not be written get that error as their result.
  */
 void ledger_intend(struct ledger *ledger, struct op *ops, size_t n, const struct facts *facts);
-/* After the ops: what was found, forgotten or deleted. */
-int ledger_settle(struct ledger *ledger, const struct ops *ops, struct err *err) must_check;
+/* After the ops: what was found, forgotten or deleted. 1: the ledger changed, 0: it did not. */
+int ledger_settle(struct ledger *ledger, const struct ops *ops, const struct facts *facts,
+		  struct err *err) must_check;
 
-/* Records as orphan all that is ours by its mark and neither desired nor recorded. */
+/*
+ * Records as orphan all that is ours by its mark and neither desired nor recorded, and the
+ * forwarding of the devices that the other agent had opened.
+ */
 int ledger_orphan(struct ledger *ledger, const struct objects *observed,
-		  const struct objects *desired, struct err *err) must_check;
-/* Forgets the orphans, so that they count as ours and go. */
+		  const struct objects *desired, const struct facts *facts,
+		  struct err *err) must_check;
+/* The orphans count as ours, and go. */
 int ledger_release_orphans(struct ledger *ledger, struct err *err) must_check;

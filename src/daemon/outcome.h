@@ -15,8 +15,8 @@ struct op_ref {
 struct outcome {
 	const struct objects *desired, *observed, *owned;
 	const struct claims *claims;
-	const struct ops *ops;                     /* with their results */
-	struct op_refs vec_of(struct op_ref) refs; /* by want: outcome_index */
+	const struct ops *ops;                              /* with their results */
+	struct op_refs vec_of(struct op_ref) refs;          /* by want: outcome_index */
 	struct op_refs_shared vec_of(struct op_ref) shared; /* of objects that nobody claims */
 };
 

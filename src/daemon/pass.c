@@ -21,7 +21,7 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 		snprintf(s->device, sizeof(s->device), "%s", key->device);
 		s->name = key->name;
 		s->value = key->name == SYSCTL_FORWARDING ? link->forwarding : link->rp_filter;
-		s->head.set = kind_all(&sysctl_kind) & ~object_bit(sysctl_kind, "before");
+		s->head.set = kind_compared(&sysctl_kind);
 	}
 }
 
@@ -40,6 +40,7 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 	if (r < 0)
 		return r;
 	facts_sort(&round->facts);
+	ledger_check_devices(input->ledger, &round->facts);
 	expand(
 		&(struct expand_input){
 			.declaration = input->declaration,
@@ -63,18 +64,14 @@ void round_plan(struct round *round, const struct ledger *ledger)
 		   &round->arena, &round->ops);
 }
 
-static bool is_nft(enum kind_id kind)
-{
-	return kind >= KIND_NFT_TABLE && kind <= KIND_NFT_CHAIN;
-}
-
 /* Ops of nft that follow each other are one batch: what goes and what comes instead, without
  * a gap. */
 static bool same_stage(const struct op *a, const struct op *b)
 {
 	bool down_a = a->verb == OP_DELETE, down_b = b->verb == OP_DELETE;
 
-	return is_nft(a->kind) ? is_nft(b->kind) : down_a == down_b && a->kind == b->kind;
+	return object_is_nft(a->kind) ? object_is_nft(b->kind)
+				      : down_a == down_b && a->kind == b->kind;
 }
 
 static bool is_applied(const struct op *op)
@@ -108,7 +105,7 @@ static void check_blocked(struct round *round, struct op *op)
 		}
 	if (round->nft_failed && opens(op))
 		block(op, "waits for the nft table, without which forwarding would leak");
-	if (round->closing_failed && op->verb == OP_DELETE && is_nft(op->kind))
+	if (round->closing_failed && op->verb == OP_DELETE && object_is_nft(op->kind))
 		block(op, "waits until forwarding is off, without which it would leak");
 }
 
@@ -118,7 +115,7 @@ static void note_failures(struct round *round, const struct op *op)
 		return;
 	if (op->kind == KIND_LINK && op->want)
 		vec_push(&round->failed_links, ((const struct link *)op->want)->device);
-	if (is_nft(op->kind) && op->verb != OP_DELETE)
+	if (object_is_nft(op->kind) && op->verb != OP_DELETE)
 		round->nft_failed = true;
 	if (op->kind == KIND_SYSCTL && op->verb == OP_DELETE)
 		round->closing_failed = true;
@@ -154,7 +151,8 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 			continue;
 		}
 		while (end < ops->len && is_applied(&ops->v[end]) &&
-		       same_stage(first, &ops->v[end]) && (end < slice_end || is_nft(first->kind)))
+		       same_stage(first, &ops->v[end]) &&
+		       (end < slice_end || object_is_nft(first->kind)))
 			end++;
 		for (size_t i = round->next; i < end; i++)
 			check_blocked(round, &ops->v[i]);

@@ -28,7 +28,7 @@ struct round_input {
 	struct kernel *kernel;
 	struct store *store;
 	const struct declaration *declaration;
-	const struct ledger *ledger;
+	struct ledger *ledger;
 	const struct from_numbers *from_numbers;
 };
 

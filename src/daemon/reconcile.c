@@ -15,6 +15,7 @@
 #include "daemon/loop.h"
 #include "daemon/numbers.h"
 #include "daemon/pass.h"
+#include "daemon/purge.h"
 
 enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
@@ -40,6 +41,7 @@ struct reconcile {
 	struct from_numbers from_numbers;
 	bool look_for_orphans;
 	bool delete_orphans;
+	bool unsettled; /* the ledger could not be written after the last round */
 
 	/* the pass that is due, and the one that is under way */
 	const char *trigger; /* of the next pass; NULL: the periodic one */
@@ -189,39 +191,11 @@ static void publish_orphans(struct reconcile *r)
 	r->report.n_orphans = r->orphans.len;
 }
 
-/* May an object of that kind have been the resource's? Errs on the side of yes. */
-static bool may_belong(const struct kind *kind, const struct resource *resource,
-		       const struct op *op)
-{
-	const char *device = object_device(op->kind, op_object(op));
-	bool nft = op->kind >= KIND_NFT_TABLE && op->kind <= KIND_NFT_CHAIN;
-
-	switch (kind->id) {
-	case KIND_TUNNEL:
-		return nft || (device &&
-			       strcmp(device, tunnel_device((const struct tunnel *)resource)) == 0);
-	case KIND_EXIT_ROUTE:
-		return op->kind == KIND_ROUTE || op->kind == KIND_RULE;
-	default:
-		return nft || op->kind == KIND_SYSCTL;
-	}
-}
-
-static bool is_removed(const struct reconcile *r, const struct kind *kind,
-		       const struct resource *resource)
-{
-	for (size_t i = 0; i < r->round.ops.len; i++) {
-		const struct op *op = &r->round.ops.v[i];
-
-		if (op->verb == OP_DELETE && op->result && may_belong(kind, resource, op))
-			return false;
-	}
-	return true;
-}
-
 /* A resource of the same name may come later: it is not to be taken for this one. */
-static void drop_status(struct named_statuses *list, const char *name)
+static void drop_status(void *user, enum kind_id kind, const char *name)
 {
+	struct reconcile *r = user;
+	struct named_statuses *list = &r->statuses[kind];
 	struct named_status *found = find_status(list, name);
 
 	if (!found)
@@ -229,37 +203,6 @@ static void drop_status(struct named_statuses *list, const char *name)
 	status_done(&found->status);
 	list->len--;
 	memmove(found, found + 1, (size_t)(list->v + list->len - found) * sizeof(*found));
-}
-
-/* Users first: exit routes refer to tunnels. */
-static void purge_deleted(struct reconcile *r)
-{
-	struct err err = {0};
-
-	for (int k = RESOURCE_KINDS - 1; k >= 0; k--) {
-		struct resources *list = &r->declaration->kind[k];
-
-		for (size_t i = list->len; i-- > 0;) {
-			const struct resource *resource = list->v[i];
-			char name[RESOURCE_NAME];
-
-			if (!resource->deleting || resource->revision > r->revision ||
-			    !is_removed(r, kinds[k], resource))
-				continue;
-			snprintf(name, sizeof(name), "%s", resource->name);
-			if (store_begin(r->store, &err) < 0 ||
-			    store_delete(r->store, kinds[k], name, &err) < 0)
-				goto failed;
-			declaration_remove(r->declaration, (enum kind_id)k, name);
-			drop_status(&r->statuses[k], name);
-		}
-	}
-	if (!store_in_transaction(r->store) || store_commit(r->store, &err) == 0)
-		return;
-failed:
-	/* what is left in the database is deleting still, and is purged after the next start */
-	store_rollback(r->store);
-	log_warning("deleted resources stay in the database for now: %s", err.sentence);
 }
 
 static void count_failures(struct reconcile *r)
@@ -274,9 +217,7 @@ static void count_failures(struct reconcile *r)
 			continue;
 		pass->failed++;
 		if (op->result != -ECANCELED)
-			log_warning("%s %s: %s", kinds[op->kind]->noun,
-				    kind_key_text(kinds[op->kind], op_object(op), &r->round.arena),
-				    op->message ? op->message : strerror(-op->result));
+			log_warning("%s", op->message ? op->message : strerror(-op->result));
 	}
 }
 
@@ -290,6 +231,8 @@ static unsigned event_delay_ms(const struct reconcile *r)
 
 static void rearm(struct reconcile *r, bool failed)
 {
+	uint64_t now = loop_now_ms();
+
 	r->running = false;
 	if (!failed) {
 		r->backoff_ms = 0;
@@ -297,13 +240,13 @@ static void rearm(struct reconcile *r, bool failed)
 		r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : r->config.backoff_min_ms;
 		if (r->backoff_ms > r->config.backoff_max_ms)
 			r->backoff_ms = r->config.backoff_max_ms;
-		if (!r->trigger)
-			schedule(r, "retry", loop_now_ms() + r->backoff_ms);
 	}
-	if (r->trigger)
+	if (r->trigger) /* asked for while this one ran */
 		schedule(r, r->trigger,
-			 loop_now_ms() + (strcmp(r->trigger, "event") ? r->config.coalesce_ms
-								      : event_delay_ms(r)));
+			 now + (strcmp(r->trigger, "event") ? r->config.coalesce_ms
+							    : event_delay_ms(r)));
+	else if (failed)
+		schedule(r, "retry", now + r->backoff_ms);
 	else
 		schedule_period(r);
 }
@@ -323,7 +266,8 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		count_failures(r);
 		publish_statuses(r);
 		publish_orphans(r);
-		purge_deleted(r);
+		purge_deleted(r->store, r->declaration,
+			      &(struct purge){r->revision, &r->round.ops, drop_status, r});
 		if (r->covered == r->revision && strcmp(r->running_trigger, "start") != 0)
 			r->report.drift_repaired += r->applied;
 		r->covered = r->revision;
@@ -338,12 +282,13 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
 	round_done(&r->round);
-	rearm(r, error < 0 || pass->failed);
+	rearm(r, error < 0 || pass->failed || r->unsettled);
 	if (r->passed)
 		r->passed(r->passed_user);
 }
 
-/* A link of another database's agent, that is neither declared nor known as orphan. */
+/* A link of another database's agent that is not known as orphan. Declared or not: it did
+ * not come alone. */
 static bool is_foreign_database(const struct reconcile *r)
 {
 	const struct object_list *links = &r->round.observed.kind[KIND_LINK];
@@ -352,28 +297,30 @@ static bool is_foreign_database(const struct reconcile *r)
 	for (size_t i = 0; i < links->len; i++) {
 		const struct link *link = (const struct link *)links->v[i];
 
-		if (alias_parse(link->alias, &id) && id != ours &&
-		    !objects_find(&r->round.expanded.desired, KIND_LINK, link) &&
-		    !objects_find(&r->ledger.owned, KIND_LINK, link))
+		if (!(link->head.marks & OBJECT_DOOMED) && alias_parse(link->alias, &id) &&
+		    id != ours && !objects_find(&r->ledger.owned, KIND_LINK, link))
 			return true;
 	}
 	return false;
 }
 
+/* 1: the ledger says something else now. */
 static int look_after_orphans(struct reconcile *r, struct err *err)
 {
+	bool orphaned = r->look_for_orphans || is_foreign_database(r), released = r->delete_orphans;
 	int error = 0;
 
-	if (r->look_for_orphans || is_foreign_database(r))
+	if (orphaned)
 		error = ledger_orphan(&r->ledger, &r->round.observed, &r->round.expanded.desired,
-				      err);
+				      &r->round.facts, err);
 	if (error == 0)
 		r->look_for_orphans = false;
-	if (error == 0 && r->delete_orphans) {
+	if (error == 0 && released)
 		error = ledger_release_orphans(&r->ledger, err);
-		r->delete_orphans = error < 0;
-	}
-	return error;
+	if (error < 0)
+		return error;
+	r->delete_orphans = false;
+	return orphaned || released;
 }
 
 static int look(struct reconcile *r, struct err *err)
@@ -394,6 +341,10 @@ static int look(struct reconcile *r, struct err *err)
 	error = round_look(&r->round, &input, err);
 	if (error == 0)
 		error = look_after_orphans(r, err);
+	if (error > 0) { /* what is desired depends on what is ours */
+		round_done(&r->round);
+		error = round_look(&r->round, &input, err);
+	}
 	if (error == 0)
 		round_plan(&r->round, &r->ledger);
 	return error;
@@ -407,6 +358,18 @@ static unsigned count_applied(const struct round *round)
 	for (size_t i = 0; i < round->ops.len; i++)
 		applied += round->ops.v[i].done && !round->ops.v[i].result;
 	return applied;
+}
+
+/* True: the ledger says something new, from which more may follow (a found link's address). */
+static bool settle(struct reconcile *r)
+{
+	struct err err = {0};
+	int written = ledger_settle(&r->ledger, &r->round.ops, &r->round.facts, &err);
+
+	r->unsettled = written < 0;
+	if (written < 0)
+		log_warning("the ledger could not be written: %s", err.sentence);
+	return written > 0;
 }
 
 static void step(struct reconcile *r)
@@ -426,11 +389,14 @@ static void step(struct reconcile *r)
 		loop_timer_arm(r->loop, r->timer, loop_now_ms());
 		return;
 	}
-	if (error == 0)
-		error = ledger_settle(&r->ledger, &r->round.ops, &err);
-	unsigned applied = count_applied(&r->round);
-	r->applied += applied;
-	if (error < 0 || !applied || ++r->rounds == ROUNDS_MAX) {
+	unsigned applied = 0;
+	bool settled = false;
+	if (error == 0) {
+		applied = count_applied(&r->round);
+		r->applied += applied;
+		settled = settle(r);
+	}
+	if (error < 0 || !(applied || settled) || ++r->rounds == ROUNDS_MAX) {
 		finish(r, error, &err);
 		return;
 	}
@@ -479,7 +445,7 @@ int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel
 	r->store = store;
 	r->declaration = declaration;
 	r->config = *config;
-	int error = ledger_open(&r->ledger, store, err);
+	int error = ledger_open(&r->ledger, store, kernel, err);
 	if (error == 0)
 		error = store_from_load(store, &r->from_numbers, err);
 	if (error == 0)

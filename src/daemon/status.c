@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/outcome.h"
+#include "daemon/purge.h"
 
 const char *const state_names[STATES] = {
 	[STATE_PENDING] = "pending",   [STATE_READY] = "ready",       [STATE_FAILED] = "failed",
@@ -109,6 +110,21 @@ static void say(struct status *status, enum state state, const char *reason, con
 	snprintf(status->message, sizeof(status->message), "%s", message ? message : "");
 }
 
+static const char *foreign(const struct op *op, const char *key, struct arena *arena)
+{
+	const struct link *have = (const struct link *)op->have;
+
+	/* of a device of another driver no other field says anything */
+	if (op->kind == KIND_LINK && strcmp(have->driver, "ipip") != 0)
+		return arena_printf(
+			arena,
+			"link %s: %s%sdevice of another owner has this name, untouched; "
+			"give the tunnel another \"device\"",
+			key, have->driver, *have->driver ? " " : "a ");
+	return arena_printf(arena, "%s %s: %s (%s), untouched", kinds[op->kind]->noun, key, op->why,
+			    outcome_differences(op, arena));
+}
+
 /* The sentence for an object that is not as declared. */
 static const char *trouble(const struct verdict *v, enum kind_id kind, const struct object *want,
 			   struct arena *arena)
@@ -118,8 +134,7 @@ static const char *trouble(const struct verdict *v, enum kind_id kind, const str
 	if (v->op && v->op->message)
 		return v->op->message;
 	if (v->state == OBJECT_FOREIGN && v->op)
-		return arena_printf(arena, "%s %s: %s (%s), untouched", kinds[kind]->noun, key,
-				    v->op->why, outcome_differences(v->op, arena));
+		return foreign(v->op, key, arena);
 	return arena_printf(arena, "%s %s is %s", kinds[kind]->noun, key,
 			    object_state_names[v->state]);
 }
@@ -231,11 +246,32 @@ static void judge_shared(struct status *status, const struct outcome *outcome,
 
 		if (!hangs_on(e->kind->id, ref->op->kind) || !is_troubled(v.state))
 			continue;
+		/* a tunnel whose link cannot be made says so itself */
+		if (ref->op->result == -ECANCELED && object_device(ref->op->kind, ref->want))
+			continue;
 		const char *message = trouble(&v, ref->op->kind, ref->want, arena);
 		weigh(status, &v, message);
 		status->objects_total++;
 		if (status->objects_len < STATUS_OBJECTS_MAX)
 			list(status, ref->op->kind, ref->want, v.state, message, arena);
+	}
+}
+
+/* What is left of it, in the kernel's own words. */
+static void judge_removal(struct status *status, const struct outcome *outcome,
+			  const struct expansion *e, struct arena *arena)
+{
+	say(status, STATE_DELETING, "Deleting", "its objects are being removed");
+	for (size_t i = 0; i < outcome->ops->len; i++) {
+		const struct op *op = &outcome->ops->v[i];
+
+		if (op->verb != OP_DELETE || !op->result ||
+		    !purge_may_belong(e->kind, e->resource, op))
+			continue;
+		if (!status->objects_total++)
+			say(status, STATE_DELETING, reason_of(op->result), op->message);
+		if (status->objects_len < STATUS_OBJECTS_MAX)
+			list(status, op->kind, op->have, OBJECT_FAILED, op->message, arena);
 	}
 }
 
@@ -247,7 +283,7 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 	*status = (struct status){.generation = head->generation};
 	status->effective = kind_copy(e->kind, e->effective, NULL);
 	if (head->deleting) {
-		say(status, STATE_DELETING, "Deleting", "its objects are being removed");
+		judge_removal(status, outcome, e, arena);
 		return;
 	}
 	if (!head->enabled) {

@@ -82,6 +82,11 @@ static void apply(struct kernel *kernel, struct arena *arena, struct op *ops, si
 		nft_apply(kern->nft, arena, ops, n);
 }
 
+static uint32_t ifindex(struct kernel *kernel, const char *device)
+{
+	return names_index(&kern_of(kernel)->names, device);
+}
+
 static int get_events_fd(struct kernel *kernel)
 {
 	return events_fd(kern_of(kernel)->events);
@@ -137,6 +142,7 @@ static void kern_close(struct kernel *kernel)
 static const struct kernel_vtable vtable = {
 	.observe = observe,
 	.apply = apply,
+	.ifindex = ifindex,
 	.events_fd = get_events_fd,
 	.events_read = read_events,
 	.route = route,

@@ -60,6 +60,8 @@ struct kernel_vtable {
 	 * attribute; REPLACE deletes, then adds; DELETE of a sysctl writes have->before.
 	 */
 	void (*apply)(struct kernel *kernel, struct arena *arena, struct op *ops, size_t n);
+	/* As of the last observe and our own changes since; 0: no such device. */
+	uint32_t (*ifindex)(struct kernel *kernel, const char *device);
 	int (*events_fd)(struct kernel *kernel); /* for epoll; -1: none */
 	void (*events_read)(struct kernel *kernel, struct kernel_events *events);
 	int (*route)(struct kernel *kernel, const struct route_question *question,

@@ -145,6 +145,8 @@ bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link
 		parse_info(info, names, link);
 	attr_set(&link_kind, link, offsetof(struct link, up));
 	attr_set(&link_kind, link, offsetof(struct link, driver));
+	link->ifindex = (uint32_t)header->ifi_index;
+	attr_set(&link_kind, link, offsetof(struct link, ifindex));
 	link->head.marks |= marks_of(link);
 	return true;
 }
@@ -185,9 +187,11 @@ static void fact_take(struct kern *kern, struct facts *facts, const struct nlmsg
 
 	memcpy(fact->device, link->device, IFNAMSIZ);
 	memcpy(fact->driver, link->driver, IFNAMSIZ);
+	fact->ifindex = link->ifindex;
 	fact->mtu = link->mtu;
 	fact->up = link->up;
 	fact->ours = link->head.marks & OBJECT_OURS;
+	fact->adoptable = link_is_adoptable(link);
 	fact->loopback = header->ifi_flags & IFF_LOOPBACK;
 	if (!row)
 		return;

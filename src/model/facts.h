@@ -14,9 +14,11 @@
 struct fact_link {
 	char device[IFNAMSIZ];
 	char driver[IFNAMSIZ]; /* "" for a physical one */
-	uint32_t mtu;          /* bytes */
+	uint32_t ifindex;
+	uint32_t mtu; /* bytes */
 	bool up;
-	bool ours; /* carries our mark */
+	bool ours;      /* carries our mark */
+	bool adoptable; /* an ipip device that a tunnel can be made of in place */
 	bool loopback;
 	bool forwarding;   /* net.ipv4.conf.DEVICE.forwarding */
 	uint8_t rp_filter; /* as set on the device, not what is in force */

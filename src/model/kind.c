@@ -71,6 +71,16 @@ uint64_t kind_all(const struct kind *kind)
 	return UINT64_MAX >> (64 - kind->n_fields);
 }
 
+uint64_t kind_compared(const struct kind *kind)
+{
+	uint64_t rows = kind_all(kind);
+
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		if (kind->fields[i].flags & FIELD_IGNORE)
+			rows &= ~(UINT64_C(1) << i);
+	return rows;
+}
+
 void kind_defaults(const struct kind *kind, void *object)
 {
 	for (unsigned i = 0; i < kind->n_fields; i++) {

@@ -61,6 +61,8 @@ const char *kind_suggest(const struct kind *kind, const char *name);
 uint64_t kind_bit(const struct kind *kind, const struct field *field);
 /* the bits of all rows */
 uint64_t kind_all(const struct kind *kind);
+/* of those that are compared: without FIELD_IGNORE */
+uint64_t kind_compared(const struct kind *kind);
 
 /* Fills every field that is not in the set mask with its default. */
 void kind_defaults(const struct kind *kind, void *object);

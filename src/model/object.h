@@ -10,6 +10,7 @@
  */
 
 #include <net/if.h>
+#include <string.h>
 
 #include "model/kind.h"
 
@@ -25,7 +26,9 @@ enum {
 	OUR_MARK = 0x69706970,         /* fwmark of the agent's own route questions */
 	OUR_NAT_PRIORITY = 95,
 };
-#define OUR_NFT_TABLE "ipipd" /* of family ip */
+#define OUR_NFT_TABLE  "ipipd" /* of family ip */
+/* Set of the devices whose forwarding the agent switched on. */
+#define OUR_SET_OPENED "opened"
 
 enum object_mark {
 	OBJECT_OURS = 1 << 0,   /* the kernel, or the ledger, says that we made it */
@@ -62,12 +65,14 @@ struct link {
 	bool up;
 	uint32_t group;
 	char alias[ALIAS_TEXT];
+	uint32_t ifindex; /* observed; not compared */
 };
 
 struct address {
 	struct object head;
 	char device[IFNAMSIZ];
 	struct prefix prefix; /* host bits kept */
+	uint32_t ifindex;     /* owned: of the device that it was made on; not compared */
 };
 
 enum sysctl_name { SYSCTL_FORWARDING, SYSCTL_RP_FILTER };
@@ -78,7 +83,8 @@ struct sysctl {
 	char device[IFNAMSIZ];
 	uint8_t name; /* enum sysctl_name */
 	uint32_t value;
-	uint32_t before; /* owned: what was found; not compared */
+	uint32_t before;  /* owned: what was found; not compared */
+	uint32_t ifindex; /* owned: of the device that it was written for; not compared */
 };
 
 enum route_type { ROUTE_UNICAST, ROUTE_OTHER };
@@ -179,6 +185,12 @@ struct nft_rule {
 	char snat_map[SET_NAME]; /* snat to ip saddr map @MAP */
 	uint8_t verdict;         /* enum nft_verdict */
 };
+
+/* Can a tunnel be made of it without making it anew? kernel.md: a remote, not external. */
+static inline bool link_is_adoptable(const struct link *link)
+{
+	return strcmp(link->driver, "ipip") == 0 && link->remote.host && !link->external;
+}
 
 extern const struct kind link_kind, address_kind, sysctl_kind, route_kind, rule_kind,
 	nft_table_kind, nft_set_kind, nft_element_kind, nft_chain_kind, nft_rule_kind;

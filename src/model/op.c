@@ -13,6 +13,11 @@ const struct object *op_object(const struct op *op)
 	return op->want ? op->want : op->have;
 }
 
+bool object_is_nft(enum kind_id kind)
+{
+	return kind >= KIND_NFT_TABLE && kind <= KIND_NFT_CHAIN;
+}
+
 const char *object_device(enum kind_id kind, const void *object)
 {
 	const struct field *field = kind_field(kinds[kind], "device");

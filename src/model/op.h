@@ -41,3 +41,5 @@ extern const char *const op_verb_names[];
 const struct object *op_object(const struct op *op);
 /* "link", "tun_a" … the device that the op depends on, NULL when on none */
 const char *object_device(enum kind_id kind, const void *object);
+/* Is it a part of our nftables table? Those are applied as one batch. */
+bool object_is_nft(enum kind_id kind);

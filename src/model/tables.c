@@ -39,12 +39,14 @@ static const struct field link_fields[] = {
 	F_BOOL(link, up),
 	F_U32(link, group, .flags = FIELD_MARK),
 	F_NAME(link, alias, .flags = FIELD_MARK),
+	F_U32(link, ifindex, .flags = FIELD_IGNORE),
 };
 KIND(KIND_LINK, link, "link");
 
 static const struct field address_fields[] = {
 	F_NAME(address, device, .flags = FIELD_KEY),
 	F_PREFIX(address, prefix, .flags = FIELD_KEY | FIELD_HOST_BITS),
+	F_U32(address, ifindex, .flags = FIELD_IGNORE),
 };
 KIND(KIND_ADDRESS, address, "address");
 
@@ -53,6 +55,7 @@ static const struct field sysctl_fields[] = {
 	F_CHOICE(sysctl, name, sysctl_names, .flags = FIELD_KEY),
 	F_U32(sysctl, value),
 	F_U32(sysctl, before, .flags = FIELD_IGNORE),
+	F_U32(sysctl, ifindex, .flags = FIELD_IGNORE),
 };
 KIND(KIND_SYSCTL, sysctl, "sysctl");
 

@@ -23,7 +23,7 @@ void *expander_want(struct expander *x, enum kind_id kind)
 {
 	struct object *object = objects_add(&x->out->desired, kind);
 
-	object->set = kind_all(kinds[kind]);
+	object->set = kind_compared(kinds[kind]);
 	if (x->now && x->now->resource->adopt)
 		object->marks |= OBJECT_ADOPT;
 	if (!x->now)
@@ -106,7 +106,7 @@ bool expander_usable(const struct expander *x, const struct tunnel *tunnel)
 	if (!tunnel->head.enabled || tunnel->head.deleting)
 		return false;
 	const struct fact_link *link = facts_link(x->input->facts, tunnel_device(tunnel));
-	if (!link || link->ours || tunnel->head.adopt)
+	if (!link || link->ours || (tunnel->head.adopt && link->adoptable))
 		return true;
 	snprintf(key.device, sizeof(key.device), "%s", tunnel_device(tunnel));
 	return objects_find(x->input->owned, KIND_LINK, &key) != NULL;

@@ -31,7 +31,7 @@ struct expander {
 /* Names of our sets and chains. */
 #define SET_TUNNELS "tunnels" /* every enabled tunnel's device */
 #define SET_CLAMPED "clamped" /* devices whose TCP is clamped */
-#define SET_OPENED  "opened"  /* devices whose forwarding the agent switched on */
+#define SET_OPENED  OUR_SET_OPENED
 
 /* A desired object with every row set, claimed for the resource in hand. */
 void *expander_want(struct expander *x, enum kind_id kind);
