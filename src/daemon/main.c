@@ -267,6 +267,7 @@ int main(int argc, char **argv)
 		return code;
 	umask(0077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);  /* a terminal that closes; nothing is read anew yet */
 	signal(SIGXFSZ, SIG_IGN); /* no room is a write that fails: 503, not the end */
 	int rc = namespace_lock(&lock, &err);
 	if (!rc)

@@ -91,10 +91,17 @@ int numbers_keep(struct from_numbers *numbers, struct store *store,
 
 	for (size_t i = 0; i < numbers->len; i++)
 		vec_push(&changed, numbers->v[i]);
-	if (error == 0)
-		error = drop_unused(&changed, store, declaration, err);
+	/* first the new ones: a number that becomes free has rules and routes until the next pass */
 	if (error == 0)
 		error = numbers_add(&changed, store, declaration, err);
+	if (error == 0 || error == -ENOSPC) {
+		int dropped = drop_unused(&changed, store, declaration, err);
+
+		if (error == 0)
+			error = dropped;
+		else if (dropped == 0)
+			error = numbers_add(&changed, store, declaration, err);
+	}
 	bool same = is_same(&changed, numbers);
 	if (error < 0 || same)
 		store_rollback(store);

@@ -16,8 +16,8 @@ static const struct attr_row address_rows[] = {
 static const struct attr_map address_map = {&address_kind, address_rows, ARRAY_LEN(address_rows),
 					    IFA_LOCAL};
 
-struct nl_msg *address_build(int type, const struct address *address, const struct names *names,
-			     struct err *err)
+struct nl_msg *address_build(int type, int flags, const struct address *address,
+			     const struct names *names, struct err *err)
 {
 	struct ifaddrmsg header = {
 		.ifa_family = AF_INET,
@@ -31,8 +31,8 @@ struct nl_msg *address_build(int type, const struct address *address, const stru
 		err_set(err, -ENODEV, "no device %s", address->device);
 		return NULL;
 	}
-	/* replace: adding what is there already is not a failure */
-	int flags = type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+	if (type == RTM_NEWADDR)
+		flags |= NLM_F_CREATE;
 	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
 	(void)!attr_build(msg, &address_map, address, names, &device);
 	if (type == RTM_NEWADDR)
@@ -63,6 +63,16 @@ bool address_parse(const struct nlmsghdr *h, const struct names *names, struct a
 	return true;
 }
 
+static bool has_peer(const struct nlmsghdr *h)
+{
+	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
+	const struct nlattr *local = nlmsg_find_attr(writable, sizeof(struct ifaddrmsg), IFA_LOCAL);
+	const struct nlattr *peer = nlmsg_find_attr(writable, sizeof(struct ifaddrmsg),
+						    IFA_ADDRESS);
+
+	return local && peer && attr_addr(local).host != attr_addr(peer).host;
+}
+
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct ifaddrmsg header = {.ifa_family = AF_INET};
@@ -78,7 +88,9 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 
 		if (!address_parse(h, &kern->names, &address))
 			continue;
-		memcpy(objects_add(look->observed, KIND_ADDRESS), &address, sizeof(address));
+		if (!has_peer(h)) /* with one it is another address to the kernel */
+			memcpy(objects_add(look->observed, KIND_ADDRESS), &address,
+			       sizeof(address));
 		struct fact_addr *fact = vec_add(&look->facts->addrs);
 		fact->addr = address.prefix.addr;
 		fact->len = address.prefix.len;
@@ -89,10 +101,12 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 
 static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
 {
-	int type = op->verb == OP_DELETE ? RTM_DELADDR : RTM_NEWADDR;
-	const struct object *object = op->verb == OP_DELETE ? op->have : op->want;
-
-	return address_build(type, (const struct address *)object, &kern->names, err);
+	if (op->verb == OP_DELETE)
+		return address_build(RTM_DELADDR, 0, (const struct address *)op->have, &kern->names,
+				     err);
+	/* what came since the look is not ours to take over */
+	return address_build(RTM_NEWADDR, op->verb == OP_ADD ? NLM_F_EXCL : NLM_F_REPLACE,
+			     (const struct address *)op->want, &kern->names, err);
 }
 
 const struct kern_adapter address_adapter = {

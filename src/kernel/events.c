@@ -118,7 +118,7 @@ static bool link_matters(struct kern *kern, const struct nlmsghdr *h)
 		return true;
 	const struct name_row *row = names_row(&kern->names, (uint32_t)header->ifi_index);
 	return !row || row->ours || strcmp(row->device, link.device) != 0 || row->mtu != link.mtu ||
-	       row->up != link.up || row->group != link.group;
+	       row->up != link.up || row->group != link.group || row->tunnel != link_digest(&link);
 }
 
 static bool netconf_matters(const struct kern *kern, const struct nlmsghdr *h)

@@ -156,6 +156,25 @@ bool link_is_fallback(const struct link *link)
 	return strcmp(link->device, "tunl0") == 0 && strcmp(link->driver, "ipip") == 0;
 }
 
+uint64_t link_digest(const struct link *link)
+{
+	uint64_t digest = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	if (strcmp(link->driver, "ipip") != 0)
+		return 0;
+	for (unsigned i = 0; i < link_kind.n_fields; i++) {
+		const struct field *field = &link_kind.fields[i];
+		const uint8_t *member = field_in(field, link);
+
+		if (field->offset < offsetof(struct link, local) ||
+		    field->offset > offsetof(struct link, external))
+			continue;
+		for (uint32_t at = 0; at < field->size; at++)
+			digest = (digest ^ member[at]) * UINT64_C(1099511628211);
+	}
+	return digest;
+}
+
 struct nl_msg *link_dump_request(void)
 {
 	struct ifinfomsg header = {0};
@@ -198,6 +217,7 @@ static void fact_take(struct kern *kern, struct facts *facts, const struct nlmsg
 	row->mtu = link->mtu;
 	row->group = link->group;
 	row->up = link->up;
+	row->tunnel = link_digest(link);
 	row->ours = fact->ours;
 }
 

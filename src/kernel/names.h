@@ -17,6 +17,7 @@ struct name_row {
 	uint32_t index; /* 0: removed */
 	char device[IFNAMSIZ];
 	uint32_t mtu, group; /* to tell an event that changes something from noise */
+	uint64_t tunnel;     /* digest of what a tunnel of it would be compared with */
 	bool up, ours;
 	uint8_t forwarding, rp_filter;
 	uint32_t next_by_index, next_by_device; /* row number + 1, 0: end */

@@ -253,9 +253,9 @@ static void build(struct applying *applying)
 	run_step(applying, step_table);
 	run_step(applying, step_flush);
 	flush_dependents(applying);
-	run_step(applying, step_delete_chain);
 	run_step(applying, step_delete_element);
-	run_step(applying, step_delete_set);
+	run_step(applying, step_delete_set); /* a verdict map names chains */
+	run_step(applying, step_delete_chain);
 	run_step(applying, step_add_set);
 	run_step(applying, step_add_element);
 	run_step(applying, step_add_chain);

@@ -62,6 +62,18 @@ struct nl_msg *route_build(int type, int flags, const struct route *route,
 	return msg;
 }
 
+/* What a route may carry that a struct route cannot say. */
+static bool has_other(struct nlmsghdr *h)
+{
+	static const int attrs[] = {RTA_METRICS, RTA_MULTIPATH, RTA_ENCAP,
+				    RTA_NH_ID,   RTA_VIA,       RTA_FLOW};
+
+	for (size_t i = 0; i < ARRAY_LEN(attrs); i++)
+		if (nlmsg_find_attr(h, sizeof(struct rtmsg), attrs[i]))
+			return true;
+	return false;
+}
+
 bool route_parse(const struct nlmsghdr *h, const struct names *names, struct route *route)
 {
 	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
@@ -75,7 +87,8 @@ bool route_parse(const struct nlmsghdr *h, const struct names *names, struct rou
 		   nlmsg_attrlen(writable, sizeof(*header)), &route_map, route, names);
 	route->dst.len = header->rtm_dst_len;
 	route->tos = header->rtm_tos;
-	route->type = header->rtm_type == RTN_UNICAST ? ROUTE_UNICAST : ROUTE_OTHER;
+	route->type = header->rtm_type == RTN_UNICAST && !has_other(writable) ? ROUTE_UNICAST
+									      : ROUTE_OTHER;
 	route->scope = header->rtm_scope;
 	route->protocol = header->rtm_protocol;
 	for (size_t i = 0; i < ARRAY_LEN(header_members); i++)

@@ -91,8 +91,9 @@ bool rule_parse(const struct nlmsghdr *h, struct rule *rule)
 	rule->from.len = header->src_len;
 	rule->action = has_other(writable, header) ? RULE_OTHER : action_of(header->action);
 	attr_set(&rule_kind, rule, offsetof(struct rule, action));
-	if (rule->protocol == OUR_PROTOCOL && rule->priority >= OUR_RULE_FIRST &&
-	    rule->priority <= OUR_RULE_LAST)
+	/* of another form than ours it is somebody's who took our number */
+	if (rule->action != RULE_OTHER && rule->protocol == OUR_PROTOCOL &&
+	    rule->priority >= OUR_RULE_FIRST && rule->priority <= OUR_RULE_LAST)
 		rule->head.marks |= OBJECT_OURS;
 	return true;
 }

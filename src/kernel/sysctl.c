@@ -99,6 +99,10 @@ static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h
 		return;
 	if (nla_get_s32(index) == NETCONFA_IFINDEX_ALL) /* the same switch as ip_forward */
 		facts->ip_forward = nla_get_u32(forwarding) != 0;
+	if (nla_get_s32(index) == NETCONFA_IFINDEX_DEFAULT) {
+		facts->default_forwarding = nla_get_u32(forwarding) != 0;
+		facts->default_rp_filter = (uint8_t)nla_get_u32(rp_filter);
+	}
 	struct name_row *row = names_row(&kern->names, nla_get_u32(index));
 	if (!row)
 		return;

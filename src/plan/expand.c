@@ -145,6 +145,9 @@ static void resolve_underlay(struct expander *x, const struct tunnel *t, struct 
 	if (t->local.host && !facts_addr(facts, t->local))
 		expander_hold(x, "LocalAddressMissing", "this host has no address %s",
 			      addr_text(t->local, local));
+	if (facts_addr(facts, t->remote))
+		expander_hold(x, "UnderlayUnroutable", "%s is this host's own address",
+			      addr_text(t->remote, remote));
 	if (!route || route->error) {
 		expander_hold(x, "UnderlayUnroutable", "no route to %s: %s",
 			      addr_text(t->remote, remote),
@@ -153,7 +156,7 @@ static void resolve_underlay(struct expander *x, const struct tunnel *t, struct 
 	}
 	if (!t->local.host)
 		effective->local = route->source;
-	if (!t->mtu)
+	if (!t->mtu && route->mtu)
 		effective->mtu = auto_mtu(route->mtu);
 }
 
@@ -242,8 +245,7 @@ void expand_tunnel(struct expander *x, const struct tunnel *t)
 		want_allowed_sources(x, t, effective->device);
 }
 
-/* The table of routes for that `from`; 0 when the store has not given it a number. */
-static uint32_t table_of(const struct expander *x, struct prefix from)
+uint32_t expander_table(const struct expander *x, struct prefix from)
 {
 	const struct from_numbers *numbers = x->input->from_numbers;
 
@@ -294,7 +296,7 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 		return;
 	}
 	for (uint32_t i = 0; i < (e->from.len ? e->from.len : 1); i++) {
-		uint32_t table = table_of(x, from[i]);
+		uint32_t table = expander_table(x, from[i]);
 
 		if (table)
 			want_routes(x, e, table, tunnel_device(t), effective->source);

@@ -49,6 +49,8 @@ uint32_t prefixes_merge(struct prefix *v, uint32_t len);
  * nothing but the comparison, until it is adopted or found equal.
  */
 bool expander_usable(const struct expander *x, const struct tunnel *tunnel);
+/* The table of routes for that `from`; 0 when the store has not given it a number. */
+uint32_t expander_table(const struct expander *x, struct prefix from);
 /* The usable tunnel with that device; NULL when there is none. */
 const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device);
 

@@ -80,11 +80,10 @@ static int lengths_compare(const void *a, const void *b)
 static void note(const struct expander *x, struct lengths_list *list, struct prefix from,
 		 const struct prefixes *destinations)
 {
-	struct lengths row = {.from = from, .table = OUR_TABLE_FIRST};
+	struct lengths row = {.from = from, .table = expander_table(x, from)};
 
-	for (size_t i = 0; from.len && i < x->input->from_numbers->len; i++)
-		if (prefix_compare(&x->input->from_numbers->v[i].from, &from) == 0)
-			row.table = x->input->from_numbers->v[i].table;
+	if (!row.table)
+		return; /* it has no routes either */
 	for (uint32_t i = 0; i < destinations->len; i++)
 		row.in_use |= UINT64_C(1) << destinations->v[i].len;
 	vec_push(list, row);

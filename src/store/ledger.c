@@ -257,6 +257,9 @@ int store_from_load(struct store *store, struct from_numbers *numbers, struct er
 		if (prefix_parse(sql_text(load, 0), &number.from))
 			return err_set(err, -EUCLEAN, "database: \"%s\" is no prefix",
 				       sql_text(load, 0));
+		if (number.table <= OUR_TABLE_FIRST || number.table > OUR_TABLE_LAST)
+			return err_set(err, -EUCLEAN, "database: %u is no table of ours",
+				       number.table);
 		vec_push(numbers, number);
 	}
 	return result;

@@ -46,6 +46,7 @@ static void makes_tunnel_as_declared(void **state)
 	assert_true(facts_link(&ground->facts, "tun_a")->ours);
 	assert_null(ground_find(ground, KIND_LINK, "tunl0"));
 	ground_prints("1\n", "cat /proc/sys/net/ipv6/conf/tun_a/disable_ipv6");
+	ground_prints("1\n", "cat /proc/sys/net/ipv4/conf/tun_a/promote_secondaries");
 	ground_prints("0\n", "cat /proc/sys/net/ipv4/conf/tun_a/forwarding");
 }
 

@@ -568,13 +568,15 @@ static void foreign_things_in_our_table_are_other_and_can_go(void **state)
 		   "set plain { type ipv4_addr; elements = { 1.1.1.1 }; }\n"
 		   "set " LONG_NAME " { type ipv4_addr; }\n"
 		   "chain side { tcp dport @ports accept; ip saddr @" LONG_NAME " drop; }\n"
+		   "map jumps { type ipv4_addr : verdict;\n"
+		   "elements = { 1.2.3.4 : jump c" LONG_NAME " }; }\n"
 		   "chain c" LONG_NAME " { ip saddr { 1.1.1.1, 2.2.2.2 } accept; }\n"
 		   "chain forward { ip saddr @timed jump side;\n"
 		   "ip saddr { 1.1.1.1, 3.3.3.3 } drop; }\n"
 		   "}\n");
 	observe(f);
 	size_t extra = objects_count(&f->observed) - all.len;
-	assert_int_equal(extra, 7); /* four sets, an element, two chains */
+	assert_int_equal(extra, 8); /* five sets, an element, two chains */
 
 	const struct nft_chain key = {.name = "forward"};
 	const struct nft_chain *chain = (void *)objects_find(&f->observed, KIND_NFT_CHAIN, &key);

@@ -82,6 +82,38 @@ static void sees_links_with_their_facts(void **state)
 	assert_non_null(facts_addr(&ground->facts, ground_addr("192.0.2.1")));
 	assert_non_null(facts_addr(&ground->facts, ground_addr("127.0.0.1")));
 	assert_false(ground->facts.ip_forward);
+	assert_int_equal(fact->ifindex, ground->kernel->vt->ifindex(ground->kernel, "e0"));
+}
+
+/* What a device made later begins with, and what is put back on it one day. */
+static void sees_the_defaults_of_new_devices(void **state)
+{
+	struct ground *ground = *state;
+
+	ground_sh("echo 2 >/proc/sys/net/ipv4/conf/default/rp_filter && "
+		  "echo 1 >/proc/sys/net/ipv4/conf/default/forwarding");
+	ground_look(ground);
+	assert_int_equal(ground->facts.default_rp_filter, 2);
+	assert_true(ground->facts.default_forwarding);
+	ground_sh("echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter && "
+		  "echo 0 >/proc/sys/net/ipv4/conf/default/forwarding");
+	ground_look(ground);
+	assert_int_equal(ground->facts.default_rp_filter, 0);
+	assert_false(ground->facts.default_forwarding);
+}
+
+/* To the kernel it is another address than the one without a peer. */
+static void address_with_a_peer_is_not_ours_to_compare(void **state)
+{
+	struct ground *ground = *state;
+	struct address want = address_of("e0", "192.168.1.1/24");
+
+	veth("e0", "192.0.2.1/24");
+	ground_sh("ip addr add 192.168.1.1 peer 10.0.0.2/24 dev e0");
+	ground_look(ground);
+	assert_null(ground_find(ground, KIND_ADDRESS, "e0 192.168.1.1/24"));
+	assert_non_null(facts_addr(&ground->facts, ground_addr("192.168.1.1")));
+	assert_int_equal(ground_add(ground, KIND_ADDRESS, &want), 0);
 }
 
 static void link_with_our_group_or_alias_is_ours(void **state)
@@ -111,13 +143,14 @@ static void adds_and_deletes_address(void **state)
 	veth("e0", "192.0.2.1/24");
 	ground_look(ground);
 	assert_int_equal(ground_add(ground, KIND_ADDRESS, &want), 0);
-	assert_int_equal(ground_add(ground, KIND_ADDRESS, &want), 0); /* again is no failure */
+	/* what came since the look is not ours to take over */
+	assert_int_equal(ground_add(ground, KIND_ADDRESS, &want), -EEXIST);
 	ground_prints("192.168.1.1/24\n",
 		      "ip -4 -o addr show e0 to 192.168.1.1 | awk '{print $4}'");
 	ground_look(ground);
 	struct address *seen = ground_find(ground, KIND_ADDRESS, "e0 192.168.1.1/24");
 	assert_non_null(seen);
-	assert_true(kind_same(&address_kind, &want, seen));
+	assert_int_equal(kind_differences(&address_kind, &want, seen), 0);
 	assert_int_equal(ground_delete(ground, KIND_ADDRESS, seen), 0);
 	assert_int_equal(ground_delete(ground, KIND_ADDRESS, seen), 0); /* gone is deleted */
 	ground_look(ground);
@@ -198,6 +231,19 @@ static void route_of_another_table_that_comes_later_is_seen(void **state)
 	assert_non_null(ground_find(ground, KIND_ROUTE, "7555 203.0.113.0/24 0 0"));
 }
 
+static void route_with_more_than_we_can_say_is_another(void **state)
+{
+	struct ground *ground = *state;
+
+	veth("e0", "192.0.2.1/24");
+	ground_sh("ip route add 203.0.113.0/24 dev e0 table 7000 proto 105 mtu 500");
+	ground_look(ground);
+	struct route *route = (struct route *)ground_find(ground, KIND_ROUTE,
+							  "7000 203.0.113.0/24 0 0");
+	assert_non_null(route);
+	assert_int_equal(route->type, ROUTE_OTHER);
+}
+
 static void routes_of_main_are_no_objects(void **state)
 {
 	struct ground *ground = *state;
@@ -273,8 +319,13 @@ static void foreign_rule_in_our_priorities_is_foreign(void **state)
 	ground_sh("ip rule add priority 7100 iif lo lookup 7000 && "
 		  "ip rule add priority 7200 from 10.0.0.0/8 lookup 7000 && "
 		  "ip rule add priority 6999 from 10.0.0.0/8 lookup 7000");
+	/* our protocol does not make it ours where we have no word for its form */
+	ground_sh("ip rule add priority 7150 iif lo lookup 7000 protocol 105");
 	ground_look(ground);
-	assert_int_equal(ground->observed.kind[KIND_RULE].len, 2);
+	assert_int_equal(ground->observed.kind[KIND_RULE].len, 3);
+	assert_int_equal(ground->observed.kind[KIND_RULE].v[1]->marks, 0);
+	ground_sh("ip rule del priority 7150");
+	ground_look(ground);
 	struct rule *other = (struct rule *)ground->observed.kind[KIND_RULE].v[0];
 	assert_int_equal(other->action, RULE_OTHER);
 	assert_int_equal(other->head.marks, 0);
@@ -378,12 +429,15 @@ static void a_batch_goes_on_after_a_failure(void **state)
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(sees_links_with_their_facts),
+	TEST(sees_the_defaults_of_new_devices),
+	TEST(address_with_a_peer_is_not_ours_to_compare),
 	TEST(link_with_our_group_or_alias_is_ours),
 	TEST(adds_and_deletes_address),
 	TEST(address_on_absent_device_fails_and_says_so),
 	TEST(adds_replaces_and_deletes_route),
 	TEST(foreign_route_in_our_table_is_seen_and_not_written_over),
 	TEST(route_of_another_table_that_comes_later_is_seen),
+	TEST(route_with_more_than_we_can_say_is_another),
 	TEST(routes_of_main_are_no_objects),
 	TEST(route_failure_has_the_kernels_words),
 	TEST(adds_rules_as_iproute2_reads_them),

@@ -102,12 +102,12 @@ static void address_is_what_was_built(void **state)
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct address address = {
-			.head.set = kind_all(&address_kind),
+			.head.set = kind_compared(&address_kind),
 			.device = "eth0",
 			.prefix = {dice_addr(), (uint8_t)dice(33)},
 		};
 		struct address parsed = {0};
-		cleanup_message struct nl_msg *msg = address_build(RTM_NEWADDR, &address, &names,
+		cleanup_message struct nl_msg *msg = address_build(RTM_NEWADDR, 0, &address, &names,
 								   NULL);
 
 		assert_non_null(msg);
