@@ -16,7 +16,8 @@ json_t *api_plan_make(struct api_call *call, const struct declaration *declarati
 	struct err err = {0};
 	json_t *plan = NULL;
 
-	if (reconcile_plan(agent->reconcile, declaration, arena, &ops, &err))
+	if (reconcile_plan(agent->reconcile, declaration,
+			   call->params.orphans == API_ORPHANS_DELETE, arena, &ops, &err))
 		api_problem(call->request, "not-ready", "the kernel cannot be observed: %s",
 			    err.sentence);
 	else

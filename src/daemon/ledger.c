@@ -359,3 +359,21 @@ int ledger_release_orphans(struct ledger *ledger, struct err *err)
 	r = store_commit(ledger->store, err);
 	return r < 0 ? r : reload(ledger, err);
 }
+
+void ledger_without_orphans(const struct ledger *ledger, struct objects *owned)
+{
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
+		const struct object_list *list = &ledger->owned.kind[kind];
+
+		for (size_t i = 0; i < list->len; i++) {
+			bool orphan = list->v[i]->marks & OBJECT_ORPHAN;
+
+			if (orphan && !is_recorded(kind))
+				continue;
+			struct object *copy = objects_add(owned, kind);
+			memcpy(copy, list->v[i], kinds[kind]->size);
+			if (orphan)
+				copy->marks = OBJECT_OURS;
+		}
+	}
+}

@@ -47,3 +47,5 @@ int ledger_orphan(struct ledger *ledger, const struct objects *observed,
 		  struct err *err) must_check;
 /* The orphans count as ours, and go. */
 int ledger_release_orphans(struct ledger *ledger, struct err *err) must_check;
+/* What is owned as it would be then, with nothing stored: into owned, which is empty. */
+void ledger_without_orphans(const struct ledger *ledger, struct objects *owned);

@@ -519,9 +519,10 @@ const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, co
 	return found ? &found->status : &untried;
 }
 
-int reconcile_plan(struct reconcile *r, const struct declaration *declaration, struct arena *arena,
-		   struct ops *ops, struct err *err)
+int reconcile_plan(struct reconcile *r, const struct declaration *declaration, bool delete_orphans,
+		   struct arena *arena, struct ops *ops, struct err *err)
 {
+	struct ledger released = {.owned.arena = arena};
 	struct from_numbers numbers = {0};
 	struct round round = {0};
 
@@ -538,13 +539,16 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, s
 	if (error == 0)
 		error = round_look(&round, &input, err);
 	if (error == 0) {
-		round_plan(&round, &r->ledger);
+		if (delete_orphans)
+			ledger_without_orphans(&r->ledger, &released.owned);
+		round_plan(&round, delete_orphans ? &released : &r->ledger);
 		for (size_t i = 0; i < round.ops.len; i++)
 			vec_push(ops, round.ops.v[i]);
 		/* the ops point into the round's memory: the caller's arena takes it over */
 		arena_join(arena, &round.arena);
 	}
 	round_done(&round);
+	objects_done(&released.owned);
 	vec_done(&numbers);
 	return error;
 }

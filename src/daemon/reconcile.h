@@ -41,11 +41,13 @@ const struct status *reconcile_status(struct reconcile *reconcile, enum kind_id 
 				      const char *name);
 
 /*
- * What a full pass would do, with this declaration (NULL: the one in force, so it is drift).
- * Observes the kernel, stores nothing. Ops and their objects are the arena's.
+ * What a full pass would do, with this declaration (NULL: the one in force, so it is drift),
+ * and with the orphans released or not. Observes the kernel, stores nothing. Ops and their
+ * objects are the arena's.
  */
 int reconcile_plan(struct reconcile *reconcile, const struct declaration *declaration,
-		   struct arena *arena, struct ops *ops, struct err *err) must_check;
+		   bool delete_orphans, struct arena *arena, struct ops *ops,
+		   struct err *err) must_check;
 
 struct pass_report {
 	uint64_t number;     /* 0: none yet */

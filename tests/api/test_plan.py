@@ -10,6 +10,10 @@ class Plan(api.ApiTest):
     def verbs(self, plan):
         return [(op["verb"], op["kind"]) for op in plan["ops"]]
 
+    def planned(self, query):
+        answer = self.ok(self.agent.post("/v1/reconcile?dry_run=true&" + query))
+        return self.verbs(answer.body["plan"])
+
     def test_dry_run_plans_and_stores_nothing(self):
         self.three()
         config, revision = self.agent.get("/v1/config").text, self.revision()
@@ -88,6 +92,10 @@ class Plan(api.ApiTest):
             self.agent.get("/v1/status").body["orphans"]
         self.assertIn({"kind": "link", "key": "tun_a"}, orphans)
         self.assertTrue(self.agent.objects("link tun_a"))
+        self.assertEqual(self.planned(""), [])
+        for kind in ("link", "rule", "nft-table"):
+            self.assertIn(("delete", kind), self.planned("orphans=delete"))
+        self.assertEqual(self.agent.get("/v1/status").body["orphans"], orphans)
         self.ok(self.agent.post("/v1/reconcile?orphans=delete"))
         self.assertEqual(self.agent.objects("link tun_a"), [])
         self.assertEqual(self.agent.get("/v1/status").body["orphans"], [])
