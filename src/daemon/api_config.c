@@ -156,7 +156,8 @@ static int check_whole(const struct declaration *current, const struct declarati
 	struct declaration shadow;
 
 	api_write_shadow(&shadow, current, &comparison->changes);
-	int rc = declaration_check(&shadow, &comparison->errs);
+	int rc = declaration_check_merge(&(struct declaration_merge){current, wanted, &shadow},
+					 &comparison->errs);
 	for (size_t i = 0; i < comparison->errs.len; i++)
 		place_fault(&comparison->errs.v[i], &shadow, wanted);
 	api_write_shadow_done(&shadow);

@@ -143,39 +143,66 @@ int declaration_check_remove(const struct declaration *d, enum kind_id kind, con
 	return references_check_remove(d, (const struct tunnel *)resource, errs);
 }
 
-static int check_claims(const struct declaration *d, enum kind_id kind, struct errs *errs)
+/* Claims of one key: what the document does not name was there before. */
+static int check_claimants(const struct declaration_merge *merge, enum kind_id kind,
+			   const struct claim *claims, size_t len, struct errs *errs)
 {
-	const struct resources *list = &d->kind[kind];
-	struct claim_list claims = {0};
-	size_t holder = 0;
+	const struct claim *holder = claims;
 	char at[ERR_POINTER];
+	int rc = 0;
+
+	for (size_t i = 0; len > 1 && i < len; i++)
+		if (!declaration_is_given(merge, kind, claims[i].owner->name)) {
+			holder = &claims[i];
+			break;
+		}
+	for (const struct claim *claim = claims; claim < claims + len; claim++) {
+		if (claim == holder)
+			continue;
+		snprintf(at, sizeof(at), "/%s/%u", kinds[kind]->member, claim->owner_index);
+		note(&rc, claims_fault(claim, holder, at, errs));
+	}
+	return rc;
+}
+
+static int check_claims(const struct declaration_merge *merge, enum kind_id kind, struct errs *errs)
+{
+	const struct resources *list = &merge->after->kind[kind];
+	struct claim_list claims = {0};
 	int rc = 0;
 
 	for (size_t i = 0; i < list->len; i++)
 		claims_add(&claims, kind, list->v[i], (uint32_t)i);
 	vec_sort(&claims, claims_compare);
-	for (size_t i = 1; i < claims.len; i++) {
-		const struct claim *claim = &claims.v[i];
-
-		if (!claims_clash(&claims.v[holder], claim)) {
-			holder = i;
-			continue;
-		}
-		snprintf(at, sizeof(at), "/%s/%u", kinds[kind]->member, claim->owner_index);
-		note(&rc, claims_fault(claim, &claims.v[holder], at, errs));
+	for (size_t from = 0, to; from < claims.len; from = to) {
+		for (to = from + 1; to < claims.len; to++)
+			if (!claims_clash(&claims.v[from], &claims.v[to]))
+				break;
+		note(&rc, check_claimants(merge, kind, &claims.v[from], to - from, errs));
 	}
 	vec_done(&claims);
 	return rc;
 }
 
-int declaration_check(const struct declaration *d, struct errs *errs)
+bool declaration_is_given(const struct declaration_merge *merge, enum kind_id kind,
+			  const char *name)
+{
+	return declaration_find(merge->document, kind, name, NULL) != NULL;
+}
+
+int declaration_check_merge(const struct declaration_merge *merge, struct errs *errs)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < RESOURCE_KINDS; i++)
-		note(&rc, check_claims(d, (enum kind_id)i, errs));
-	note(&rc, references_check(d, errs));
-	note(&rc, references_check_from(d, NULL, errs));
-	note(&rc, overlaps_check(&d->kind[KIND_NAT_RULE], errs));
+		note(&rc, check_claims(merge, (enum kind_id)i, errs));
+	note(&rc, references_check(merge, errs));
+	note(&rc, references_check_froms(merge, errs));
+	note(&rc, overlaps_check(merge, errs));
 	return rc;
+}
+
+int declaration_check(const struct declaration *d, struct errs *errs)
+{
+	return declaration_check_merge(&(struct declaration_merge){d, d, d}, errs);
 }

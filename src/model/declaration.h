@@ -54,3 +54,18 @@ int declaration_check_remove(const struct declaration *d, enum kind_id kind, con
 /* The whole at once, for a config: n log n. Pointers are /tunnels/3/remote, where the number
  * is the resource's position in its list (by name). */
 int declaration_check(const struct declaration *d, struct errs *errs) must_check;
+
+/* A config and what it does to the declaration, which may have more than the config names. */
+struct declaration_merge {
+	const struct declaration *before, *document, *after;
+};
+
+/* Does the document name it? */
+bool declaration_is_given(const struct declaration_merge *merge, enum kind_id kind,
+			  const char *name);
+/*
+ * Does `after` hold? Positions are those in its lists. Of two that cannot both be, the one
+ * that the document names is at fault (of two such, the later one), and a tunnel that takes
+ * the source of an exit route which is not in the document is in use.
+ */
+int declaration_check_merge(const struct declaration_merge *merge, struct errs *errs) must_check;

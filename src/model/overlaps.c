@@ -22,7 +22,7 @@ static int range_compare(const void *a, const void *b)
 }
 
 /* Sorted, without overlaps, neighbours joined. No prefixes at all mean every address. */
-static void merge(const struct prefixes *prefixes, struct ranges *out)
+static void add_ranges(const struct prefixes *prefixes, struct ranges *out)
 {
 	size_t kept = 0;
 
@@ -105,7 +105,7 @@ static bool contradicts(const struct put *put, const struct nat_rule *other)
 
 	if (place_compare(put->rule, other) != 0 || same_effect(put->rule, other))
 		return false;
-	merge(&other->destinations, &destinations);
+	add_ranges(&other->destinations, &destinations);
 	int order = ranges_compare(&put->destinations, &destinations);
 	vec_done(&destinations);
 	for (uint32_t i = 0; order == 0 && i < other->sources.len; i++)
@@ -120,8 +120,8 @@ int overlaps_check_put(const struct resources *rules, const struct nat_rule *rul
 	struct put put = {.rule = rule};
 	int rc = 0;
 
-	merge(&rule->sources, &put.sources);
-	merge(&rule->destinations, &put.destinations);
+	add_ranges(&rule->sources, &put.sources);
+	add_ranges(&rule->destinations, &put.destinations);
 	for (size_t i = 0; i < rules->len; i++) {
 		const struct nat_rule *other = (const struct nat_rule *)rules->v[i];
 
@@ -138,6 +138,7 @@ struct placed {
 	const struct nat_rule *rule;
 	struct ranges destinations;
 	uint32_t index;
+	bool given; /* the document names it */
 };
 
 struct placed_list vec_of(struct placed);
@@ -175,14 +176,14 @@ static int source_compare(const void *a, const void *b)
 	return (x->placed->index > y->placed->index) - (x->placed->index < y->placed->index);
 }
 
-/* The later one of the two is at fault. */
+/* What the document names is at fault; of two such, the later one. */
 static int clash(const struct placed *a, const struct placed *b, struct errs *errs)
 {
-	const struct placed *later = a->index > b->index ? a : b;
+	bool blame_a = a->given == b->given ? a->index > b->index : a->given;
 	char at[ERR_POINTER];
 
-	snprintf(at, sizeof(at), "/%s/%u", nat_rule_kind.member, later->index);
-	return fault(at, later == a ? b->rule : a->rule, errs);
+	snprintf(at, sizeof(at), "/%s/%u", nat_rule_kind.member, blame_a ? a->index : b->index);
+	return fault(at, blame_a ? b->rule : a->rule, errs);
 }
 
 /*
@@ -233,15 +234,20 @@ static int check_group(const struct placed *group, size_t len, struct errs *errs
 	return rc;
 }
 
-int overlaps_check(const struct resources *rules, struct errs *errs)
+int overlaps_check(const struct declaration_merge *merge, struct errs *errs)
 {
+	const struct resources *rules = &merge->after->kind[KIND_NAT_RULE];
 	struct placed_list all = {0};
 	int rc = 0;
 
 	for (size_t i = 0; i < rules->len; i++) {
-		struct placed placed = {(const struct nat_rule *)rules->v[i], {0}, (uint32_t)i};
+		struct placed placed = {
+			.rule = (const struct nat_rule *)rules->v[i],
+			.index = (uint32_t)i,
+			.given = declaration_is_given(merge, KIND_NAT_RULE, rules->v[i]->name),
+		};
 
-		merge(&placed.rule->destinations, &placed.destinations);
+		add_ranges(&placed.rule->destinations, &placed.destinations);
 		vec_push(&all, placed);
 	}
 	vec_sort(&all, placed_compare);

@@ -11,5 +11,5 @@
 /* Does the rule contradict another one of the list (not the one of its own name)? */
 int overlaps_check_put(const struct resources *rules, const struct nat_rule *rule,
 		       struct errs *errs) must_check;
-/* The whole list: n log n. */
-int overlaps_check(const struct resources *rules, struct errs *errs) must_check;
+/* All rules after a merge: n log n. */
+int overlaps_check(const struct declaration_merge *merge, struct errs *errs) must_check;

@@ -135,29 +135,6 @@ int references_check_route(const struct declaration *d, const struct exit_route 
 	return rc;
 }
 
-int references_check(const struct declaration *d, struct errs *errs)
-{
-	const struct resources *routes = &d->kind[KIND_EXIT_ROUTE];
-	struct tunnels tunnels = {.d = d};
-	char at[ERR_POINTER];
-	int rc = 0;
-
-	load_addrs(&tunnels, NULL);
-	for (size_t i = 0; i < routes->len; i++) {
-		const struct exit_route *route = (const struct exit_route *)routes->v[i];
-		enum reference_fault fault = HOLDS;
-
-		if (!route->head.deleting)
-			fault = fault_of(&tunnels, route);
-		if (fault == HOLDS)
-			continue;
-		snprintf(at, sizeof(at), "/%s/%zu", exit_route_kind.member, i);
-		rc = add_fault(fault, &tunnels, route, at, errs);
-	}
-	tunnels_done(&tunnels);
-	return rc;
-}
-
 static bool on_tunnel(const struct tunnel *tunnel, struct addr a)
 {
 	for (uint32_t i = 0; tunnel && i < tunnel->addresses.len; i++)
@@ -182,23 +159,26 @@ static bool concerned(const struct tunnels *tunnels, const struct exit_route *ro
 	       source_of(route, find(tunnels, route->tunnel)).host == new->local.host;
 }
 
+/* at: where the tunnel stands in the document */
 static int add_use(const struct exit_route *route, enum reference_fault fault,
-		   const struct tunnels *tunnels, struct errs *errs)
+		   const struct tunnels *tunnels, const char *at, struct errs *errs)
 {
 	struct addr source = source_of(route, find(tunnels, route->tunnel));
-	const char *name = route->head.name;
-	char text[ADDR_TEXT];
+	const char *name = route->head.name, *member = fault == IS_LOCAL ? "/local" : "/addresses";
+	char pointer[ERR_POINTER], text[ADDR_TEXT];
 
+	snprintf(pointer, sizeof(pointer), "%s%s", at, tunnels->new ? member : "");
 	if (fault == NO_TUNNEL)
-		return errs_add(errs, -EBUSY, "resource-in-use", "", "exit-route/%s uses it", name);
+		return errs_add(errs, -EBUSY, "resource-in-use", pointer, "exit-route/%s uses it",
+				name);
 	if (fault == NO_ADDRESS)
-		return errs_add(errs, -EBUSY, "resource-in-use", tunnels->new ? "/addresses" : "",
+		return errs_add(errs, -EBUSY, "resource-in-use", pointer,
 				"exit-route/%s takes its source from the addresses", name);
 	if (fault == NOT_ON_A_TUNNEL)
-		return errs_add(errs, -EBUSY, "resource-in-use", tunnels->new ? "/addresses" : "",
+		return errs_add(errs, -EBUSY, "resource-in-use", pointer,
 				"exit-route/%s has %s of these addresses as its source", name,
 				addr_text(source, text));
-	return errs_add(errs, -EBUSY, "resource-in-use", "/local",
+	return errs_add(errs, -EBUSY, "resource-in-use", pointer,
 			"exit-route/%s would have its source %s as the local address of a tunnel",
 			name, addr_text(source, text));
 }
@@ -219,7 +199,7 @@ static int check_users(struct tunnels *tunnels, struct errs *errs)
 		loaded = true;
 		enum reference_fault fault = fault_of(tunnels, route);
 		if (fault != HOLDS)
-			rc = add_use(route, fault, tunnels, errs);
+			rc = add_use(route, fault, tunnels, "", errs);
 	}
 	tunnels_done(tunnels);
 	return rc;
@@ -244,6 +224,66 @@ int references_check_remove(const struct declaration *d, const struct tunnel *tu
 	struct tunnels tunnels = {.d = d, .old = tunnel};
 
 	return check_users(&tunnels, errs);
+}
+
+/* The tunnel of the document that breaks a route which is not in it: it had the source, or
+ * has it as its local, or its first address is another one now. */
+static const struct tunnel *breaker(const struct declaration_merge *merge,
+				    enum reference_fault fault, const struct exit_route *route)
+{
+	const struct declaration *side = fault == IS_LOCAL ? merge->after : merge->before;
+	const struct resources *list = &side->kind[KIND_TUNNEL];
+	struct tunnels after = {.d = merge->after};
+	struct addr source = source_of(route, find(&after, route->tunnel));
+
+	for (size_t i = 0; fault != NO_ADDRESS && i < list->len; i++) {
+		const struct tunnel *t = (const struct tunnel *)list->v[i];
+		bool breaks = fault == IS_LOCAL ? t->local.host == source.host
+						: on_tunnel(t, source);
+
+		if (breaks && declaration_is_given(merge, KIND_TUNNEL, t->head.name))
+			return find(&after, t->head.name);
+	}
+	return find(&after, route->tunnel);
+}
+
+static int add_broken(const struct declaration_merge *merge, struct tunnels *tunnels,
+		      enum reference_fault fault, size_t index, struct errs *errs)
+{
+	const struct resource *head = merge->after->kind[KIND_EXIT_ROUTE].v[index];
+	const struct exit_route *route = (const struct exit_route *)head;
+	char at[ERR_POINTER];
+
+	if (fault == NO_TUNNEL || declaration_is_given(merge, KIND_EXIT_ROUTE, head->name)) {
+		snprintf(at, sizeof(at), "/%s/%zu", exit_route_kind.member, index);
+		return add_fault(fault, tunnels, route, at, errs);
+	}
+	tunnels->new = breaker(merge, fault, route);
+	declaration_find(merge->after, KIND_TUNNEL, tunnels->new->head.name, &index);
+	snprintf(at, sizeof(at), "/%s/%zu", tunnel_kind.member, index);
+	int rc = add_use(route, fault, tunnels, at, errs);
+	tunnels->new = NULL;
+	return rc;
+}
+
+int references_check(const struct declaration_merge *merge, struct errs *errs)
+{
+	const struct resources *routes = &merge->after->kind[KIND_EXIT_ROUTE];
+	struct tunnels tunnels = {.d = merge->after};
+	int rc = 0;
+
+	load_addrs(&tunnels, NULL);
+	for (size_t i = 0; i < routes->len; i++) {
+		const struct exit_route *route = (const struct exit_route *)routes->v[i];
+		enum reference_fault fault = HOLDS;
+
+		if (!route->head.deleting)
+			fault = fault_of(&tunnels, route);
+		if (fault != HOLDS)
+			rc = add_broken(merge, &tunnels, fault, i, errs);
+	}
+	tunnels_done(&tunnels);
+	return rc;
 }
 
 enum { FROM_MAX = OUR_TABLE_LAST - OUR_TABLE_FIRST };
@@ -299,21 +339,32 @@ int references_check_from(const struct declaration *d, const struct exit_route *
 {
 	const struct resources *routes = &d->kind[KIND_EXIT_ROUTE];
 	struct froms froms = {.len = 0};
+
+	if (!route->from.len)
+		return 0;
+	for (size_t i = 0; i < routes->len; i++)
+		if (strcmp(routes->v[i]->name, route->head.name) != 0 &&
+		    !froms_add_route(&froms, (const struct exit_route *)routes->v[i]))
+			break; /* too many already: then no more of them */
+	return froms_add_route(&froms, route) ? 0 : from_fault("", errs);
+}
+
+int references_check_froms(const struct declaration_merge *merge, struct errs *errs)
+{
+	const struct resources *routes = &merge->after->kind[KIND_EXIT_ROUTE];
+	struct froms froms = {.len = 0};
 	char at[ERR_POINTER];
 
-	if (route && !route->from.len)
-		return 0;
-	for (size_t i = 0; i < routes->len; i++) {
-		const struct exit_route *other = (const struct exit_route *)routes->v[i];
+	/* first what was there before: what the document names is at fault */
+	for (int given = 0; given < 2; given++)
+		for (size_t i = 0; i < routes->len; i++) {
+			const struct resource *head = routes->v[i];
 
-		if (route && strcmp(other->head.name, route->head.name) == 0)
-			continue;
-		if (froms_add_route(&froms, other))
-			continue;
-		if (route)
-			break; /* too many already: then no more of them */
-		snprintf(at, sizeof(at), "/%s/%zu", exit_route_kind.member, i);
-		return from_fault(at, errs);
-	}
-	return route && !froms_add_route(&froms, route) ? from_fault("", errs) : 0;
+			if (declaration_is_given(merge, KIND_EXIT_ROUTE, head->name) != given ||
+			    froms_add_route(&froms, (const struct exit_route *)head))
+				continue;
+			snprintf(at, sizeof(at), "/%s/%zu", exit_route_kind.member, i);
+			return from_fault(at, errs);
+		}
+	return 0;
 }

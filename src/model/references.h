@@ -18,8 +18,10 @@ int references_check_tunnel(const struct declaration *d, const struct tunnel *tu
 /* A tunnel that is removed: -EBUSY, naming the exit routes that need it. */
 int references_check_remove(const struct declaration *d, const struct tunnel *tunnel,
 			    struct errs *errs) must_check;
-/* Every exit route of the declaration: n log n. */
-int references_check(const struct declaration *d, struct errs *errs) must_check;
-/* The number of distinct `from` prefixes has an end; route NULL: none is put. */
+/* Every exit route after a merge: n log n. */
+int references_check(const struct declaration_merge *merge, struct errs *errs) must_check;
+/* The number of distinct `from` prefixes has an end: for a route that is put, and after a
+ * merge. */
 int references_check_from(const struct declaration *d, const struct exit_route *route,
 			  struct errs *errs) must_check;
+int references_check_froms(const struct declaration_merge *merge, struct errs *errs) must_check;

@@ -95,6 +95,24 @@ class Config(api.ApiTest):
         answer = self.agent.put("/v1/config", {**CONFIG, "exit_routes": routes})
         self.problem(answer, 422, "unresolved-reference", "/exit_routes/1/tunnel")
 
+    def test_a_merge_is_blamed_for_what_it_breaks(self):
+        self.agent.put("/v1/config", CONFIG)
+        before = self.agent.get("/v1/config").text
+        for change, code, pointer in (
+            ({"tunnels": [{**TUNNEL, "name": "aaa"}]}, "endpoints-in-use", "/tunnels/0/remote"),
+            ({"tunnels": [{**TUNNEL, "name": "zzz"}]}, "endpoints-in-use", "/tunnels/0/remote"),
+            ({"nat_rules": [{**NAT, "name": "aaa", "action": "none"}]}, "sources-overlap",
+             "/nat_rules/0/sources"),
+            ({"tunnels": [{**TUNNEL, "name": "tun_a", "addresses": []}]}, "resource-in-use",
+             "/tunnels/0/addresses"),
+        ):
+            with self.subTest(str(change)[:60]):
+                answer = self.problem(self.agent.put("/v1/config?prune=false", change), 409, code)
+                self.assertEqual(answer.pointers, [pointer])
+                self.assertEqual(self.agent.get("/v1/config").text, before)
+        answer = self.agent.put("/v1/config?prune=false", {"tunnels": [{**TUNNEL, "name": "aaa"}]})
+        self.assertIn("tunnel/tun_a has", answer.body["detail"])
+
     def test_a_tunnel_can_be_renamed(self):
         self.agent.put("/v1/config?wait=10", {"tunnels": [{"name": "old", **TUNNEL}]})
         answer = self.agent.put("/v1/config?wait=10", {"tunnels": [{"name": "new", **TUNNEL}]})

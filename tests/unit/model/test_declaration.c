@@ -594,6 +594,87 @@ static void points_at_the_later_one_of_a_config(void **state)
 	assert_non_null(strstr(errs.v[2].sentence, "nat-rule/m "));
 }
 
+/* A document over what is in d: checks the two merged, and expects that one fault. */
+static void merge_refuses(enum kind_id kind, const void *resource, const char *code,
+			  const char *pointer, const char *part)
+{
+	struct declaration document = {0}, before = {0};
+
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		for (size_t i = 0; i < d.kind[k].len; i++)
+			declaration_put(&before, k, kind_copy(kinds[k], d.kind[k].v[i], NULL));
+	declaration_put(&document, kind, kind_copy(kinds[kind], resource, NULL));
+	put(kind, resource);
+	errs = (struct errs){0};
+	assert_int_not_equal(
+		declaration_check_merge(&(struct declaration_merge){&before, &document, &d}, &errs),
+		0);
+	assert_int_equal(errs.total, 1);
+	assert_fault(code, pointer, part);
+	declaration_done(&document);
+	declaration_done(&d);
+	d = before;
+}
+
+static void blames_the_one_that_the_document_names(void **state)
+{
+	static const char *const names[] = {"a", "z"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct tunnel m = tunnel("m", "192.0.2.1", "192.0.2.2", "10.9.0.1/24");
+		struct tunnel t = tunnel(names[i], "192.0.2.1", "192.0.2.2", NULL);
+		struct nat_rule n = rule("m", "10.0.0.0/8", NAT_MASQUERADE, NULL);
+		struct nat_rule r = rule(names[i], "10.1.0.0/16", NAT_NONE, NULL);
+		struct exit_route e = route("m", "m", "10.0.0.0/8", NULL);
+		struct exit_route f = route(names[i], "m", "11.0.0.0/8 10.0.0.0/8", NULL);
+		char at[64];
+
+		begin(NULL);
+		put(KIND_TUNNEL, &m);
+		put(KIND_NAT_RULE, &n);
+		put(KIND_EXIT_ROUTE, &e);
+		snprintf(at, sizeof(at), "/tunnels/%zu/remote", i);
+		merge_refuses(KIND_TUNNEL, &t, "endpoints-in-use", at, "tunnel/m ");
+		snprintf(at, sizeof(at), "/nat_rules/%zu/sources", i);
+		merge_refuses(KIND_NAT_RULE, &r, "sources-overlap", at, "nat-rule/m ");
+		snprintf(at, sizeof(at), "/exit_routes/%zu/destinations/1", i);
+		merge_refuses(KIND_EXIT_ROUTE, &f, "destination-in-use", at, "exit-route/m ");
+	}
+}
+
+static void blames_the_route_of_the_document_for_its_froms(void **state)
+{
+	struct tunnel a = tunnel("tun_a", NULL, "192.0.2.2", "10.9.0.1/24");
+	struct exit_route one = route("a", "tun_a", "10.0.0.0/8", NULL);
+
+	(void)state;
+	put(KIND_TUNNEL, &a);
+	put_froms(0, 999, "m");
+	one.from = prefixes("10.10.10.0/24");
+	merge_refuses(KIND_EXIT_ROUTE, &one, "invalid-resource", "/exit_routes/0/from", "999");
+}
+
+static void a_merge_cannot_take_a_source_in_use(void **state)
+{
+	struct exit_route by_default = route("qq", "tun_a", "10.0.0.0/8", NULL);
+	struct exit_route given = route("rr", "tun_b", "11.0.0.0/8", "10.9.1.1");
+	struct tunnel a = tunnel("tun_a", "192.0.2.1", "192.0.2.2", NULL);
+	struct tunnel nested = tunnel("nested", "10.9.0.1", "10.9.0.9", NULL);
+
+	(void)state;
+	put_tunnels();
+	put(KIND_EXIT_ROUTE, &by_default);
+	a.addresses = prefixes("10.9.1.1/24");
+	merge_refuses(KIND_TUNNEL, &nested, "resource-in-use", "/tunnels/0/local", "exit-route/qq");
+	a.addresses = prefixes(NULL);
+	merge_refuses(KIND_TUNNEL, &a, "resource-in-use", "/tunnels/0/addresses", "exit-route/qq");
+	declaration_remove(&d, KIND_EXIT_ROUTE, "qq");
+	put(KIND_EXIT_ROUTE, &given);
+	merge_refuses(KIND_TUNNEL, &a, "resource-in-use", "/tunnels/0/addresses",
+		      "exit-route/rr has 10.9.1.1");
+}
+
 static unsigned elapsed_ms(const struct timespec *since)
 {
 	struct timespec now;
@@ -665,6 +746,9 @@ int main(void)
 		TEST(compares_destinations_as_sets),
 		TEST(finds_overlaps_like_the_definition),
 		TEST(points_at_the_later_one_of_a_config),
+		TEST(blames_the_one_that_the_document_names),
+		TEST(blames_the_route_of_the_document_for_its_froms),
+		TEST(a_merge_cannot_take_a_source_in_use),
 		TEST(is_quick_with_ten_thousand),
 	};
 
