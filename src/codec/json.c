@@ -3,6 +3,8 @@
 #include "codec/json.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,51 +40,83 @@ static bool too_deep(const char *s, size_t len, unsigned depth)
 	return false;
 }
 
-static size_t blanks(const char *s, size_t len)
+void parse_blanks(struct source *source)
 {
-	size_t i = 0;
-
-	while (i < len && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r'))
-		i++;
-	return i;
+	while (source->at < source->end && memchr(" \t\n\r", *source->at, 4))
+		source->at++;
 }
 
-int parse_value(const char *s, size_t len, unsigned depth, struct parsed *parsed, struct errs *errs)
+int parse_fault(const struct source *source, struct errs *errs, const char *fmt, ...)
+{
+	char sentence[ERR_SENTENCE];
+	size_t line = 1, column = 1;
+	va_list args;
+
+	for (const char *s = source->start; s < source->at; s++) {
+		column += ((unsigned char)*s & 0xc0) != 0x80; /* a character of UTF-8 is one */
+		if (*s == '\n') {
+			line++;
+			column = 1;
+		}
+	}
+	va_start(args, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, args);
+	va_end(args);
+	return errs_add(errs, -EINVAL, "malformed-json", "", "line %zu, column %zu: %s", line,
+			column, sentence);
+}
+
+/* jansson stands behind what it did not like. */
+static int library_fault(struct source source, const json_error_t *error, struct errs *errs)
+{
+	/* what it quotes from the text may be half a character */
+	const char *quote = strstr(error->text, " near ");
+	enum json_error_code code = json_error_code(error);
+
+	if (error->position > 0)
+		source.at += error->position - 1;
+	if (code == json_error_null_character || code == json_error_null_byte_in_key)
+		return parse_fault(&source, errs, "NUL (\\u0000) is not allowed in a text");
+	return parse_fault(&source, errs, "%.*s", (int)(quote ? quote - error->text : INT_MAX),
+			   error->text);
+}
+
+int parse_value(struct source *source, unsigned depth, json_t **value, struct errs *errs)
 {
 	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK;
+	size_t len = (size_t)(source->end - source->at);
 	json_error_t error = {0};
 
-	if (too_deep(s, len, depth))
+	if (too_deep(source->at, len, depth))
 		return errs_add(errs, -EINVAL, "malformed-json", "", "nested deeper than %d levels",
 				JSON_DEPTH_MAX);
-	json_t *value = json_loadb(s, len, flags, &error);
-	/* what jansson quotes from the text may be half a character */
-	char *quote = strstr(error.text, " near ");
-	if (!value && quote)
-		*quote = '\0';
-	if (!value)
-		return errs_add(errs, -EINVAL, "malformed-json", "", "line %d, column %d: %s",
-				error.line, error.column, error.text);
-	*parsed = (struct parsed){value, (size_t)error.position};
+	json_t *parsed = json_loadb(source->at, len, flags, &error);
+	if (!parsed)
+		return library_fault(*source, &error, errs);
+	source->at += error.position;
+	*value = parsed;
 	return 0;
 }
 
 int json_parse(const char *s, size_t len, size_t *consumed, json_t **value, struct errs *errs)
 {
-	struct parsed parsed = {0};
-	int rc = parse_value(s, len, 0, &parsed, errs);
+	struct source source = {s, s, s + len};
+	json_t *parsed = NULL;
+	int rc = parse_value(&source, 0, &parsed, errs);
 
 	if (rc)
 		return rc;
-	size_t end = parsed.len + blanks(s + parsed.len, len - parsed.len);
-	if (!consumed && end < len) {
-		json_decref(parsed.value);
-		return errs_add(errs, -EINVAL, "malformed-json", "",
-				"byte %zu: there is text after the end of the document", end);
+	if (consumed) {
+		*consumed = (size_t)(source.at - s);
+		*value = parsed;
+		return 0;
 	}
-	if (consumed)
-		*consumed = parsed.len;
-	*value = parsed.value;
+	parse_blanks(&source);
+	if (source.at < source.end) {
+		json_decref(parsed);
+		return parse_fault(&source, errs, "there is text after the end of the document");
+	}
+	*value = parsed;
 	return 0;
 }
 

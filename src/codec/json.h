@@ -47,7 +47,8 @@ json_t *json_encode_object(const struct kind *kind, const void *object);
 /*
  * A config document, read one element at a time, never as one tree: puts each resource
  * into the declaration, which is empty at first. A list that is not there is an empty one.
- * Pointers of faults begin with /tunnels/3, its position in the document. The generation
+ * Pointers of faults begin with /tunnels/3, its position in the document. errs is empty at
+ * first; a malformed-json fault stands in it alone. The generation
  * of a resource is the one that the document gave, else 0; its revision is that position.
  */
 int json_read_config(const char *s, size_t len, struct declaration *declaration,

@@ -15,49 +15,39 @@
 enum { LIST_DEPTH = 1, ELEMENT_DEPTH = 2 };
 
 struct reader {
-	const char *s, *start, *end;
+	struct source source;
 	struct declaration *declaration;
 	struct arena arena; /* of one element */
 	struct errs *errs;
+	struct errs syntax; /* the one malformed-json fault */
 	bool seen[RESOURCE_KINDS];
 };
 
-static void skip_blanks(struct reader *r)
+static bool at_end(const struct reader *r)
 {
-	while (r->s < r->end && (*r->s == ' ' || *r->s == '\t' || *r->s == '\n' || *r->s == '\r'))
-		r->s++;
+	return r->source.at == r->source.end;
 }
 
 /* Takes that character when it comes next, blanks aside. */
 static bool take(struct reader *r, char c)
 {
-	skip_blanks(r);
-	if (r->s == r->end || *r->s != c)
+	parse_blanks(&r->source);
+	if (at_end(r) || *r->source.at != c)
 		return false;
-	r->s++;
+	r->source.at++;
 	return true;
 }
 
 static int malformed(struct reader *r, const char *expected)
 {
-	if (r->s == r->end)
-		return errs_add(r->errs, -EINVAL, "malformed-json", "",
-				"the document ends early, %s was expected", expected);
-	return errs_add(r->errs, -EINVAL, "malformed-json", "", "byte %zu: %s was expected",
-			(size_t)(r->s - r->start), expected);
+	return parse_fault(&r->source, &r->syntax, "%s%s was expected",
+			   at_end(r) ? "the document ends early, " : "", expected);
 }
 
 static int read_value(struct reader *r, unsigned depth, json_t **value)
 {
-	struct parsed parsed;
-
-	skip_blanks(r);
-	int rc = parse_value(r->s, (size_t)(r->end - r->s), depth, &parsed, r->errs);
-	if (rc)
-		return rc;
-	r->s += parsed.len;
-	*value = parsed.value;
-	return 0;
+	parse_blanks(&r->source);
+	return parse_value(&r->source, depth, value, &r->syntax);
 }
 
 /* Declares one element. Its faults are collected; reading goes on. */
@@ -156,8 +146,8 @@ static void unknown_member(struct reader *r, const char *name)
 
 static int read_member_name(struct reader *r, json_t **name)
 {
-	skip_blanks(r);
-	if (r->s == r->end || *r->s != '"')
+	parse_blanks(&r->source);
+	if (at_end(r) || *r->source.at != '"')
 		return malformed(r, "the name of a member");
 	return read_value(r, LIST_DEPTH, name);
 }
@@ -175,9 +165,8 @@ static int read_member(struct reader *r)
 	if (!kind)
 		unknown_member(r, json_string_value(name));
 	else if (r->seen[kind->id])
-		return errs_add(r->errs, -EINVAL, "malformed-json", "",
-				"byte %zu: the member \"%s\" comes twice",
-				(size_t)(r->s - r->start), kind->member);
+		return parse_fault(&r->source, &r->syntax, "the member \"%s\" comes twice",
+				   kind->member);
 	else
 		r->seen[kind->id] = true;
 	return take(r, '[') ? read_list(r, kind) : read_no_list(r, kind);
@@ -198,17 +187,18 @@ static int read_config(struct reader *r)
 		if (!take(r, '}'))
 			return malformed(r, "\",\" or \"}\"");
 	}
-	skip_blanks(r);
-	return r->s == r->end ? 0 : malformed(r, "the end of the document");
+	parse_blanks(&r->source);
+	return at_end(r) ? 0 : malformed(r, "the end of the document");
 }
 
 int json_read_config(const char *s, size_t len, struct declaration *declaration, struct errs *errs)
 {
-	struct reader r = {
-		.s = s, .start = s, .end = s + len, .declaration = declaration, .errs = errs};
-	size_t before = errs->total;
+	struct reader r = {.source = {s, s, s + len}, .declaration = declaration, .errs = errs};
 	int rc = read_config(&r);
 
 	arena_done(&r.arena);
-	return rc ? rc : errs->total == before ? 0 : -EINVAL;
+	/* what is half a document has no other faults worth telling */
+	if (rc)
+		*errs = r.syntax;
+	return errs->total ? -EINVAL : 0;
 }

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Within codec/: one value out of a longer text. */
+/* Within codec/: values out of a longer text. */
 
 #include "codec/json.h"
 
-struct parsed {
-	json_t *value; /* the caller owns it */
-	size_t len;    /* bytes of text up to its end */
+/* A text that is read from its start to its end. */
+struct source {
+	const char *start, *at, *end;
 };
 
+void parse_blanks(struct source *source);
+
+/* Adds the malformed-json fault, with line and column of where the source is. -EINVAL */
+int parse_fault(const struct source *source, struct errs *errs, const char *fmt, ...) printf_(3, 4);
+
 /*
- * The value at the front of the text, itself standing depth levels deep. -EINVAL with one
- * malformed-json fault.
+ * The value that comes next, itself standing depth levels deep; the source is then at its
+ * end. The caller owns the value. -EINVAL with one malformed-json fault.
  */
-int parse_value(const char *s, size_t len, unsigned depth, struct parsed *parsed,
+int parse_value(struct source *source, unsigned depth, json_t **value,
 		struct errs *errs) must_check;

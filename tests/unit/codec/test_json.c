@@ -110,6 +110,25 @@ static void refuses_what_is_malformed(void **state)
 	refuses_len("{\"a\":\0001}", 8);
 }
 
+static void says_where_and_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *text, *sentence;
+	} cases[] = {
+		{"{\n\"a\": tru}", "line 2, column 8: invalid token"},
+		{"{\"\u00e4\": 1}\n {}", "line 2, column 2: there is text after the end"},
+		{"{\"a\":\"\\u0000\"}", "NUL (\\u0000) is not allowed in a text"},
+		{"{\"\\u0000\":1}", "NUL (\\u0000) is not allowed in a text"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		refuses_len(cases[i].text, strlen(cases[i].text));
+		if (!strstr(errs.v[0].sentence, cases[i].sentence))
+			fail_msg("\"%s\" is not in \"%s\"", cases[i].sentence, errs.v[0].sentence);
+	}
+}
+
 static void reads_numbers_up_to_the_range(void **state)
 {
 	json_t *value;
@@ -246,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_what_is_malformed),
+		cmocka_unit_test(says_where_and_what_is_wrong),
 		cmocka_unit_test(reads_numbers_up_to_the_range),
 		cmocka_unit_test(nests_as_deep_as_allowed),
 		cmocka_unit_test(refuses_depth_without_recursion),

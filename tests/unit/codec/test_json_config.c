@@ -147,6 +147,42 @@ static void refuses_what_is_malformed(void **state)
 	declaration_done(&d);
 }
 
+static void a_malformed_config_has_no_other_fault(void **state)
+{
+	cleanup_text struct text text = {0};
+
+	(void)state;
+	refuses("{\"tunnels\":[{}{}]}", "malformed-json", "", "\",\" or \"]\" was expected");
+	text_add(&text, "{\"tunnels\":[");
+	for (unsigned i = 0; i <= ERRS_MAX; i++)
+		text_add(&text, "{},");
+	text_add(&text, "nope]}");
+	refuses(text.s, "malformed-json", "", "invalid token");
+}
+
+static void counts_lines_of_the_whole_document(void **state)
+{
+	static const char before[] = "{\n \"tunnels\": [{\"comment\": \"\u00e4\"},\n   {";
+
+	static const struct {
+		const char *rest, *where;
+	} cases[] = {
+		{"\"ttl\": 064}]}", "line 3, column 12: "},
+		{"\"ttl\":\n\n x}]}", "line 5, column 2: "},
+		{"} }]}", "line 3, column 7: \",\" or \"]\" was expected"},
+		{"}],\n \"tunnels\": []}", "line 4, column 12: the member \"tunnels\" comes twice"},
+		{"}]}\n\n?", "line 5, column 1: the end of the document was expected"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_text struct text text = {0};
+
+		text_addf(&text, "%s%s", before, cases[i].rest);
+		refuses(text.s, "malformed-json", "", cases[i].where);
+	}
+}
+
 static void counts_the_depth_from_the_outside(void **state)
 {
 	(void)state;
@@ -245,6 +281,8 @@ int main(void)
 		cmocka_unit_test(reads_an_empty_config),
 		cmocka_unit_test(refuses_a_config_cut_at_any_byte),
 		cmocka_unit_test(refuses_what_is_malformed),
+		cmocka_unit_test(a_malformed_config_has_no_other_fault),
+		cmocka_unit_test(counts_lines_of_the_whole_document),
 		cmocka_unit_test(counts_the_depth_from_the_outside),
 		cmocka_unit_test(refuses_unknown_members_and_suggests),
 		cmocka_unit_test(refuses_what_is_no_list),
