@@ -27,7 +27,10 @@
 #include <sys/socket.h>
 
 enum {
-	CONNECTION_MEMORY = 32 * 1024,
+	HEAD_MAX = 16 * 1024, /* target and headers */
+	/* Beyond this, or with a first line that it does not understand, the library answers
+	 * by itself, in HTML: 400, 413, 414, 431, 505. Nothing that a client of ours sends. */
+	CONNECTION_MEMORY = 4 * HEAD_MAX,
 	BODIES_MAX = 8, /* bodies of the greatest size held at one time, over all clients */
 	STOP_MS = 500,  /* for the last answers to go out */
 };
@@ -88,6 +91,8 @@ static const char *fault_code(unsigned status)
 		return "body-too-large";
 	case MHD_HTTP_TOO_MANY_REQUESTS:
 		return "too-many-requests";
+	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
+		return "headers-too-large";
 	}
 	return "bad-request";
 }
@@ -326,6 +331,7 @@ static enum MHD_Result refuse_body(struct exchange *x)
 	return refuse(x, x->fault, sentence);
 }
 
+/* The library measures a value by its NUL: what comes behind one in the header is lost. */
 static enum MHD_Result guard_header(void *cls, unused_ enum MHD_ValueKind kind, const char *name,
 				    size_t name_size, const char *value, size_t value_size)
 {
@@ -340,6 +346,7 @@ static const char *request_fault(struct exchange *x, const char *version, struct
 				      : path;
 	const char *fault = http_guard_target(target);
 
+	guard->size = strlen(target);
 	MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, guard_header, guard);
 	return fault ? fault : http_guard_fault(guard, version);
 }
@@ -351,6 +358,9 @@ static enum MHD_Result take_headers(struct exchange *x, const char *method, cons
 
 	x->request.method = arena_strdup(&x->request.arena, method);
 	const char *fault = request_fault(x, version, &guard);
+	if (guard.size > HEAD_MAX)
+		return refuse(x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+			      "target and headers together have at most 16 KB here");
 	if (fault)
 		return refuse(x, MHD_HTTP_BAD_REQUEST, fault);
 	x->parameters = http_query_parse(x->query, &x->request.arena);
@@ -418,16 +428,6 @@ const char *http_header(const struct http_request *request, const char *name)
 	const struct exchange *x = request->connection;
 
 	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
-}
-
-const char *http_query(const struct http_request *request, const char *name)
-{
-	const struct exchange *x = request->connection;
-
-	for (size_t i = 0; i < x->parameters.len; i++)
-		if (strcmp(x->parameters.v[i].name, name) == 0)
-			return x->parameters.v[i].value;
-	return NULL;
 }
 
 void http_query_each(const struct http_request *request,

@@ -43,9 +43,7 @@ struct http_request {
 
 /* Header by name, any case; NULL when absent. */
 const char *http_header(const struct http_request *request, const char *name);
-/* Query parameter, decoded; NULL when absent. "" when it has no value. */
-const char *http_query(const struct http_request *request, const char *name);
-/* Calls for every query parameter, so that unknown ones can be refused. */
+/* Calls for every query parameter, decoded; the value is "" when it has none. */
 void http_query_each(const struct http_request *request,
 		     void (*each)(void *user, const char *name, const char *value), void *user);
 

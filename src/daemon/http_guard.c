@@ -120,6 +120,7 @@ static void content_length(struct http_guard *guard, const char *value, size_t s
 void http_guard_header(struct http_guard *guard, const char *name, size_t name_size,
 		       const char *value, size_t value_size)
 {
+	guard->size += name_size + value_size + strlen(": \r\n");
 	if (guard->fault)
 		return;
 	if (!is_token(name, name_size))

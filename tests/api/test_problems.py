@@ -220,6 +220,11 @@ class Problems(api.ApiTest):
         self.problem(self.agent.ask("GET", "/v1/status", {}), 400, "bad-request")
         self.problem(self.agent.ask("DELETE", "/v1/tunnels/tun_a", {}), 400, "bad-request")
 
+    def test_headers_have_a_limit(self):
+        for path, headers in (("/v1/status", {"X": "a" * 20000}), ("/v1/" + "a" * 20000, {})):
+            with self.subTest(path[:20]):
+                self.problem(self.agent.get(path, **headers), 431, "headers-too-large")
+
     def test_bodies_have_a_limit(self):
         patch = json.dumps({"comment": "x" * (64 << 10)})
         self.problem(self.agent.patch("/v1/tunnels/tun_a", patch), 413, "body-too-large")

@@ -48,13 +48,20 @@ struct server {
 	struct http_request *later;
 };
 
+static inline void server_note_wait(void *user, const char *name, const char *value)
+{
+	if (strcmp(name, "wait") == 0)
+		*(const char **)user = value;
+}
+
 static inline void server_answer(struct http_request *request)
 {
 	static const char *const headers[] = {"Content-Type", "text/plain", "X-Caller", NULL, NULL};
 	const char *copy[ARRAY_LEN(headers)];
-	const char *wait = http_query(request, "wait"), *echo = http_header(request, "x-echo");
+	const char *wait = NULL, *echo = http_header(request, "x-echo");
 	cleanup_text struct text body = {0};
 
+	http_query_each(request, server_note_wait, &wait);
 	memcpy(copy, headers, sizeof(copy));
 	copy[3] = request->caller.name;
 	text_addf(&body, "%s %s %zu wait=%s echo=%s role=%d\n", request->method, request->path,
