@@ -139,10 +139,12 @@ void api_problem_errs(struct http_request *request, const struct errs *errs)
 {
 	const struct err *first = &errs->v[0];
 	const struct problem *problem = find(first->code);
-	char detail[ERR_SENTENCE + 64];
+	char listed[48] = "", detail[ERR_SENTENCE + 96];
 
+	if (errs->total > errs->len)
+		snprintf(listed, sizeof(listed), ", the first %zu are listed", errs->len);
 	if (errs->total > 1)
-		snprintf(detail, sizeof(detail), "%zu faults; the first: %s", errs->total,
+		snprintf(detail, sizeof(detail), "%zu faults%s; the first: %s", errs->total, listed,
 			 first->sentence);
 	else
 		snprintf(detail, sizeof(detail), "%s", first->sentence);

@@ -135,6 +135,12 @@ class Problems(api.ApiTest):
         answer = self.agent.put("/v1/tunnels/tun_b", bad)
         self.assertEqual(sorted(answer.pointers), ["/colour", "/mtu", "/ttl"])
 
+    def test_faults_that_are_not_listed_are_counted(self):
+        answer = self.agent.put("/v1/config", {"tunnels": [1] * 50})
+        self.problem(answer, 422, INVALID, "/tunnels/0", "/tunnels/31")
+        self.assertEqual(len(answer.pointers), 32)
+        self.assertIn("50 faults, the first 32 are listed; the first:", answer.body["detail"])
+
     def test_unknown_field_suggests_the_near_one(self):
         answer = self.agent.put("/v1/tunnels/tun_b", {**TUNNEL, "adresses": []})
         self.assertIn('did you mean "addresses"', answer.body["errors"][0]["detail"])
