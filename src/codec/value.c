@@ -290,6 +290,14 @@ static void decode_label(const struct decoder *d, const char *pointer, const cha
 			 LABEL_VALUE_MAX);
 }
 
+static int label_compare(const void *a, const void *b)
+{
+	const struct label *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+/* The members of an object have no order: by key, equal ones compare equal. */
 static void decode_labels(const struct decoder *d, const struct field *field, const char *pointer,
 			  const json_t *json)
 {
@@ -310,6 +318,7 @@ static void decode_labels(const struct decoder *d, const struct field *field, co
 				arena_strdup(d->arena, key),
 				arena_strdup(d->arena, json_string_value(value))};
 	}
+	qsort(labels->v, labels->len, sizeof(*labels->v), label_compare);
 }
 
 void value_decode(const struct decoder *d, const struct field *field, const json_t *json)

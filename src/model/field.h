@@ -30,7 +30,7 @@ enum field_type {
 	FIELD_ADDR,     /* struct addr */
 	FIELD_PREFIX,   /* struct prefix */
 	FIELD_PREFIXES, /* struct prefixes, in the order given */
-	FIELD_LABELS,   /* struct labels, in the order given */
+	FIELD_LABELS,   /* struct labels, sorted by key */
 	FIELD_ROWS,     /* struct rows of another kind (kernel objects only) */
 };
 

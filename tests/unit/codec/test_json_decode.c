@@ -462,6 +462,23 @@ static void refuses_what_contradicts_itself(void **state)
 		"invalid-resource", "/to_address", "snat only");
 }
 
+static void labels_have_no_order(void **state)
+{
+	static const char *const same[] = {
+		"{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"labels\":{\"b\":\"1\",\"a\":\"2\"}}",
+		"{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"labels\":{\"a\":\"2\",\"b\":\"1\"}}",
+	};
+	struct resource *resource, *other;
+
+	(void)state;
+	json_auto_t *document = parse(same[0]), *reordered = parse(same[1]);
+	assert_int_equal(decode(&tunnel_kind, document, &other), 0);
+	cleanup_free struct resource *kept = kind_copy(&tunnel_kind, other, NULL);
+	assert_int_equal(decode(&tunnel_kind, reordered, &resource), 0);
+	assert_true(kind_same(&tunnel_kind, kept, resource));
+	assert_string_equal(resource->labels.v[0].key, "a");
+}
+
 static void fills_defaults_in(void **state)
 {
 	struct resource *resource;
@@ -502,6 +519,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_no_object),
 		cmocka_unit_test(runs_the_check_of_the_kind_with_the_prefix),
 		cmocka_unit_test(refuses_what_contradicts_itself),
+		cmocka_unit_test(labels_have_no_order),
 		cmocka_unit_test(fills_defaults_in),
 	};
 
