@@ -134,14 +134,11 @@ static void unknown_member(struct reader *r, const char *name)
 		{.name = "exit_routes"},
 		{.name = "nat_rules"},
 	};
-	static const struct kind config = {.fields = rows, .n_fields = RESOURCE_KINDS};
-	const char *closest = kind_suggest(&config, name);
-	struct decoder d = {.prefix = "", .errs = r->errs};
-	char pointer[ERR_POINTER];
+	static const struct kind config = {
+		.noun = "config", .fields = rows, .n_fields = RESOURCE_KINDS};
+	struct decoder d = {.kind = &config, .prefix = "", .errs = r->errs};
 
-	value_pointer(&d, name, pointer);
-	errs_add(r->errs, -EINVAL, "unknown-field", pointer, "a config has no such member%s%s%s",
-		 closest ? "; did you mean \"" : "", closest ? closest : "", closest ? "\"?" : "");
+	value_unknown(&d, name);
 }
 
 static int read_member_name(struct reader *r, json_t **name)

@@ -23,21 +23,6 @@ static bool is_agents(const char *name)
 	return false;
 }
 
-static void unknown_member(const struct decoder *d, const char *name)
-{
-	const char *closest = kind_suggest(d->kind, name);
-	char pointer[ERR_POINTER];
-
-	value_pointer(d, name, pointer);
-	if (closest)
-		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
-			 "no member of %s has this name; did you mean \"%s\"?", d->kind->noun,
-			 closest);
-	else
-		errs_add(d->errs, -EINVAL, "unknown-field", pointer,
-			 "no member of %s has this name", d->kind->noun);
-}
-
 static void decode_member(const struct decoder *d, const char *name, const json_t *json)
 {
 	const struct field *field = kind_field(d->kind, name);
@@ -45,7 +30,7 @@ static void decode_member(const struct decoder *d, const char *name, const json_
 
 	if (!field) {
 		if (!is_agents(name))
-			unknown_member(d, name);
+			value_unknown(d, name);
 		return;
 	}
 	*set |= kind_bit(d->kind, field);

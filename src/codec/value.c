@@ -26,6 +26,17 @@ void value_pointer(const struct decoder *d, const char *name, char pointer[stati
 	pointer[len] = '\0';
 }
 
+void value_unknown(const struct decoder *d, const char *name)
+{
+	const char *closest = kind_suggest(d->kind, name);
+	char pointer[ERR_POINTER];
+
+	value_pointer(d, name, pointer);
+	errs_add(d->errs, -EINVAL, "unknown-field", pointer, "no member of %s has this name%s%s%s",
+		 d->kind->noun, closest ? "; did you mean \"" : "", closest ? closest : "",
+		 closest ? "\"?" : "");
+}
+
 /* What a row allows, to follow "must be". */
 static void allowed(const struct field *field, struct text *text)
 {

@@ -19,5 +19,8 @@ enum { PREFIX_MAX = 64 }; /* bytes of it that go into a pointer */
 /* prefix/name, escaped by RFC 6901 */
 void value_pointer(const struct decoder *d, const char *name, char pointer[static ERR_POINTER]);
 
+/* Adds the fault that the kind has no member of that name. */
+void value_unknown(const struct decoder *d, const char *name);
+
 /* Stores the value in the decoder's object; a fault goes to its errs. */
 void value_decode(const struct decoder *d, const struct field *field, const json_t *json);

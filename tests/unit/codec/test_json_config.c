@@ -199,7 +199,7 @@ static void refuses_unknown_members_and_suggests(void **state)
 	refuses("{\"exit-routes\":[1,{},[]]}", "unknown-field", "/exit-routes",
 		"did you mean \"exit_routes\"?");
 	refuses("{\"revision\":{\"a\":[]},\"tunnels\":[]}", "unknown-field", "/revision",
-		"no such member");
+		"no member of config has this name");
 }
 
 static void refuses_what_is_no_list(void **state)
