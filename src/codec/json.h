@@ -34,6 +34,9 @@ int json_decode(const struct kind *kind, const json_t *document, const char *pre
 		const char *path_name, struct arena *arena, struct resource **resource,
 		uint64_t *generation, struct errs *errs) must_check;
 
+/* Adds the unknown members that a patch sets to null: decoding its outcome misses them. */
+void json_check_removed(const struct kind *kind, const json_t *patch, struct errs *errs);
+
 /* RFC 7396. Takes the reference to target over (and may change it); the caller owns the result. */
 json_t *json_merge_patch(json_t *target, const json_t *patch);
 

@@ -143,3 +143,14 @@ int json_decode(const struct kind *kind, const json_t *document, const char *pre
 		*generation = given;
 	return 0;
 }
+
+void json_check_removed(const struct kind *kind, const json_t *patch, struct errs *errs)
+{
+	const struct decoder d = {.kind = kind, .prefix = "", .errs = errs};
+	const char *name;
+	const json_t *json;
+
+	json_object_foreach((json_t *)(uintptr_t)patch, name, json)
+		if (json_is_null(json) && !kind_field(kind, name) && !is_agents(name))
+			value_unknown(&d, name);
+}

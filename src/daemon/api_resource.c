@@ -186,18 +186,19 @@ static json_t *parse(struct api_call *call, struct errs *errs)
 	return document;
 }
 
-/* The resource in the document, in the request's arena; NULL when a problem was answered. */
-static struct resource *decode(struct api_call *call, const json_t *document, uint64_t *generation)
+/* The resource in the document, in the request's arena; NULL when a problem was answered, of
+ * which errs may have a part already. */
+static struct resource *decode(struct api_call *call, const json_t *document, uint64_t *generation,
+			       struct errs *errs)
 {
-	struct errs errs = {0};
 	struct resource *wanted = NULL;
 
 	if (json_decode(call->kind, document, "", call->name, &call->request->arena, &wanted,
-			generation, &errs)) {
-		api_problem_errs(call->request, &errs);
-		return NULL;
-	}
-	return wanted;
+			generation, errs) == 0 &&
+	    !errs->total)
+		return wanted;
+	api_problem_errs(call->request, errs);
+	return NULL;
 }
 
 void api_resource_post(struct api_call *call)
@@ -205,7 +206,7 @@ void api_resource_post(struct api_call *call)
 	struct errs errs = {0};
 	json_t *document = parse(call, &errs);
 	uint64_t generation = 0;
-	struct resource *wanted = document ? decode(call, document, &generation) : NULL;
+	struct resource *wanted = document ? decode(call, document, &generation, &errs) : NULL;
 
 	json_decref(document);
 	if (!wanted)
@@ -240,7 +241,7 @@ void api_resource_put(struct api_call *call)
 	    !precondition_holds(call, current))
 		return;
 	json_t *document = parse(call, &errs);
-	struct resource *wanted = document ? decode(call, document, &generation) : NULL;
+	struct resource *wanted = document ? decode(call, document, &generation, &errs) : NULL;
 	json_decref(document);
 	if (wanted && generation_holds(call, current, generation))
 		declare(call, wanted, current);
@@ -257,8 +258,9 @@ void api_resource_patch(struct api_call *call)
 	json_t *patch = parse(call, &errs);
 	if (!patch)
 		return;
+	json_check_removed(call->kind, patch, &errs);
 	json_t *document = json_merge_patch(json_encode(call->kind, current), patch);
-	struct resource *wanted = decode(call, document, &generation);
+	struct resource *wanted = decode(call, document, &generation, &errs);
 	json_decref(document);
 	json_decref(patch);
 	if (wanted && generation_holds(call, current, generation))

@@ -273,6 +273,11 @@ class Problems(api.ApiTest):
         self.problem(patch("/v1/tunnels/tun_a", {"mtu": 5}), 422, INVALID, "/mtu")
         self.problem(patch("/v1/tunnels/tun_a", []), 422, INVALID)
         self.problem(patch("/v1/tunnels/none", {}), 404, "not-found")
+        answer = patch("/v1/tunnels/tun_a", {"adresses": None, "x/y": None, "z": 1, "uid": None})
+        self.problem(answer, 422, UNKNOWN)
+        self.assertEqual(sorted(answer.pointers), ["/adresses", "/x~1y", "/z"])
+        self.assertIn('did you mean "addresses"', answer.body["detail"])
+        self.ok(patch("/v1/tunnels/tun_a", {"comment": None, "labels": {"none": None}}))
         self.problem(patch("/v1/tunnels/tun_a", {"name": "b"}), 422, INVALID, "/name")
 
     def test_a_refusal_is_logged_once_with_its_id(self):
