@@ -34,6 +34,11 @@ int json_decode(const struct kind *kind, const json_t *document, const char *pre
 		const char *path_name, struct arena *arena, struct resource **resource,
 		uint64_t *generation, struct errs *errs) must_check;
 
+/* Decodes a document that is no resource into object, a zeroed struct of that kind: members by
+ * their rows, defaults. -EINVAL with faults in errs. */
+int json_decode_plain(const struct kind *kind, const json_t *document, struct arena *arena,
+		      void *object, struct errs *errs) must_check;
+
 /* Adds the unknown members that a patch sets to null: decoding its outcome misses them. */
 void json_check_removed(const struct kind *kind, const json_t *patch, struct errs *errs);
 

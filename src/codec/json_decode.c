@@ -29,7 +29,7 @@ static void decode_member(const struct decoder *d, const char *name, const json_
 	uint64_t *set = d->object;
 
 	if (!field) {
-		if (!is_agents(name))
+		if (!is_agents(name) || !d->kind->member)
 			value_unknown(d, name);
 		return;
 	}
@@ -114,6 +114,32 @@ static void check_kind(const struct decoder *d)
 	}
 }
 
+static int decode_members(const struct decoder *d, const json_t *document)
+{
+	const char *name;
+	const json_t *json;
+
+	if (!json_is_object(document))
+		return errs_add(d->errs, -EINVAL, "invalid-resource", d->prefix,
+				"a %s must be an object", d->kind->noun);
+	/* jansson's iterators take no const, though they change nothing */
+	json_object_foreach((json_t *)(uintptr_t)document, name, json)
+		decode_member(d, name, json);
+	check_required(d);
+	kind_defaults(d->kind, d->object);
+	return 0;
+}
+
+int json_decode_plain(const struct kind *kind, const json_t *document, struct arena *arena,
+		      void *object, struct errs *errs)
+{
+	const struct decoder d = {kind, "", arena, errs, object};
+	size_t before = errs->total;
+	int rc = decode_members(&d, document);
+
+	return rc ? rc : errs->total == before ? 0 : -EINVAL;
+}
+
 int json_decode(const struct kind *kind, const json_t *document, const char *prefix,
 		const char *path_name, struct arena *arena, struct resource **resource,
 		uint64_t *generation, struct errs *errs)
@@ -121,19 +147,12 @@ int json_decode(const struct kind *kind, const json_t *document, const char *pre
 	struct decoder d = {kind, prefix, arena, errs, arena_alloc(arena, kind->size)};
 	size_t before = errs->total;
 	uint64_t given;
-	const char *name;
-	const json_t *json;
+	int rc = decode_members(&d, document);
 
-	if (!json_is_object(document))
-		return errs_add(errs, -EINVAL, "invalid-resource", prefix, "a %s must be an object",
-				kind->noun);
-	/* jansson's iterators take no const, though they change nothing */
-	json_object_foreach((json_t *)(uintptr_t)document, name, json)
-		decode_member(&d, name, json);
+	if (rc)
+		return rc;
 	decode_name(&d, path_name);
 	decode_generation(&d, document, &given);
-	check_required(&d);
-	kind_defaults(kind, d.object);
 	if (errs->total == before && kind->check)
 		check_kind(&d);
 	if (errs->total != before)

@@ -5,9 +5,6 @@
 #include "daemon/api_problem.h"
 #include "daemon/ping.h"
 
-#include <errno.h>
-#include <string.h>
-
 enum { COUNT_DEFAULT = 3 };
 
 struct api_ping {
@@ -17,61 +14,39 @@ struct api_ping {
 	struct ping *ping;
 };
 
-/* The body: {"target"?, "count"?}, read like any other document. */
 struct ping_body {
 	uint64_t set;
 	struct addr target;
 	uint32_t count;
 };
 
-static bool read_target(const json_t *value, struct ping_body *body, struct errs *errs)
-{
-	const char *text = json_string_value(value);
+static const struct field body_fields[] = {
+	F_ADDR(ping_body, target),
+	F_U32(ping_body, count, .min = 1, .max = PING_COUNT_MAX, .dflt = COUNT_DEFAULT),
+};
 
-	if (!text || addr_parse(text, &body->target) < 0 || !body->target.host)
-		return errs_add(errs, -EINVAL, "invalid-resource", "/target",
-				"must be an IPv4 address") == 0;
-	return true;
-}
-
-static void read_member(const char *name, const json_t *value, struct ping_body *body,
-			struct errs *errs)
-{
-	json_int_t count = json_integer_value(value);
-	char pointer[ERR_POINTER];
-
-	if (strcmp(name, "target") == 0) {
-		read_target(value, body, errs);
-	} else if (strcmp(name, "count") != 0) {
-		snprintf(pointer, sizeof(pointer), "/%.100s", name);
-		errs_add(errs, -EINVAL, "unknown-field", pointer,
-			 "a ping has \"target\" and \"count\" only");
-	} else if (!json_is_integer(value) || count < 1 || count > PING_COUNT_MAX) {
-		errs_add(errs, -EINVAL, "invalid-resource", "/count", "must be a number, 1 to %d",
-			 PING_COUNT_MAX);
-	} else {
-		body->count = (uint32_t)count;
-	}
-}
+static const struct kind body_kind = {
+	.noun = "ping",
+	.fields = body_fields,
+	.n_fields = ARRAY_LEN(body_fields),
+	.size = sizeof(struct ping_body),
+};
 
 static bool read_body(struct http_request *request, struct ping_body *body)
 {
 	struct errs errs = {0};
-	json_t *document = NULL, *value;
-	const char *name;
+	json_t *document = NULL;
 
+	kind_defaults(&body_kind, body);
 	if (!request->body_len)
 		return true;
-	if (!json_parse(request->body, request->body_len, NULL, &document, &errs)) {
-		if (!json_is_object(document))
-			errs_add(&errs, -EINVAL, "invalid-resource", "", "must be an object");
-		json_object_foreach(document, name, value)
-			read_member(name, value, body, &errs);
-		json_decref(document);
-	}
-	if (errs.len)
+	int rc = json_parse(request->body, request->body_len, NULL, &document, &errs);
+	if (!rc)
+		rc = json_decode_plain(&body_kind, document, &request->arena, body, &errs);
+	json_decref(document);
+	if (rc)
 		api_problem_errs(request, &errs);
-	return !errs.len;
+	return !rc;
 }
 
 /* The other address of the first /30 or /31; 0 when there is none. */
@@ -144,7 +119,7 @@ static void start(struct api_call *call, const struct tunnel *tunnel, const stru
 void api_ping_post(struct api_call *call)
 {
 	const struct tunnel *tunnel = (const struct tunnel *)api_find(call);
-	struct ping_body body = {.count = COUNT_DEFAULT};
+	struct ping_body body = {0};
 
 	if (!tunnel || !read_body(call->request, &body) ||
 	    api_wait_refused(call->api, call->request))

@@ -147,10 +147,14 @@ class Plan(api.ApiTest):
         path = "/v1/tunnels/tun_a/ping"
         self.problem(self.agent.post(path), 422, "invalid-resource", "/target")
         for body, pointer in (({"target": "x"}, "/target"), ({"count": 11}, "/count"),
-                              ({"count": 0}, "/count"), ({"count": "3"}, "/count")):
+                              ({"target": "0.0.0.0"}, "/target"), ({"count": 0}, "/count"),
+                              ({"count": "3"}, "/count"), ([], "")):
             with self.subTest(pointer):
                 self.problem(self.agent.post(path, body), 422, "invalid-resource", pointer)
-        self.problem(self.agent.post(path, {"to": "1.2.3.4"}), 422, "unknown-field", "/to")
+        self.problem(self.agent.post(path, {"a/b": 1}), 422, "unknown-field", "/a~1b")
+        self.problem(self.agent.post(path, {"uid": 1}), 422, "unknown-field", "/uid")
+        answer = self.problem(self.agent.post(path, {"cuont": 1}), 422, "unknown-field", "/cuont")
+        self.assertIn('did you mean "count"', answer.body["detail"])
         # the fake's device is none of this machine's
         self.problem(self.agent.post(path, {"target": "192.168.1.2"}), 503, "not-ready")
 
