@@ -37,8 +37,7 @@ void value_unknown(const struct decoder *d, const char *name)
 		 closest ? "\"?" : "");
 }
 
-/* What a row allows, to follow "must be". */
-static void allowed(const struct field *field, struct text *text)
+void value_allowed(const struct field *field, struct text *text)
 {
 	switch (field->type) {
 	case FIELD_BOOL:
@@ -69,7 +68,7 @@ static void allowed(const struct field *field, struct text *text)
 		}
 		break;
 	case FIELD_ADDR:
-		text_add(text, "an IPv4 address a.b.c.d");
+		text_add(text, "a host's IPv4 address a.b.c.d");
 		break;
 	case FIELD_PREFIX:
 	case FIELD_PREFIXES:
@@ -90,7 +89,7 @@ static void shown(const json_t *json, struct text *text)
 {
 	switch (json_typeof(json)) {
 	case JSON_OBJECT:
-		text_add(text, "an object");
+		text_addf(text, "an object of %zu members", json_object_size(json));
 		return;
 	case JSON_ARRAY:
 		text_add(text, "a list");
@@ -125,7 +124,7 @@ static void refuse(const struct decoder *d, const struct field *field, const cha
 	cleanup_text struct text text = {0};
 
 	text_add(&text, "must be ");
-	allowed(field, &text);
+	value_allowed(field, &text);
 	text_add(&text, ", not ");
 	shown(json, &text);
 	fault(d, pointer, text_str(&text));
@@ -204,10 +203,8 @@ static void decode_addr(const struct decoder *d, const struct field *field, cons
 	const char *s = json_string_value(json);
 	struct addr addr;
 
-	if (!s || addr_parse(s, &addr) != 0)
+	if (!s || addr_parse(s, &addr) != 0 || !addr.host)
 		refuse(d, field, pointer, json);
-	else if (!addr.host)
-		fault(d, pointer, "0.0.0.0 is not an address of a host");
 	else
 		field_store(field, d->object, addr.host);
 }

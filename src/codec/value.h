@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Within codec/: one member of a document, by its row. */
+/* One member of a document, by its row. Within codec/, but for value_allowed. */
 
 #include "codec/json.h"
 
@@ -21,6 +21,9 @@ void value_pointer(const struct decoder *d, const char *name, char pointer[stati
 
 /* Adds the fault that the kind has no member of that name. */
 void value_unknown(const struct decoder *d, const char *name);
+
+/* What a row allows, to follow "must be". */
+void value_allowed(const struct field *field, struct text *text);
 
 /* Stores the value in the decoder's object; a fault goes to its errs. */
 void value_decode(const struct decoder *d, const struct field *field, const json_t *json);

@@ -257,7 +257,15 @@ static void accepts_what_is_just_within_bounds(void **state)
 
 static void says_what_is_allowed(void **state)
 {
+	const struct field *labels = kind_field(&tunnel_kind, "labels");
+	struct resource *resource;
+
 	(void)state;
+	assert_int_equal(decode_with(&tunnel_kind, "labels", many(labels, 33), &resource), -EINVAL);
+	assert_fault("invalid-resource", "/labels",
+		     "must be an object of at most 32 texts, not an object of 33 members");
+	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"0.0.0.0\"}", "invalid-resource",
+		"/remote", "must be a host's IPv4 address a.b.c.d, not \"0.0.0.0\"");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"mtu\":1.5}",
 		"invalid-resource", "/mtu",
 		"must be a whole number from 68 to 65515 or \"auto\", not 1.5");
@@ -265,7 +273,7 @@ static void says_what_is_allowed(void **state)
 		"invalid-resource", "/tos",
 		"from 0 to 252 in steps of 4 or \"inherit\", not \"high\"");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":7}", "invalid-resource", "/remote",
-		"must be an IPv4 address a.b.c.d, not 7");
+		"must be a host's IPv4 address a.b.c.d, not 7");
 	refuses(&tunnel_kind, "{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"rp_filter\":\"on\"}",
 		"invalid-resource", "/rp_filter",
 		"must be \"keep\", \"off\", \"strict\" or \"loose\", not \"on\"");
