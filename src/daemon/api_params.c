@@ -5,6 +5,7 @@
  */
 #include "daemon/api_params.h"
 
+#include "codec/value.h"
 #include "daemon/api_problem.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static const struct field params_fields[] = {
 	F_CHOICE(api_params, orphans, orphans_choices),
 	F_ADDR(api_params, to),
 	F_ADDR(api_params, from),
-	F_NAME(api_params, in, .min = 1, .max = IFNAMSIZ - 1),
+	F_NAME(api_params, in, .flags = FIELD_IFNAME, .min = 1, .max = IFNAMSIZ - 1),
 	F_BOOL(api_params, underlay),
 	F_BOOL(api_params, verbose),
 };
@@ -98,7 +99,7 @@ static int read_addr(const struct field *field, void *params, const char *value)
 {
 	struct addr addr;
 
-	if (addr_parse(value, &addr) < 0)
+	if (addr_parse(value, &addr) < 0 || !addr.host)
 		return -EINVAL;
 	field_store(field, params, addr.host);
 	return 0;
@@ -175,6 +176,26 @@ static void refuse_unknown(struct reading *reading, const char *name)
 		    close ? "; did you mean \"" : "", close ? close : "", close ? "\"?" : "");
 }
 
+static void refuse_value(struct reading *reading, const struct field *field, const char *value)
+{
+	cleanup_text struct text text = {0};
+
+	if (field->type == FIELD_LABELS)
+		text_addf(&text, "key=value, at most %u times", field->max_count);
+	else
+		value_allowed(field, &text);
+	reading->refused = true;
+	api_problem(reading->call->request, "bad-request",
+		    "query parameter \"%s\" must be %s, not \"%.80s\"", field->name, text.s, value);
+}
+
+static void refuse_repeated(struct reading *reading, const char *name)
+{
+	reading->refused = true;
+	api_problem(reading->call->request, "bad-request", "query parameter \"%s\" is given twice",
+		    name);
+}
+
 static void read_param(void *user, const char *name, const char *value)
 {
 	struct reading *reading = user;
@@ -188,15 +209,10 @@ static void read_param(void *user, const char *name, const char *value)
 		return;
 	}
 	uint64_t bit = kind_bit(&params_kind, field);
-	bool repeated = params->set & bit && field->type != FIELD_LABELS;
-	const char *text = value ? value : "";
-	if (repeated || read_value(field, params, text, &reading->call->request->arena) < 0) {
-		reading->refused = true;
-		api_problem(reading->call->request, "bad-request",
-			    "query parameter \"%s\": %s \"%.80s\"", name,
-			    repeated ? "given twice, the second time with" : "cannot be", text);
-		return;
-	}
+	if (params->set & bit && field->type != FIELD_LABELS)
+		refuse_repeated(reading, name);
+	else if (read_value(field, params, value, &reading->call->request->arena) < 0)
+		refuse_value(reading, field, value);
 	params->set |= bit;
 }
 

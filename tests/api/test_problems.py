@@ -219,6 +219,17 @@ class Problems(api.ApiTest):
             with self.subTest(query):
                 answer = self.agent.put("/v1/tunnels/tun_a?" + query, TUNNEL)
                 self.problem(answer, 400, "bad-request")
+        for query, allowed in (
+            ("tunnels?limit=1001", "a whole number from 1 to 1000, not \"1001\""),
+            ("tunnels?state=good", '"disabled" or "deleting"'), ("tunnels?label=a", "key=value"),
+            ("readyz?verbose=1", "true or false"),
+            ("host/route?to=0.0.0.0", "IPv4 address a.b.c.d"),
+            ("host/route?to=1.2.3.4&in=" + "x" * 16, "an interface name of 1 to 15 characters"),
+        ):
+            with self.subTest(query):
+                path = query if query.startswith("readyz") else "v1/" + query
+                answer = self.problem(self.agent.get("/" + path), 400, "bad-request")
+                self.assertIn(allowed, answer.body["detail"])
         self.assertIn('did you mean "limit"', self.agent.get("/v1/tunnels?limt=1").text
                       .replace("\\", ""))
 
