@@ -45,7 +45,7 @@ void api_config_get(struct api_call *call)
 	const char *const headers[] = {"ETag", tag, "Content-Type", "application/json", NULL};
 
 	revision_tag(declaration, tag);
-	if (known && api_json_matches(known, tag)) {
+	if (known && api_json_matches(known, API_WEAK, tag)) {
 		http_respond(call->request, 304, (const char *const[]){"ETag", tag, NULL}, "", 0);
 		return;
 	}
@@ -186,19 +186,23 @@ static bool compare(struct api_call *call, struct comparison *comparison)
 	return false;
 }
 
+/* There always is a config. */
 static bool precondition_holds(struct api_call *call)
 {
 	const char *match = http_header(call->request, "If-Match");
+	const char *none_match = http_header(call->request, "If-None-Match");
+	const char *fault = NULL;
 	char tag[REVISION_TAG];
 
 	revision_tag(&call->agent->declaration, tag);
-	if (!match || api_json_matches(match, tag))
-		return true;
-	api_problem(call->request, "precondition-failed",
-		    "the revision is %s, which If-Match does "
-		    "not name",
-		    tag);
-	return false;
+	if (match && !api_json_matches(match, API_STRONG, tag))
+		fault = "which If-Match does not name";
+	else if (none_match && api_json_matches(none_match, API_WEAK, tag))
+		fault = "which If-None-Match names";
+	if (fault)
+		api_problem(call->request, "precondition-failed", "the revision is %s, %s", tag,
+			    fault);
+	return !fault;
 }
 
 void api_config_put(struct api_call *call)

@@ -152,50 +152,58 @@ void api_json_etag(const struct resource *resource, const char *body, size_t len
 	snprintf(etag, API_ETAG, "\"%s-%s\"", generation, content);
 }
 
-/* Steps through `"a", W/"b", *`; false at the end. The tag has its quotes and no W/. */
-static bool next_tag(const char **list, const char **tag, size_t *len)
-{
-	const char *s = *list + strspn(*list, ", \t");
+struct tag {
+	const char *s; /* with its quotes, without W/ */
+	size_t len;
+	bool is_any; /* * */
+};
 
-	if (!*s)
-		return false;
-	if (strncmp(s, "W/", 2) == 0)
-		s += 2;
-	*tag = s;
-	*len = *s == '"' && strchr(s + 1, '"') ? (size_t)(strchr(s + 1, '"') - s) + 1
-					       : strcspn(s, ", \t");
-	*list = s + *len;
+/* Steps through `"a", W/"b", *`; false at the end. Compared strongly, W/"b" is none of them. */
+static bool next_tag(const char **list, enum api_comparison comparison, struct tag *tag)
+{
+	bool is_weak;
+
+	do {
+		const char *s = *list + strspn(*list, ", \t");
+
+		if (!*s)
+			return false;
+		is_weak = strncmp(s, "W/", 2) == 0;
+		s += is_weak ? 2 : 0;
+		const char *end = *s == '"' ? strchr(s + 1, '"') : NULL;
+		tag->s = s;
+		tag->len = end ? (size_t)(end - s) + 1 : strcspn(s, ", \t");
+		*list = s + tag->len;
+	} while (is_weak && comparison == API_STRONG);
+	tag->is_any = tag->len == 1 && *tag->s == '*';
 	return true;
 }
 
-bool api_json_matches_generation(const char *list, const struct resource *resource)
+bool api_json_matches_generation(const char *list, enum api_comparison comparison,
+				 const struct resource *resource)
 {
 	char generation[DIGEST_SHORT];
-	const char *tag;
-	size_t len;
+	struct tag tag;
 
 	generation_digest(resource, generation);
-	while (next_tag(&list, &tag, &len)) {
-		if (len == 1 && *tag == '*')
+	while (next_tag(&list, comparison, &tag)) {
+		if (tag.is_any)
 			return true;
-		if (len > DIGEST_SHORT && *tag == '"' &&
-		    memcmp(tag + 1, generation, DIGEST_SHORT - 1) == 0 && tag[DIGEST_SHORT] == '-')
+		if (tag.len > DIGEST_SHORT && *tag.s == '"' &&
+		    memcmp(tag.s + 1, generation, DIGEST_SHORT - 1) == 0 &&
+		    tag.s[DIGEST_SHORT] == '-')
 			return true;
 	}
 	return false;
 }
 
-bool api_json_matches(const char *list, const char *etag)
+bool api_json_matches(const char *list, enum api_comparison comparison, const char *etag)
 {
-	const char *tag;
-	size_t len;
+	struct tag tag;
 
-	while (next_tag(&list, &tag, &len)) {
-		if (len == 1 && *tag == '*')
+	while (next_tag(&list, comparison, &tag))
+		if (tag.is_any || (tag.len == strlen(etag) && memcmp(tag.s, etag, tag.len) == 0))
 			return true;
-		if (len == strlen(etag) && memcmp(tag, etag, len) == 0)
-			return true;
-	}
 	return false;
 }
 
@@ -241,7 +249,7 @@ void api_json_respond_resource(struct agent *agent, struct http_request *request
 	}
 	const char *known = http_header(request, "If-None-Match");
 	bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
-	if (reads && known && api_json_matches(known, etag))
+	if (reads && known && api_json_matches(known, API_WEAK, etag))
 		http_respond(request, 304, headers + 2, "", 0);
 	else
 		http_respond(request, status, headers, text.s, text.len);

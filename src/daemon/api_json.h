@@ -23,10 +23,14 @@ json_t *api_json_not_ready(struct agent *agent, const struct kind *kind,
 /* "D-B": D over uid and generation, B over the body. */
 void api_json_etag(const struct resource *resource, const char *body, size_t len,
 		   char etag[static API_ETAG]);
-/* Does a list of entity tags (If-Match) name this resource's generation, whatever its state? */
-bool api_json_matches_generation(const char *list, const struct resource *resource);
-/* Does it name this tag (If-None-Match)? */
-bool api_json_matches(const char *list, const char *etag);
+/* How entity tags are compared (RFC 9110): W/"a" is like "a" for If-None-Match only. */
+enum api_comparison { API_WEAK, API_STRONG };
+
+/* Does a list of entity tags name this resource's generation, whatever its state? */
+bool api_json_matches_generation(const char *list, enum api_comparison comparison,
+				 const struct resource *resource);
+/* Does it name this tag? */
+bool api_json_matches(const char *list, enum api_comparison comparison, const char *etag);
 
 /* Writes the value behind the text and drops the reference to it. */
 void api_json_add(struct text *text, json_t *value);

@@ -103,7 +103,7 @@ static bool precondition_holds(const struct api_call *call, const struct resourc
 	const char *match = http_header(call->request, "If-Match");
 	const char *none_match = http_header(call->request, "If-None-Match");
 
-	if (match && (!current || !api_json_matches_generation(match, current))) {
+	if (match && (!current || !api_json_matches_generation(match, API_STRONG, current))) {
 		api_problem(call->request, "precondition-failed",
 			    current ? "%s \"%s\" was changed since: If-Match does not name its "
 				      "generation"
@@ -111,7 +111,7 @@ static bool precondition_holds(const struct api_call *call, const struct resourc
 			    call->kind->noun, call->name);
 		return false;
 	}
-	if (none_match && current && api_json_matches_generation(none_match, current)) {
+	if (none_match && current && api_json_matches_generation(none_match, API_WEAK, current)) {
 		api_problem(call->request, "precondition-failed", "%s \"%s\" exists",
 			    call->kind->noun, call->name);
 		return false;

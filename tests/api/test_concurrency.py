@@ -41,6 +41,8 @@ class Concurrency(api.ApiTest):
         settled = self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "ready")
         self.assertNotEqual(settled.etag, tag)
         body = {**TUNNEL, "ttl": 9}
+        self.problem(self.agent.put("/v1/tunnels/tun_a", body, {"If-Match": "W/" + tag}), 412,
+                     "precondition-failed")
         self.ok(self.agent.put("/v1/tunnels/tun_a", body, {"If-Match": tag}))
         self.problem(self.agent.put("/v1/tunnels/tun_a", TUNNEL, {"If-Match": tag}), 412,
                      "precondition-failed")

@@ -127,6 +127,22 @@ class Config(api.ApiTest):
         self.problem(self.agent.put("/v1/config", CONFIG, {"If-Match": tag}), 412,
                      "precondition-failed")
 
+    def test_weak_tags_match_no_write(self):
+        self.agent.put("/v1/config", CONFIG)
+        tag = self.agent.get("/v1/config").etag
+        self.problem(self.agent.put("/v1/config", CONFIG, {"If-Match": "W/" + tag}), 412,
+                     "precondition-failed")
+        self.ok(self.agent.put("/v1/config", CONFIG, {"If-Match": f'W/"7", {tag}'}))
+        self.assertEqual(
+            self.agent.get("/v1/config", **{"If-None-Match": "W/" + tag}).status, 304)
+
+    def test_there_always_is_a_config(self):
+        for tag in ("*", self.agent.get("/v1/config").etag):
+            with self.subTest(tag):
+                self.problem(self.agent.put("/v1/config", CONFIG, {"If-None-Match": tag}), 412,
+                             "precondition-failed")
+        self.ok(self.agent.put("/v1/config", CONFIG, {"If-None-Match": '"7"'}))
+
     def test_known_config_is_304(self):
         self.agent.put("/v1/config", CONFIG)
         tag = self.agent.get("/v1/config").etag
