@@ -71,8 +71,10 @@ static void compare_one(const struct kind *kind, const struct resource *wanted,
 {
 	char pointer[ERR_POINTER];
 
-	snprintf(pointer, sizeof(pointer), "/%s/%" PRIu64, kind->member, wanted->revision);
-	if (current && current->deleting) {
+	bool deleting = current && current->deleting;
+	snprintf(pointer, sizeof(pointer), "/%s/%" PRIu64 "%s", kind->member, wanted->revision,
+		 deleting ? "" : "/generation");
+	if (deleting) {
 		errs_add(&comparison->errs, -EEXIST, "deleting", pointer,
 			 "%s \"%s\" is being deleted", kind->noun, current->name);
 		return;

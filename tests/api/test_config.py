@@ -83,6 +83,13 @@ class Config(api.ApiTest):
                              pointer)
                 self.assertEqual(self.agent.get("/v1/config").text, before)
 
+    def test_generations_are_checked(self):
+        self.agent.put("/v1/config", CONFIG)
+        for name in ("tun_a", "none"):
+            config = {"tunnels": [{"name": name, **TUNNEL, "generation": 7}]}
+            self.problem(self.agent.put("/v1/config", config), 409, "generation-mismatch",
+                         "/tunnels/0/generation")
+
     def test_pointers_count_in_the_document_not_in_the_sorted_list(self):
         tunnels = [{"name": "zz", "remote": "10.0.0.1", "device": "same"},
                    {"name": "mm", "remote": "10.0.0.2"},
