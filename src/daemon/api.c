@@ -5,12 +5,12 @@
  */
 #include "daemon/api.h"
 
+#include "base/percent.h"
 #include "daemon/api_call.h"
 #include "daemon/api_params.h"
 #include "daemon/api_problem.h"
 #include "daemon/api_write.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -62,34 +62,6 @@ struct path {
 	unsigned len;
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* %XX to bytes, in place; false when it is not well-formed */
-static bool decode(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (*s != '%') {
-			*to++ = *s;
-			continue;
-		}
-		int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
-		if (low < 0 || (high == 0 && low == 0))
-			return false;
-		*to++ = (char)(high * 16 + low);
-		s += 2;
-	}
-	*to = '\0';
-	return true;
-}
-
 static bool split(const char *s, struct path *path, struct arena *arena)
 {
 	if (*s != '/')
@@ -100,7 +72,7 @@ static bool split(const char *s, struct path *path, struct arena *arena)
 		if (path->len == SEGMENTS_MAX || len == 0)
 			return false;
 		char *segment = arena_strndup(arena, s, len);
-		if (!decode(segment))
+		if (!percent_decode(segment))
 			return false;
 		path->segment[path->len++] = segment;
 		s += len;

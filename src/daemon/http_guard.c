@@ -2,28 +2,21 @@
 /* Refusal of ambiguous requests: smuggling, escapes, control characters. */
 #include "daemon/http_guard.h"
 
+#include "base/percent.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static const char *escape_fault(const char *escape, bool in_path)
 {
-	int high = hex_digit(escape[1]);
-	int low = high < 0 ? -1 : hex_digit(escape[2]);
+	int byte = percent_byte(escape);
 
-	if (low < 0)
+	if (byte < 0)
 		return "the request target has an invalid percent-encoding";
-	if (high * 16 + low == 0)
+	if (byte == 0)
 		return "the request target has an encoded NUL";
-	if (in_path && high * 16 + low == '/')
+	if (in_path && byte == '/')
 		return "the request path has an encoded slash";
 	return NULL;
 }

@@ -3,27 +3,18 @@
 #include "daemon/http_query.h"
 
 #include "base/arena.h"
+#include "base/percent.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char *decode(const char *s, size_t len, struct arena *arena)
 {
-	char *decoded = arena_strndup(arena, s, len), *to = decoded;
+	char *decoded = arena_strndup(arena, s, len);
 
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '%') {
-			const char hex[] = {s[i + 1], s[i + 2], '\0'};
-
-			*to++ = (char)strtoul(hex, NULL, 16);
-			i += 2;
-		} else {
-			*to++ = s[i];
-			if (s[i] == '+') /* as forms and most clients write a space */
-				to[-1] = ' ';
-		}
-	}
-	*to = '\0';
+	for (char *c = decoded; *c; c++)
+		if (*c == '+') /* as forms and most clients write a space */
+			*c = ' ';
+	percent_decode(decoded);
 	return decoded;
 }
 
