@@ -252,17 +252,15 @@ static uint64_t may_sleep_ms(void *user)
 	return api->turn_open || api->postponed.len ? 0 : UINT64_MAX;
 }
 
-int api_new(struct api **api, struct agent *agent, struct err *err)
+struct api *api_new(struct agent *agent)
 {
-	struct api *made = xcalloc(1, sizeof(*made));
+	struct api *api = xcalloc(1, sizeof(*api));
 
-	(void)err;
-	made->agent = agent;
-	made->handler = (struct http_handler){serve, gone, refuse, made};
-	made->deadline = loop_timer_new(agent->loop, api_wait_deadline, made);
-	reconcile_on_pass(agent->reconcile, api_wait_pass, made);
-	*api = made;
-	return 0;
+	api->agent = agent;
+	api->handler = (struct http_handler){serve, gone, refuse, api};
+	api->deadline = loop_timer_new(agent->loop, api_wait_deadline, api);
+	reconcile_on_pass(agent->reconcile, api_wait_pass, api);
+	return api;
 }
 
 void api_join_loop(struct api *api)

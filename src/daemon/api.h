@@ -11,7 +11,7 @@
 struct api;
 
 /* Borrows the agent, whose http may still be NULL. */
-int api_new(struct api **api, struct agent *agent, struct err *err) must_check;
+struct api *api_new(struct agent *agent) __attribute__((returns_nonnull)) must_check;
 void api_free(struct api *api);
 const struct http_handler *api_handler(struct api *api);
 /* Registers the commit at the end of each turn. Call after http_start: what its own hook

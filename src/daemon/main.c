@@ -199,10 +199,10 @@ static int serve(struct agent *agent, bool created, const struct options *option
 	if (!rc)
 		rc = loop_signals(agent->loop, signals, ARRAY_LEN(signals), on_signal, agent->loop,
 				  err);
-	if (!rc)
-		rc = api_new(&api, agent, err);
-	if (!rc)
+	if (!rc) {
+		api = api_new(agent);
 		rc = start_http(agent, api, options, err);
+	}
 	if (!rc) {
 		api_join_loop(api);
 		log_notice("ipipd %s serves %s", IPIPD_VERSION, options->socket_path);
