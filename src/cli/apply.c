@@ -56,6 +56,10 @@ static int report_summary(const struct cli *cli, const struct response *response
 	static const char *const members[] = {"created", "updated", "deleted", "unchanged"};
 	const json_t *not_ready = json_object_get(response->json, "not_ready");
 
+	if (cli->dry_run) {
+		plan_print(cli, response, false);
+		return CLI_OK;
+	}
 	if (cli->format == CLI_JSON) {
 		cli_print_body(response);
 	} else if (!cli->quiet) {
@@ -108,7 +112,7 @@ int apply_apply(struct cli *cli)
 	if (status != CLI_OK)
 		return status;
 	text_addf(&path, "/v1/config?prune=%s", prune ? "true" : "false");
-	text_addf(&path, cli->dry_run ? "&dry_run=true" : "&wait=%u", cli->wait_s);
+	cli_add_query(cli, &path);
 	client_catch_signals();
 	status = cli_call(cli,
 			  &(struct request){.method = "PUT",
@@ -121,11 +125,7 @@ int apply_apply(struct cli *cli)
 		fputs("hint: a config is stored whole or not at all; `ipipctl diff` with the same "
 		      "file tells which\n",
 		      stderr);
-	if (status == CLI_OK && cli->dry_run)
-		plan_print(cli, &response, false);
-	else if (status == CLI_OK)
-		status = report_summary(cli, &response);
-	return status;
+	return status == CLI_OK ? report_summary(cli, &response) : status;
 }
 
 int apply_diff(struct cli *cli)
@@ -180,14 +180,14 @@ int apply_export(struct cli *cli)
 int apply_reconcile(struct cli *cli)
 {
 	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
 	const char *orphans = args_value(&cli->args, "orphans");
-	struct request request = {.method = "POST",
-				  .wait_s = cli->wait_s,
-				  .path = orphans ? "/v1/reconcile?orphans=delete"
-						  : "/v1/reconcile"};
 
 	if (orphans && strcmp(orphans, "delete") != 0)
 		return cli_usage("--orphans %s: only delete is there", orphans);
+	text_addf(&path, "/v1/reconcile%s", orphans ? "?orphans=delete" : "");
+	cli_add_query(cli, &path);
+	struct request request = {.method = "POST", .path = text_str(&path), .wait_s = cli->wait_s};
 	int status = cli_call(cli, &request, &response);
 	return status == CLI_OK ? report_summary(cli, &response) : status;
 }

@@ -154,6 +154,15 @@ int cli_get(struct cli *cli, const char *path, struct response *response)
 	return cli_call(cli, &(struct request){.method = "GET", .path = path}, response);
 }
 
+void cli_add_query(const struct cli *cli, struct text *path)
+{
+	text_add(path, strchr(text_str(path), '?') ? "&" : "?");
+	if (cli->dry_run)
+		text_add(path, "dry_run=true");
+	else
+		text_addf(path, "wait=%u", cli->wait_s);
+}
+
 void cli_print_body(const struct response *response)
 {
 	size_t len = response->body.len;

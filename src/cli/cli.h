@@ -52,6 +52,9 @@ int cli_call(struct cli *cli, const struct request *request, struct response *re
 /* GET; the same. */
 int cli_get(struct cli *cli, const char *path, struct response *response) must_check;
 
+/* Adds to the path of a write what --dry-run, or else --wait, means to the agent. */
+void cli_add_query(const struct cli *cli, struct text *path);
+
 /* The body of an answer as it came, with a newline at its end. */
 void cli_print_body(const struct response *response);
 

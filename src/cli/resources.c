@@ -158,14 +158,6 @@ static int report_write(const struct cli *cli, const char *verb, const struct re
 	return status;
 }
 
-static void add_write_query(const struct cli *cli, struct text *path)
-{
-	if (cli->dry_run)
-		text_add(path, "?dry_run=true");
-	else if (cli->wait_s)
-		text_addf(path, "?wait=%u", cli->wait_s);
-}
-
 static int write_fields(struct cli *cli, const char *method, const char *path, const char *verb)
 {
 	cleanup_response struct response response = {0};
@@ -203,7 +195,7 @@ int resources_add(struct cli *cli)
 	cleanup_text struct text path = {0};
 
 	text_addf(&path, "/v1/%s", cli->args.noun->kind->path);
-	add_write_query(cli, &path);
+	cli_add_query(cli, &path);
 	if (!cli->args.fields)
 		cli->args.fields = json_object();
 	drop_nulls(cli->args.fields);
@@ -222,7 +214,7 @@ int resources_set(struct cli *cli)
 		return cli_usage("nothing to set; `ipipctl help %s set` lists the fields",
 				 cli->args.noun->name);
 	document_add_path(&path, cli->args.noun->kind, cli->args.words.v[0]);
-	add_write_query(cli, &path);
+	cli_add_query(cli, &path);
 	return write_fields(cli, "PATCH", text_str(&path), "set");
 }
 
@@ -252,7 +244,7 @@ static int remove_one(struct cli *cli, const char *name)
 	cleanup_text struct text path = {0};
 
 	document_add_path(&path, cli->args.noun->kind, name);
-	text_addf(&path, cli->dry_run ? "?dry_run=true" : "?wait=%u", cli->wait_s);
+	cli_add_query(cli, &path);
 	struct request request = {
 		.method = "DELETE", .path = text_str(&path), .wait_s = cli->wait_s};
 	int status = cli_call(cli, &request, &response);

@@ -199,6 +199,12 @@ class Flow(Cli):
         self.assertIn("revision", self.ok("reconcile"))
         self.fails(USAGE, "reconcile", "--orphans", "keep")
 
+    def test_reconcile_sends_the_dry_run_and_the_wait(self):
+        done = self.run_on("-v", "-n", "reconcile", "--orphans", "delete")
+        self.assertEqual((OK, "nothing to do\n"), (done.returncode, done.stdout), done.stderr)
+        self.assertIn("> POST /v1/reconcile?orphans=delete&dry_run=true", done.stderr)
+        self.assertIn("/v1/reconcile?wait=7", self.run_on("-v", "--wait=7", "reconcile").stderr)
+
     def test_api_is_raw(self):
         body = json.loads(self.ok("api", "get", "/v1/host"))
         self.assertEqual(("172.16.16.22", ""), (body["addresses"][0]["address"],
