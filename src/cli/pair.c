@@ -300,13 +300,17 @@ static int choose_device(const struct pair *pair, const struct pair_side *exit_s
 	return CLI_OK;
 }
 
-static json_t *nat_of(const struct pair_side *through, const char *device)
+static json_t *nat_sources_of(const struct pair_side *through)
 {
 	char source[PREFIX_TEXT];
 
-	prefix_text((struct prefix){through->inner.addr, 32}, source);
-	return json_pack("{s:[s], s:s, s:s}", "sources", source, "out_interface", device, "action",
-			 "masquerade");
+	return json_pack("[s]", prefix_text((struct prefix){through->inner.addr, 32}, source));
+}
+
+static json_t *nat_of(const struct pair_side *through, const char *device)
+{
+	return json_pack("{s:o, s:s, s:s, s:n}", "sources", nat_sources_of(through),
+			 "out_interface", device, "action", "masquerade", "to_address");
 }
 
 static json_t *exit_of(const struct pair_request *request, const struct pair_side *side)
@@ -354,6 +358,20 @@ static int build(struct pair *pair)
 	return status;
 }
 
+/* What has the name already is this pair's, or the exit is for another name. */
+static int check_exit(const struct pair *pair)
+{
+	int exit_at = pair->request->exit;
+
+	if (exit_at < 0)
+		return CLI_OK;
+	const struct pair_side *out = &pair->sides[exit_at], *in = &pair->sides[!exit_at];
+	int status = pair_side_check(out, &nat_rule_kind, "sources", nat_sources_of(in));
+	if (status == CLI_OK)
+		status = pair_side_check(in, &exit_route_kind, "tunnel", json_string(in->name));
+	return status;
+}
+
 static void print_result(const struct pair *pair)
 {
 	const struct pair_request *request = pair->request;
@@ -380,6 +398,8 @@ static int choose(struct pair *pair)
 		status = name_sides(pair);
 	if (status == CLI_OK)
 		status = choose_inner(pair);
+	if (status == CLI_OK)
+		status = check_exit(pair);
 	if (status == CLI_OK)
 		status = choose_endpoints(pair);
 	if (status == CLI_OK)

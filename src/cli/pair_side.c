@@ -138,9 +138,12 @@ static json_t *missing(const json_t *want, const json_t *document)
 	json_t *patch = json_object(), *value;
 	const char *key;
 
-	json_object_foreach((json_t *)(uintptr_t)want, key, value)
-		if (!json_equal(value, document_value(document, key)))
+	json_object_foreach((json_t *)(uintptr_t)want, key, value) {
+		const json_t *said = document_value(document, key);
+
+		if (said ? !json_equal(value, said) : !json_is_null(value))
 			json_object_set(patch, key, value);
+	}
 	return patch;
 }
 
@@ -158,6 +161,43 @@ static char *reverse_of(const json_t *patch, const json_t *document)
 	char *body = json_dumps(back, JSON_COMPACT);
 	json_decref(back);
 	return body;
+}
+
+/* A GET that finds nothing is no failure, and prints nothing: then 404, and no document. */
+static int look(const struct pair_side *side, const char *path, struct response *found)
+{
+	struct err err;
+	int result = client_send(side->client, &(struct request){.method = "GET", .path = path},
+				 found, &err);
+
+	if (result) {
+		cli_complain("%s: %s", side->letter, err.sentence);
+		return client_exit_of_errno(result);
+	}
+	if (found->status == 404) {
+		json_decref(take_ptr(found->json));
+		return CLI_OK;
+	}
+	if (!response_is_ok(found))
+		client_print_problem(stderr, side->letter, found);
+	return client_exit_of_status(found->status);
+}
+
+int pair_side_check(const struct pair_side *side, const struct kind *kind, const char *member,
+		    json_t *want)
+{
+	cleanup_response struct response found = {0};
+	cleanup_text struct text path = {0};
+
+	document_add_path(&path, kind, side->name);
+	int status = look(side, text_str(&path), &found);
+	bool is_ours = !found.json || json_equal(want, json_object_get(found.json, member));
+	json_decref(want);
+	if (status != CLI_OK || is_ours)
+		return status;
+	cli_complain("%s/%s exists on %s and is not this pair's; give another --name",
+		     pair_side_noun(kind), side->name, side->letter);
+	return CLI_CONFLICT;
 }
 
 static void undo_done(struct pair_undo *undo)
@@ -228,36 +268,23 @@ static int say_ready(const struct ensure *e, const char *verb, const struct resp
 	return status;
 }
 
-/* Looks first: a GET that finds nothing is no failure, and prints nothing. */
 static int ensure(const struct ensure *e, const json_t *want)
 {
 	cleanup_response struct response found = {0}, changed = {0};
-	struct request look = {.method = "GET", .path = e->path};
-	struct err err;
-	int result = client_send(e->side->client, &look, &found, &err);
+	int status = look(e->side, e->path, &found);
 
-	if (result) {
-		cli_complain("%s: %s", e->side->letter, err.sentence);
-		return client_exit_of_errno(result);
-	}
-	if (found.status == 404) {
-		int status = send_change(e, want, NULL, &changed);
-
-		return status == CLI_OK ? say_ready(e, "created", &changed) : status;
-	}
-	if (!response_is_ok(&found)) {
-		client_print_problem(stderr, e->side->letter, &found);
-		return client_exit_of_status(found.status);
-	}
+	if (status != CLI_OK)
+		return status;
 	json_t *patch = missing(want, found.json);
-	int status = CLI_OK;
-	bool is_same = json_object_size(patch) == 0;
+	bool is_same = found.json && json_object_size(patch) == 0;
 	if (!is_same)
 		status = send_change(e, patch, found.json, &changed);
 	json_decref(patch);
 	if (status != CLI_OK)
 		return status;
-	return is_same ? say_ready(e, "unchanged", &found) : say_ready(e, "repaired", &changed);
+	if (is_same)
+		return say_ready(e, "unchanged", &found);
+	return say_ready(e, found.json ? "repaired" : "created", &changed);
 }
 
 int pair_side_ensure(const struct pair_side *side, const struct kind *kind, json_t *want,

@@ -49,8 +49,15 @@ int pair_side_route(const struct pair_side *side, struct addr to, bool underlay,
 		    struct pair_route *route) must_check;
 
 /*
- * Makes the resource of the side's name hold the members of want: creates it, changes what
- * differs, or leaves it. Returns when it is ready; everything else is a failure. Takes want.
+ * May the resource of the side's name be made, or is one there that want's member tells to
+ * be this pair's? Another one is CLI_CONFLICT. Takes want.
+ */
+int pair_side_check(const struct pair_side *side, const struct kind *kind, const char *member,
+		    json_t *want) must_check;
+/*
+ * Makes the resource of the side's name hold the members of want (null: is not there): creates
+ * it, changes what differs, or leaves it. Returns when it is ready; everything else is a
+ * failure. Takes want.
  */
 int pair_side_ensure(const struct pair_side *side, const struct kind *kind, json_t *want,
 		     unsigned wait_s, struct pair_journal *journal) must_check;

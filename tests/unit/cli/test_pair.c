@@ -335,6 +335,42 @@ static void refuses_names_that_are_no_pair(void **state)
 	assert_int_equal(0, writes);
 }
 
+static void set(int side, const char *path, const char *member, json_t *value)
+{
+	json_t *document = json_object_get(agents[side].resources, path);
+
+	if (!document) {
+		document = json_object();
+		json_object_set_new(agents[side].resources, path, document);
+	}
+	json_object_set_new(document, member, value);
+}
+
+static void refuses_a_nat_rule_or_route_that_is_not_its_own(void **state)
+{
+	(void)state;
+	set(1, "/v1/nat-rules/a-b", "sources", json_pack("[s]", "192.168.1.0/24"));
+	request.dry_run = true;
+	assert_int_equal(CLI_CONFLICT, run());
+	request.dry_run = false;
+	assert_int_equal(CLI_CONFLICT, run());
+	set(1, "/v1/nat-rules/a-b", "sources", json_pack("[s]", "10.255.0.0/32"));
+	set(0, "/v1/exit-routes/a-b", "tunnel", json_string("c-d"));
+	assert_int_equal(CLI_CONFLICT, run());
+	assert_int_equal(0, writes);
+}
+
+static void makes_its_own_nat_rule_masquerade_again(void **state)
+{
+	(void)state;
+	assert_int_equal(CLI_OK, run());
+	set(1, "/v1/nat-rules/a-b", "action", json_string("snat"));
+	set(1, "/v1/nat-rules/a-b", "to_address", json_string("172.16.1.62"));
+	assert_int_equal(CLI_OK, run());
+	assert_stored(1, "/v1/nat-rules/a-b", "action", "\"masquerade\"");
+	assert_stored(1, "/v1/nat-rules/a-b", "to_address", "null");
+}
+
 static void refuses_hosts_that_do_not_reach_each_other(void **state)
 {
 	(void)state;
@@ -366,6 +402,8 @@ int main(void)
 		CASE(undoes_when_pings_are_lost),
 		CASE(puts_a_failed_repair_back),
 		CASE(refuses_names_that_are_no_pair),
+		CASE(refuses_a_nat_rule_or_route_that_is_not_its_own),
+		CASE(makes_its_own_nat_rule_masquerade_again),
 		CASE(refuses_hosts_that_do_not_reach_each_other),
 		CASE(a_dry_run_writes_nothing),
 	};
