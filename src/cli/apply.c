@@ -8,6 +8,8 @@
 #include "cli/plan.h"
 #include "cli/run.h"
 
+enum { LOST_SHOWN = 10 };
+
 static int read_config(struct cli *cli, struct text *body)
 {
 	const char *file = args_value(&cli->args, "file");
@@ -74,30 +76,56 @@ static int report_summary(const struct cli *cli, const struct response *response
 	return exit_of_not_ready(not_ready);
 }
 
-/* On a terminal, --prune asks first when something would go. */
+/* Adds "tunnel/tun_a", each on a line, for what of the kind the file does not have. */
+static size_t add_lost(struct text *lines, const struct noun *noun, const json_t *declared,
+		       const json_t *file)
+{
+	json_t *kept = json_object();
+	const json_t *resource;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(file, noun->kind->member), i, resource)
+		json_object_set_new(kept, document_string(resource, "name"), json_true());
+	json_array_foreach(json_object_get(declared, noun->kind->member), i, resource) {
+		const char *name = document_string(resource, "name");
+
+		if (json_object_get(kept, name))
+			continue;
+		if (n++ < LOST_SHOWN)
+			text_addf(lines, "  %s/%s\n", noun->name, name);
+	}
+	if (n > LOST_SHOWN)
+		text_addf(lines, "  and %zu more %s\n", n - LOST_SHOWN, noun->kind->path);
+	json_decref(kept);
+	return n;
+}
+
+/* On a terminal, --prune asks first when a declaration would go. */
 static int confirm_prune(struct cli *cli, const struct text *body)
 {
 	cleanup_response struct response response = {0};
+	cleanup_text struct text lines = {0};
+	size_t lost = 0;
 	char answer[16];
-	struct request request = {.method = "POST",
-				  .path = "/v1/plan?prune=true",
-				  .body = text_str(body),
-				  .body_len = body->len};
 
 	if (cli->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return CLI_OK;
-	int status = cli_call(cli, &request, &response);
-	if (status != CLI_OK || !plan_len(&response))
+	int status = cli_get(cli, "/v1/config", &response);
+	if (status != CLI_OK)
 		return status;
-	fprintf(stderr,
-		"%zu steps in the kernel; what the file does not have is removed. "
-		"Go on? [y/N] ",
-		plan_len(&response));
-	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y')) {
-		cli_complain("nothing was changed");
-		return CLI_FAILED;
-	}
-	return CLI_OK;
+	/* of a file that is no JSON everything is lost: ask, and let the agent refuse it */
+	json_t *file = json_loadb(body->s, body->len, 0, NULL);
+	for (unsigned i = 0; i < command_n_nouns; i++)
+		lost += add_lost(&lines, &command_nouns[i], response.json, file);
+	json_decref(file);
+	if (!lost)
+		return CLI_OK;
+	fprintf(stderr, "%zu that the file does not have will be removed:\n%sGo on? [y/N] ", lost,
+		text_str(&lines));
+	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return CLI_OK;
+	cli_complain("nothing was changed");
+	return CLI_FAILED;
 }
 
 int apply_apply(struct cli *cli)

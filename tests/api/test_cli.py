@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ipipctl against agents on fake kernels: words, documents, exit statuses."""
 
+import contextlib
 import http.server
 import json
 import os
 import pathlib
+import pty
 import signal
 import socketserver
 import subprocess
@@ -161,6 +163,36 @@ class Flow(Cli):
         self.assertEqual(1, len(self.agent.get("/v1/config").body["tunnels"]))
         self.ok("apply", "-f", "-", "--prune", "-y", text="{}")
         self.assertEqual(0, len(self.agent.get("/v1/config").body["tunnels"]))
+
+    def answer(self, answer, *words):
+        """Runs on a terminal that answers. The exit status, and what stood on the terminal."""
+        terminal, other_end = pty.openpty()
+        os.write(terminal, answer)
+        done = subprocess.run([IPIPCTL, "-H", f"unix://{self.agent.socket}", *words],
+                              stdin=other_end, stdout=subprocess.DEVNULL, stderr=other_end,
+                              timeout=60, check=False)
+        os.close(other_end)
+        shown = b""
+        with open(terminal, "rb", buffering=0) as file, contextlib.suppress(OSError):
+            while piece := file.read(4096):  # EIO: that was all
+                shown += piece
+        return done.returncode, shown.decode()
+
+    def test_prune_asks_when_a_declaration_would_go(self):
+        self.ok("tunnel", "add", "off", "--remote", "172.16.1.62", "--no-enabled")
+        path = self.agent.directory / "config.json"
+        apply = ("apply", "--prune", "-f", str(path))
+        path.write_text('{"nat_rules":[{"name":"off","sources":["10.0.0.0/8"],'
+                        '"out_interface":"eth0"}]}')
+        status, asked = self.answer(b"n\n", *apply)
+        self.assertEqual(FAILED, status)
+        self.assertIn("  tunnel/off\r\nGo on? [y/N] ", asked)
+        self.ok("tunnel", "show", "off")
+        self.assertEqual(OK, self.answer(b"y\n", *apply)[0])
+        self.fails(NOT_FOUND, "tunnel", "show", "off")
+        status, asked = self.answer(b"n\n", *apply)
+        self.assertEqual(OK, status)
+        self.assertNotIn("Go on?", asked)
 
     def test_apply_refuses_what_is_no_config(self):
         self.fails(USAGE, "apply")
