@@ -28,12 +28,11 @@ static void print_not_ready(const json_t *not_ready)
 	size_t i;
 
 	json_array_foreach(not_ready, i, resource) {
-		cleanup_text struct text reason = {0};
+		cleanup_text struct text state = {0};
 
-		document_add_reason(&reason, resource);
-		cli_complain("%s/%s is %s%s%s", document_string(resource, "kind"),
-			     document_string(resource, "name"), document_string(resource, "state"),
-			     reason.len ? ": " : "", text_str(&reason));
+		document_add_state(&state, resource);
+		cli_complain("%s/%s is %s", document_string(resource, "kind"),
+			     document_string(resource, "name"), text_str(&state));
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "cli/document.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "cli/client.h"
 #include "cli/output.h"
@@ -89,11 +90,22 @@ void document_add_reason(struct text *out, const json_t *status)
 	const char *reason = document_string(status, "reason");
 	const char *message = document_string(status, "message");
 
-	if (strcmp(reason, "InSync") == 0)
+	if (strcmp(reason, "InSync") == 0 ||
+	    strcasecmp(reason, document_string(status, "state")) == 0)
 		reason = "";
 	output_add_clean(out, reason);
 	text_add(out, reason[0] && message[0] ? ": " : "");
 	output_add_clean(out, message);
+}
+
+void document_add_state(struct text *out, const json_t *status)
+{
+	const char *state = document_string(status, "state");
+	cleanup_text struct text reason = {0};
+
+	document_add_reason(&reason, status);
+	output_add_clean(out, state[0] ? state : "unknown");
+	text_addf(out, "%s%s", reason.len ? ": " : "", text_str(&reason));
 }
 
 void document_add_path(struct text *path, const struct kind *kind, const char *name)

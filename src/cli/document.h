@@ -20,7 +20,10 @@ const json_t *document_value(const json_t *document, const char *name);
 /* A value as a person reads it: lists with commas, labels as key=value. max bounds the
  * members of a list that are shown, the rest is counted ("+7"); 0: all. */
 void document_add_value(struct text *out, const json_t *value, size_t max);
-/* "InSync" needs no words; else "reason: message" of whatever there is */
+/* "reason: message" of whatever there is; "InSync" needs no words, nor does a reason that only
+ * says the state again */
 void document_add_reason(struct text *out, const json_t *status);
+/* "failed: reason: message", "unknown" for no status; only the state when there is no reason */
+void document_add_state(struct text *out, const json_t *status);
 /* "/v1/tunnels/NAME", encoded */
 void document_add_path(struct text *path, const struct kind *kind, const char *name);

@@ -220,13 +220,12 @@ static int change(const struct pair_undo *undo, const char *what, struct request
 static int expect_ready(const struct pair_side *side, const char *what, const json_t *document)
 {
 	const char *state = document_state(document);
-	cleanup_text struct text reason = {0};
+	cleanup_text struct text text = {0};
 
 	if (strcmp(state, "ready") == 0)
 		return CLI_OK;
-	document_add_reason(&reason, document_status(document));
-	cli_complain("%s (%s): %s is %s%s%s", side->letter, side->client->host, what, state,
-		     reason.len ? ": " : "", text_str(&reason));
+	document_add_state(&text, document_status(document));
+	cli_complain("%s (%s): %s is %s", side->letter, side->client->host, what, text_str(&text));
 	return strcmp(state, "pending") == 0 ? CLI_TIMEOUT : CLI_FAILED;
 }
 

@@ -149,11 +149,10 @@ static int report_write(const struct cli *cli, const char *verb, const struct re
 		printf("%s/%s  %s, %s\n", noun, name, verb, state);
 	int status = cli->wait_s ? resources_exit_of_state(state) : CLI_OK;
 	if (status != CLI_OK) {
-		cleanup_text struct text reason = {0};
+		cleanup_text struct text text = {0};
 
-		document_add_reason(&reason, document_status(response->json));
-		cli_complain("%s/%s is %s%s%s", noun, name, state, reason.len ? ": " : "",
-			     text_str(&reason));
+		document_add_state(&text, document_status(response->json));
+		cli_complain("%s/%s is %s", noun, name, text_str(&text));
 	}
 	return status;
 }

@@ -54,8 +54,7 @@ static int look(const struct waiting *waiting, const char *path, struct text *la
 	}
 	const char *state = document_state(response.json);
 	text_clear(last);
-	text_addf(last, "%s ", state);
-	document_add_reason(last, document_status(response.json));
+	document_add_state(last, document_status(response.json));
 	return !waiting->for_deleted && strcmp(state, "ready") == 0 ? CLI_OK : -1;
 }
 

@@ -216,7 +216,11 @@ class Flow(Cli):
     def test_wait_ends_when_ready_or_deleted_or_over(self):
         self.add_all()
         self.ok("wait", "tunnel/tun_a", "exit/qq", "nat-rule/out")
-        self.fails(TIMEOUT, "wait", "tunnel/tun_a", "--for", "deleted", "--timeout", "0")
+        fault = self.fails(TIMEOUT, "wait", "tunnel/tun_a", "--for", "deleted", "--timeout", "0")
+        self.assertTrue(fault.endswith("it is ready\n"), fault)
+        self.ok("tunnel", "add", "off", "--remote", "172.16.1.63", "--no-enabled")
+        fault = self.fails(TIMEOUT, "wait", "tunnel/off", "--timeout", "0")
+        self.assertTrue(fault.endswith("it is disabled\n"), fault)
         self.ok("wait", "tunnel/no", "--for", "deleted")
         self.fails(NOT_FOUND, "wait", "tunnel/no")
         self.fails(USAGE, "wait", "tun_a")
