@@ -27,7 +27,7 @@ const struct option command_globals[] = {
 	{"json", 'j', NULL, false, "the same as -o json: the API's document, unchanged"},
 	{"no-headers", 0, NULL, false, "tables without their first line"},
 	{"color", 0, "auto|always|never", false, "auto: on a terminal, unless NO_COLOR is set"},
-	{"quiet", 'q', NULL, false, "print errors only"},
+	{"quiet", 'q', NULL, false, "print only what was asked for, and errors"},
 	{"verbose", 'v', NULL, false, "print each request on stderr"},
 	{"request-timeout", 0, "S", false, "seconds for one HTTP request (default 30)"},
 	{"dry-run", 'n', NULL, false, "validate and show the plan, change nothing"},

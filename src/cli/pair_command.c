@@ -124,11 +124,11 @@ static int remove_from(const struct cli *cli, struct client *client, const struc
 	const char *name = cli->args.words.v[0];
 	cleanup_response struct response response = {0};
 	cleanup_text struct text path = {0}, who = {0};
-	struct request request = {.method = "DELETE", .wait_s = CLI_WAIT_S};
+	struct request request = {.method = "DELETE", .wait_s = cli->wait_s};
 	struct err err;
 
 	document_add_path(&path, kind, name);
-	text_addf(&path, cli->dry_run ? "?dry_run=true" : "?wait=%d", CLI_WAIT_S);
+	cli_add_query(cli, &path);
 	request.path = text_str(&path);
 	text_addf(&who, "%s  %s/%s", client->host, pair_side_noun(kind), name);
 	int result = client_send(client, &request, &response, &err);
@@ -143,12 +143,12 @@ static int remove_from(const struct cli *cli, struct client *client, const struc
 		client_print_problem(stderr, text_str(&who), &response);
 		return client_exit_of_status(response.status);
 	}
-	if (response.status == 202) {
-		cli_complain("%s: no longer declared, its objects still stand", text_str(&who));
-		return CLI_TIMEOUT;
-	}
-	if (!cli->quiet)
-		printf("%s  %s\n", text_str(&who), cli->dry_run ? "would be removed" : "removed");
+	if (!cli->dry_run)
+		return resources_report_removal(cli, text_str(&who), &response);
+	if (cli->format == CLI_JSON)
+		cli_print_body(&response);
+	else
+		printf("%s  would be removed\n", text_str(&who));
 	return CLI_OK;
 }
 
@@ -186,6 +186,8 @@ int pair_unpair(struct cli *cli)
 
 	if (!on || !on[0])
 		return cli_usage("unpair needs --on A,B: the hosts to remove it on");
+	if (!cli->wait_s)
+		cli->wait_s = CLI_WAIT_S;
 	while (status == CLI_OK && (host = strsep(&rest, ",")))
 		if (host[0])
 			status = open_host(cli, host, vec_add(&clients));

@@ -217,37 +217,46 @@ int resources_set(struct cli *cli)
 	return write_fields(cli, "PATCH", text_str(&path), "set");
 }
 
-static int report_removal(const struct cli *cli, const char *name, const struct response *response)
+int resources_report_removal(const struct cli *cli, const char *who,
+			     const struct response *response)
 {
-	const char *noun = cli->args.noun->name;
+	const json_t *status = document_status(response->json);
+	bool stands = response->status == 202, is_failure = stands && cli->wait_s;
 	cleanup_text struct text reason = {0};
 
-	if (cli->dry_run) {
-		plan_print(cli, response, false);
+	if (cli->format == CLI_JSON)
+		cli_print_body(response);
+	else if (cli->format == CLI_NAME)
+		puts(who);
+	else if (!cli->quiet && !is_failure)
+		printf("%s  %s\n", who, stands ? "removing" : "removed");
+	if (!is_failure)
 		return CLI_OK;
-	}
-	if (response->status != 202) {
-		if (!cli->quiet)
-			printf("%s/%s  removed\n", noun, name);
-		return CLI_OK;
-	}
-	document_add_reason(&reason, document_status(response->json));
-	cli_complain("%s/%s is no longer declared, but its objects still stand%s%s", noun, name,
+	document_add_reason(&reason, status);
+	cli_complain("%s is no longer declared, but its objects still stand%s%s", who,
 		     reason.len ? ": " : "", text_str(&reason));
-	return cli->wait_s ? CLI_TIMEOUT : CLI_OK;
+	/* any other reason is the kernel's refusal */
+	return strcmp(document_string(status, "reason"), "Deleting") == 0 ? CLI_TIMEOUT
+									  : CLI_FAILED;
 }
 
 static int remove_one(struct cli *cli, const char *name)
 {
 	cleanup_response struct response response = {0};
-	cleanup_text struct text path = {0};
+	cleanup_text struct text path = {0}, who = {0};
 
 	document_add_path(&path, cli->args.noun->kind, name);
 	cli_add_query(cli, &path);
+	text_addf(&who, "%s/%s", cli->args.noun->name, name);
 	struct request request = {
 		.method = "DELETE", .path = text_str(&path), .wait_s = cli->wait_s};
 	int status = cli_call(cli, &request, &response);
-	return status == CLI_OK ? report_removal(cli, name, &response) : status;
+	if (status != CLI_OK)
+		return status;
+	if (!cli->dry_run)
+		return resources_report_removal(cli, text_str(&who), &response);
+	plan_print(cli, &response, false);
+	return CLI_OK;
 }
 
 int resources_rm(struct cli *cli)

@@ -4,6 +4,7 @@
 /* The functions behind the rows of command.c, each in the file of its first word. */
 
 struct cli;
+struct response;
 
 int resources_list(struct cli *cli);
 int resources_show(struct cli *cli);
@@ -13,6 +14,9 @@ int resources_rm(struct cli *cli);
 int resources_ping(struct cli *cli);
 /* The exit status that a state means after waiting: pending is a timeout. */
 int resources_exit_of_state(const char *state);
+/* What a DELETE of `who` came to, as the format wants it; and its exit status. */
+int resources_report_removal(const struct cli *cli, const char *who,
+			     const struct response *response);
 
 int apply_apply(struct cli *cli);
 int apply_diff(struct cli *cli);

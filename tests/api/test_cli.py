@@ -26,6 +26,44 @@ def run(*words, text=None):
                           timeout=60, check=False, env=environment)
 
 
+class Stub(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """An agent that answers "METHOD /path" with a document, or a status and one; else 404."""
+
+    daemon_threads = True
+
+    def __init__(self, path, answers):
+        self.answers = answers
+        self.asked = []
+        super().__init__(path, self.Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def answer(self, asked):
+        answer = self.answers.get(asked.split("?", maxsplit=1)[0], (404, {"title": "Not found"}))
+        return answer if isinstance(answer, tuple) else (200, answer)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def address_string(self):
+            return "unix"
+
+        def log_message(self, *_):
+            pass
+
+        def respond(self):
+            asked = f"{self.command} {self.path}"
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.server.asked.append(asked)
+            status, document = self.server.answer(asked)
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = respond
+
+
 class Cli(api.ApiTest):
     def run_on(self, *words, text=None):
         return run("-H", f"unix://{self.agent.socket}", *words, text=text)
@@ -115,6 +153,37 @@ class Resources(Cli):
         self.ok("tunnel", "rm", "tun_a")
         self.fails(NOT_FOUND, "tunnel", "show", "tun_a")
         self.fails(NOT_FOUND, "tunnel", "rm", "tun_a")
+
+    def test_rm_obeys_the_format(self):
+        self.add_all()
+        self.assertEqual("", self.ok("exit", "rm", "qq", "-j"))
+        self.assertEqual("nat/out\n", self.ok("nat", "rm", "out", "-o", "name"))
+        self.assertEqual("", self.ok("tunnel", "rm", "tun_a", "-q"))
+
+    def stub(self, answers):
+        """A stub agent with these answers. Its URL."""
+        path = str(self.agent.directory / "stub")
+        stub = Stub(path, answers)
+        self.addCleanup(stub.server_close)
+        self.addCleanup(stub.shutdown)
+        return f"unix://{path}"
+
+    def test_rm_fails_when_objects_still_stand(self):
+        def answer(reason, message):
+            return 202, {"name": reason, "status": {"state": "deleting", "reason": reason,
+                                                    "message": message}}
+        url = self.stub({"DELETE /v1/tunnels/slow": answer("Deleting", "they go"),
+                         "DELETE /v1/tunnels/kept": answer("PermissionDenied", "link: EPERM")})
+        for name, status, words in (("slow", TIMEOUT, ": they go\n"),
+                                    ("kept", FAILED, ": PermissionDenied: link: EPERM\n")):
+            done = run("-H", url, "tunnel", "rm", name)
+            self.assertEqual((status, ""), (done.returncode, done.stdout), name)
+            self.assertIn("objects still stand" + words, done.stderr)
+            done = run("-H", url, "tunnel", "rm", name, "--wait=0")
+            self.assertEqual((OK, f"tunnel/{name}  removing\n", ""),
+                             (done.returncode, done.stdout, done.stderr))
+        self.assertEqual("deleting", json.loads(run("-H", url, "tunnel", "rm", "kept",
+                                                    "-j").stdout)["status"]["state"])
 
     def test_all_faults_are_printed_with_their_place(self):
         fault = self.fails(INVALID, "tunnel", "add", "t", "--remote", "x", "--ttl", "300",
@@ -286,52 +355,24 @@ class Calling(Cli):
         self.assertRegex(run("version").stdout, r"^ipipctl \d+\.\d+\.\d+\n$")
 
 
-class Stuck(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class Stuck(Stub):
     """An agent that answers what it is asked, and never what it is told."""
-
-    daemon_threads = True
-    answers = {
-        "/v1/host": {"id": "b", "hostname": "b", "version": "0", "addresses": [
-            {"address": "172.16.16.62", "device": "eth0", "default_route": True}]},
-        "/v1/host/route": {"device": "eth0", "source": "172.16.16.62", "mtu": 1500},
-        "/v1/status": {"ready": True},
-        "/v1/tunnels": {"items": [], "next": None},
-    }
 
     def __init__(self, path):
         self.told = threading.Event()
-        self.deleted = []
-        super().__init__(path, self.Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__(path, {
+            "GET /v1/host": {"id": "b", "hostname": "b", "version": "0", "addresses": [
+                {"address": "172.16.16.62", "device": "eth0", "default_route": True}]},
+            "GET /v1/host/route": {"device": "eth0", "source": "172.16.16.62", "mtu": 1500},
+            "GET /v1/status": {"ready": True},
+            "GET /v1/tunnels": {"items": [], "next": None},
+        })
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def address_string(self):
-            return "unix"
-
-        def log_message(self, *_):
-            pass
-
-        def respond(self, status, document):
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_GET(self):
-            document = self.server.answers.get(self.path.split("?", maxsplit=1)[0])
-            self.respond(200 if document else 404, document or {"title": "Not found"})
-
-        def do_PUT(self):
-            self.server.told.set()
-            self.close_connection = True
+    def answer(self, asked):
+        if asked.startswith("PUT "):
+            self.told.set()
             threading.Event().wait(60)
-
-        def do_DELETE(self):
-            self.server.deleted.append(self.path.split("?", maxsplit=1)[0])
-            self.respond(404, {"title": "Not found"})
+        return super().answer(asked)
 
 
 class Interrupted(unittest.TestCase):
@@ -351,7 +392,8 @@ class Interrupted(unittest.TestCase):
             stuck.shutdown()
         self.assertEqual(FAILED, pair.returncode, out + err)
         self.assertIn("interrupted\nb  tunnel/a-b  removed\na  tunnel/a-b  removed\n", err)
-        self.assertEqual(["/v1/tunnels/a-b"], stuck.deleted)
+        self.assertEqual(["DELETE /v1/tunnels/a-b?wait=5"],
+                         [asked for asked in stuck.asked if asked.startswith("DELETE")])
         self.assertEqual([], agent.get("/v1/config").body["tunnels"])
 
     def test_ctrl_c_undoes_what_was_done_and_what_may_have_been(self):
