@@ -117,9 +117,22 @@ int pair_pair(struct cli *cli)
 	return status;
 }
 
+struct unpair_host {
+	struct client *client;
+	bool found; /* something of the name was there */
+};
+
+struct unpair_hosts vec_of(struct unpair_host);
+
+/* A dry run is refused a tunnel because of the route that the real run removes first. */
+static bool is_in_use(const struct response *response)
+{
+	return response->status == 409 &&
+	       strcmp(document_string(response->json, "code"), "resource-in-use") == 0;
+}
+
 /* One resource on one host; one that is not there is no failure. */
-static int remove_from(const struct cli *cli, struct client *client, const struct kind *kind,
-		       bool *found)
+static int remove_from(const struct cli *cli, struct unpair_host *host, const struct kind *kind)
 {
 	const char *name = cli->args.words.v[0];
 	cleanup_response struct response response = {0};
@@ -130,42 +143,42 @@ static int remove_from(const struct cli *cli, struct client *client, const struc
 	document_add_path(&path, kind, name);
 	cli_add_query(cli, &path);
 	request.path = text_str(&path);
-	text_addf(&who, "%s  %s/%s", client->host, pair_side_noun(kind), name);
-	int result = client_send(client, &request, &response, &err);
+	text_addf(&who, "%s  %s/%s", host->client->host, pair_side_noun(kind), name);
+	int result = client_send(host->client, &request, &response, &err);
 	if (result) {
 		cli_complain("%s", err.sentence);
 		return client_exit_of_errno(result);
 	}
 	if (response.status == 404)
 		return CLI_OK;
-	*found = true;
-	if (!response_is_ok(&response)) {
+	bool follows = cli->dry_run && host->found && is_in_use(&response);
+	host->found = true;
+	if (!response_is_ok(&response) && !follows) {
 		client_print_problem(stderr, text_str(&who), &response);
 		return client_exit_of_status(response.status);
 	}
 	if (!cli->dry_run)
 		return resources_report_removal(cli, text_str(&who), &response);
-	if (cli->format == CLI_JSON)
-		cli_print_body(&response);
-	else
+	if (cli->format != CLI_JSON)
 		printf("%s  would be removed\n", text_str(&who));
+	else if (!follows)
+		cli_print_body(&response);
 	return CLI_OK;
 }
 
-struct clients vec_of(struct client *);
-
 /* On all hosts the route goes first, so that no packet leaves with its inner source; then NAT,
  * then the tunnels that they stand on. */
-static int remove_all(const struct cli *cli, const struct clients *clients)
+static int remove_all(const struct cli *cli, struct unpair_hosts *hosts)
 {
 	static const struct kind *const order[] = {&exit_route_kind, &nat_rule_kind, &tunnel_kind};
 	int worst = CLI_OK;
 	bool found = false;
 
 	for (size_t k = 0; k < ARRAY_LEN(order); k++)
-		for (size_t i = 0; i < clients->len; i++) {
-			int status = remove_from(cli, clients->v[i], order[k], &found);
+		for (size_t i = 0; i < hosts->len; i++) {
+			int status = remove_from(cli, &hosts->v[i], order[k]);
 
+			found |= hosts->v[i].found;
 			if (worst == CLI_OK)
 				worst = status;
 		}
@@ -179,22 +192,22 @@ static int remove_all(const struct cli *cli, const struct clients *clients)
 int pair_unpair(struct cli *cli)
 {
 	const char *on = args_value(&cli->args, "on");
-	cleanup_free char *hosts = xstrdup(on ? on : "");
-	char *rest = hosts, *host;
-	struct clients clients = {0};
+	cleanup_free char *list = xstrdup(on ? on : "");
+	char *rest = list, *word;
+	struct unpair_hosts hosts = {0};
 	int status = CLI_OK;
 
 	if (!on || !on[0])
 		return cli_usage("unpair needs --on A,B: the hosts to remove it on");
 	if (!cli->wait_s)
 		cli->wait_s = CLI_WAIT_S;
-	while (status == CLI_OK && (host = strsep(&rest, ",")))
-		if (host[0])
-			status = open_host(cli, host, vec_add(&clients));
+	while (status == CLI_OK && (word = strsep(&rest, ",")))
+		if (word[0])
+			status = open_host(cli, word, &vec_add(&hosts)->client);
 	if (status == CLI_OK)
-		status = remove_all(cli, &clients);
-	for (size_t i = 0; i < clients.len; i++)
-		client_close(clients.v[i]);
-	vec_done(&clients);
+		status = remove_all(cli, &hosts);
+	for (size_t i = 0; i < hosts.len; i++)
+		client_close(hosts.v[i].client);
+	vec_done(&hosts);
 	return status;
 }
