@@ -228,6 +228,8 @@ static void print_choice(const struct pair *pair)
 {
 	char network[PREFIX_TEXT], text[ADDR_TEXT];
 
+	if (pair->sides[0].quiet)
+		return;
 	for (int i = 0; i < 2; i++) {
 		const struct pair_side *side = &pair->sides[i];
 
@@ -349,9 +351,9 @@ static int build(struct pair *pair)
 
 	if (status == CLI_OK)
 		status = ensure_tunnel(pair, 1);
-	if (status == CLI_OK)
+	if (status == CLI_OK && !pair->request->dry_run)
 		status = pair_side_ping(a, b);
-	if (status == CLI_OK)
+	if (status == CLI_OK && !pair->request->dry_run)
 		status = pair_side_ping(b, a);
 	if (status == CLI_OK && pair->request->exit >= 0)
 		status = open_exit(pair);
@@ -372,7 +374,26 @@ static int check_exit(const struct pair *pair)
 	return status;
 }
 
-static void print_result(const struct pair *pair)
+static void print_names(const struct pair_side *side)
+{
+	const char *noun;
+	const json_t *document;
+
+	json_object_foreach(side->documents, noun, document)
+		printf("%s/%s\n", noun, side->name);
+}
+
+static void print_json(const struct pair *pair)
+{
+	json_t *both = json_pack("{s:O, s:O}", "a", pair->sides[0].documents, "b",
+				 pair->sides[1].documents);
+
+	json_dumpf(both, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(both);
+}
+
+static void print_words(const struct pair *pair)
 {
 	const struct pair_request *request = pair->request;
 	const char *would = request->dry_run ? "would pair" : "paired";
@@ -388,6 +409,24 @@ static void print_result(const struct pair *pair)
 		printf("%s%s", i ? ", " : "", prefix_text(request->to.v[i], text));
 	printf(" leaves %s through %s\n", pair->sides[!request->exit].letter,
 	       pair->sides[request->exit].letter);
+}
+
+static void print_result(const struct pair *pair)
+{
+	switch (pair->request->format) {
+	case CLI_JSON:
+		print_json(pair);
+		return;
+	case CLI_NAME:
+		for (int i = 0; i < 2; i++)
+			print_names(&pair->sides[i]);
+		return;
+	case CLI_TABLE:
+	case CLI_WIDE:
+		if (!pair->request->quiet)
+			print_words(pair);
+		return;
+	}
 }
 
 static int choose(struct pair *pair)
@@ -411,11 +450,16 @@ int pair_run(const struct pair_request *request, struct client *a, struct client
 {
 	struct pair pair = {.request = request,
 			    .sides = {{.letter = "a", .client = a}, {.letter = "b", .client = b}}};
-	int status = choose(&pair);
 
-	if (status == CLI_OK && !request->dry_run) {
+	for (int i = 0; i < 2; i++) {
+		pair.sides[i].dry_run = request->dry_run;
+		pair.sides[i].quiet = request->quiet || request->format == CLI_JSON ||
+				      request->format == CLI_NAME;
+	}
+	int status = choose(&pair);
+	if (status == CLI_OK) {
 		status = build(&pair);
-		if (status != CLI_OK)
+		if (status != CLI_OK && !request->dry_run)
 			pair_journal_undo(&pair.journal, request->wait_s);
 	}
 	if (status == CLI_OK)

@@ -3,7 +3,7 @@
 
 /* A tunnel between two hosts, and one leaving through the other: all of it, or nothing. */
 
-#include "cli/client.h"
+#include "cli/cli.h"
 #include "cli/pair_plan.h"
 
 struct pair_request {
@@ -13,8 +13,11 @@ struct pair_request {
 	struct vec_of(struct prefix) to; /* what leaves there */
 	unsigned wait_s;                 /* for each resource */
 	bool dry_run;
+	enum cli_format format;
+	bool quiet; /* no progress; JSON and names come without it anyway */
 };
 
-/* Returns an exit status. What was done is on stdout, why not on stderr; on a failure all that
- * it changed is taken back. The caller keeps the clients. */
+/* Returns an exit status. What was done is on stdout, as JSON the documents of both sides by
+ * noun; why not is on stderr. On a failure all that it changed is taken back. The caller keeps
+ * the clients. */
 int pair_run(const struct pair_request *request, struct client *a, struct client *b) must_check;

@@ -85,6 +85,8 @@ static int read_request(const struct cli *cli, struct pair_request *request)
 			request->name[i] = name;
 	request->wait_s = cli->wait_s ? cli->wait_s : CLI_WAIT_S;
 	request->dry_run = cli->dry_run;
+	request->format = cli->format;
+	request->quiet = cli->quiet;
 	return status;
 }
 

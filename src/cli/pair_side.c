@@ -51,6 +51,7 @@ static int read_tunnels(struct pair_side *side)
 	bool more = true;
 
 	side->tunnels = json_array();
+	side->documents = json_object();
 	text_addf(&path, "/v1/tunnels?limit=%d", PAGE);
 	while (more) {
 		cleanup_response struct response response = {0};
@@ -102,7 +103,8 @@ void pair_side_done(struct pair_side *side)
 {
 	pair_plan_host_done(&side->host);
 	json_decref(side->tunnels);
-	side->tunnels = NULL;
+	json_decref(side->documents);
+	side->tunnels = side->documents = NULL;
 	side->tunnel = NULL;
 }
 
@@ -254,20 +256,30 @@ static int send_change(const struct ensure *e, const json_t *body, const json_t 
 	return change(&undo, e->what, &request, e->journal, response);
 }
 
-static int say_ready(const struct ensure *e, const char *verb, const struct response *response)
+static int finish(const struct ensure *e, const char *verb, const struct response *response)
 {
 	int status = expect_ready(e->side, e->what, response->json);
 
-	if (status == CLI_OK && response->took_ms && strcmp(verb, "unchanged") != 0)
-		printf("%s  %s  %s, ready in %u ms\n", e->side->letter, e->what, verb,
-		       response->took_ms);
-	else if (status == CLI_OK)
-		printf("%s  %s  %s, ready\n", e->side->letter, e->what, verb);
+	json_object_set(e->side->documents, pair_side_noun(e->kind), response->json);
+	if (status != CLI_OK || e->side->quiet)
+		return status;
+	printf("%s  %s  %s, ready", e->side->letter, e->what, verb);
+	if (response->took_ms && strcmp(verb, "unchanged") != 0)
+		printf(" in %u ms", response->took_ms);
+	putchar('\n');
 	fflush(stdout);
 	return status;
 }
 
-static int ensure(const struct ensure *e, const json_t *want)
+static int finish_dry(const struct ensure *e, const char *verb, json_t *want)
+{
+	json_object_set(e->side->documents, pair_side_noun(e->kind), want);
+	if (!e->side->quiet)
+		printf("%s  %s  would be %s\n", e->side->letter, e->what, verb);
+	return CLI_OK;
+}
+
+static int ensure(const struct ensure *e, json_t *want)
 {
 	cleanup_response struct response found = {0}, changed = {0};
 	int status = look(e->side, e->path, &found);
@@ -275,15 +287,15 @@ static int ensure(const struct ensure *e, const json_t *want)
 	if (status != CLI_OK)
 		return status;
 	json_t *patch = missing(want, found.json);
-	bool is_same = found.json && json_object_size(patch) == 0;
-	if (!is_same)
-		status = send_change(e, patch, found.json, &changed);
+	const char *verb = found.json ? "repaired" : "created";
+	if (found.json && json_object_size(patch) == 0)
+		status = finish(e, "unchanged", &found);
+	else if (e->side->dry_run)
+		status = finish_dry(e, verb, want);
+	else if ((status = send_change(e, patch, found.json, &changed)) == CLI_OK)
+		status = finish(e, verb, &changed);
 	json_decref(patch);
-	if (status != CLI_OK)
-		return status;
-	if (is_same)
-		return say_ready(e, "unchanged", &found);
-	return say_ready(e, found.json ? "repaired" : "created", &changed);
+	return status;
 }
 
 int pair_side_ensure(const struct pair_side *side, const struct kind *kind, json_t *want,
@@ -330,6 +342,8 @@ int pair_side_ping(const struct pair_side *side, const struct pair_side *other)
 			     side->letter, text);
 		return CLI_FAILED;
 	}
+	if (side->quiet)
+		return CLI_OK;
 	printf("ping %s->%s %lld/%lld %.1f ms\n", side->letter, other->letter, (long long)received,
 	       (long long)document_number(response.json, "sent"),
 	       json_number_value(json_object_get(rtt, "avg")));

@@ -14,11 +14,13 @@ struct pair_side {
 	const char *letter; /* "a", "b" */
 	struct client *client;
 	char name[RESOURCE_NAME]; /* of its tunnel, NAT rule and exit route */
+	bool dry_run, quiet;      /* change nothing; print no progress */
 	bool ready;               /* the agent says so */
 	struct pair_host host;
 	json_t *tunnels;      /* array: all of them */
 	const json_t *tunnel; /* of these, the one of that name; NULL: none */
 	struct prefix inner;
+	json_t *documents; /* by noun: what was ensured; in a dry run, what would be wanted */
 };
 
 /* How to take one change back. */

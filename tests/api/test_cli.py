@@ -408,7 +408,8 @@ class Pair(unittest.TestCase):
 
     def setUp(self):
         self.a = api.Agent()
-        self.b = api.Agent("delete addr eth0 172.16.16.22/24", "addr eth0 172.16.16.62/24")
+        self.b = api.Agent("delete addr eth0 172.16.16.22/24", "addr eth0 172.16.16.62/24",
+                           "route default dev eth0 via 172.16.16.1")
         for agent in (self.a, self.b):
             self.addCleanup(agent.clean)
             agent.start()
@@ -434,8 +435,19 @@ class Pair(unittest.TestCase):
         done = self.pair("-n", "--exit", "b", "--to", "180.163.26.39/32")
         self.assertEqual(OK, done.returncode, done.stderr)
         self.assertIn("inner 10.255.0.0/31 (a .0, b .1), mtu 1480\n", done.stdout)
+        self.assertIn("b  nat/a-b  would be created\n", done.stdout)
         self.assertIn("would pair: 180.163.26.39/32 leaves a through b", done.stdout)
         self.assert_empty()
+
+    def test_it_obeys_the_format(self):
+        words = ("-n", "--exit", "b", "--to", "180.163.26.39/32")
+        self.assertEqual("", self.pair("-q", *words).stdout)
+        self.assertEqual(["tunnel/a-b", "exit/a-b", "tunnel/a-b", "nat/a-b"],
+                         self.pair("-o", "name", *words).stdout.split())
+        both = json.loads(self.pair("-j", *words).stdout)
+        self.assertEqual(["exit", "tunnel"], sorted(both["a"]))
+        self.assertEqual("172.16.16.62", both["b"]["tunnel"]["local"])
+        self.assertEqual(["10.255.0.0/32"], both["b"]["nat"]["sources"])
 
     def test_a_host_that_is_gone_changes_nothing(self):
         self.b.stop()
