@@ -84,6 +84,12 @@ static struct curl_slist *headers_of(const struct request *request)
 						     : "Content-Type: application/json");
 	if (request->create_only)
 		list = curl_slist_append(list, "If-None-Match: *");
+	if (request->if_match && request->if_match[0]) {
+		cleanup_text struct text match = {0};
+
+		text_addf(&match, "If-Match: %s", request->if_match);
+		list = curl_slist_append(list, text_str(&match));
+	}
 	return list;
 }
 
@@ -141,6 +147,18 @@ static int fail(struct curl_client *c, CURLcode code, const char *detail, struct
 		       detail[0] ? detail : curl_easy_strerror(code));
 }
 
+static void read_answer(CURL *curl, struct response *response)
+{
+	struct curl_header *etag;
+	long sent = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+	response->sent = sent > 0;
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
+	if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &etag) == CURLHE_OK)
+		snprintf(response->etag, sizeof(response->etag), "%s", etag->value);
+}
+
 static int perform(struct curl_client *c, const struct request *request, struct response *response,
 		   struct err *err)
 {
@@ -155,10 +173,8 @@ static int perform(struct curl_client *c, const struct request *request, struct 
 	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, detail);
 	CURLcode code = curl_easy_perform(c->curl);
 	curl_slist_free_all(headers);
-	if (code != CURLE_OK)
-		return fail(c, code, detail, err);
-	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &response->status);
-	return 0;
+	read_answer(c->curl, response);
+	return code == CURLE_OK ? 0 : fail(c, code, detail, err);
 }
 
 static int curl_send(struct client *client, const struct request *request,

@@ -17,18 +17,21 @@
 
 struct request {
 	const char *method;
-	const char *path; /* with query: "/v1/tunnels/tun_a?wait=5" */
-	const char *body; /* NULL: none */
-	size_t body_len;  /* 0: strlen */
-	bool create_only; /* If-None-Match: * */
-	unsigned wait_s;  /* how much longer than usual the answer may take */
+	const char *path;     /* with query: "/v1/tunnels/tun_a?wait=5" */
+	const char *body;     /* NULL: none */
+	size_t body_len;      /* 0: strlen */
+	bool create_only;     /* If-None-Match: * */
+	const char *if_match; /* an ETag; NULL or "": none */
+	unsigned wait_s;      /* how much longer than usual the answer may take */
 };
 
 /* {0} before client_send, response_done after. */
 struct response {
 	long status;
 	struct text body;
-	json_t *json; /* NULL when the body is not JSON */
+	json_t *json;  /* NULL when the body is not JSON */
+	char etag[64]; /* "": none */
+	bool sent;     /* some of the request has left, whether or not an answer came */
 	unsigned took_ms;
 };
 

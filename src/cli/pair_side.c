@@ -207,15 +207,18 @@ static void undo_done(struct pair_undo *undo)
 	free(undo->body);
 }
 
-/* Sends a change with its way back in the journal first: an answer that never comes may
- * still have been a change. A refusal takes the way back out. */
-static int change(const struct pair_undo *undo, const char *what, struct request *request,
+/* Sends a change, and keeps its way back unless it was refused, or never left: an answer that
+ * does not come may still have been a change. Takes undo. */
+static int change(struct pair_undo *undo, const char *what, struct request *request,
 		  struct pair_journal *journal, struct response *response)
 {
-	vec_push(journal, *undo);
 	int status = call(undo->side, what, request, response);
-	if (response->status && !response_is_ok(response))
-		undo_done(&journal->v[--journal->len]);
+
+	memcpy(undo->etag, response->etag, sizeof(undo->etag));
+	if (!response->sent || (response->status && !response_is_ok(response)))
+		undo_done(undo);
+	else
+		vec_push(journal, *undo);
 	return status;
 }
 
@@ -245,7 +248,8 @@ static int send_change(const struct ensure *e, const json_t *body, const json_t 
 {
 	cleanup_text struct text path = {0};
 	cleanup_free char *dump = json_dumps(body, JSON_COMPACT);
-	struct pair_undo undo = {e->side, e->kind, before ? reverse_of(body, before) : NULL};
+	struct pair_undo undo = {
+		.side = e->side, .kind = e->kind, .body = before ? reverse_of(body, before) : NULL};
 	struct request request = {.method = before ? "PATCH" : "PUT",
 				  .body = dump,
 				  .create_only = !before,
@@ -357,8 +361,10 @@ static void undo(const struct pair_undo *step, unsigned wait_s)
 	const char *noun = pair_side_noun(step->kind);
 	cleanup_response struct response response = {0};
 	cleanup_text struct text path = {0};
-	struct request request = {
-		.method = step->body ? "PATCH" : "DELETE", .body = step->body, .wait_s = wait_s};
+	struct request request = {.method = step->body ? "PATCH" : "DELETE",
+				  .body = step->body,
+				  .if_match = step->etag,
+				  .wait_s = wait_s};
 	struct err err = {0};
 
 	document_add_path(&path, step->kind, side->name);
@@ -371,6 +377,9 @@ static void undo(const struct pair_undo *step, unsigned wait_s)
 	else if (result == 0 && (response_is_ok(&response) || response.status == 404))
 		fprintf(stderr, "%s  %s/%s  %s\n", side->letter, noun, side->name,
 			step->body ? "put back" : "removed");
+	else if (result == 0 && response.status == 412)
+		fprintf(stderr, "%s  %s/%s  is left as it is: it was changed or removed since\n",
+			side->letter, noun, side->name);
 	else
 		fprintf(stderr, "%s  %s/%s  is left there (%s): `ipipctl -H %s %s %s %s`\n",
 			side->letter, noun, side->name, result ? err.sentence : "the agent refused",

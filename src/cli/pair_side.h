@@ -27,7 +27,8 @@ struct pair_side {
 struct pair_undo {
 	const struct pair_side *side;
 	const struct kind *kind;
-	char *body; /* PATCH back to this; NULL: DELETE. Owned. */
+	char *body;    /* PATCH back to this; NULL: DELETE. Owned. */
+	char etag[64]; /* of what the change made; "": its answer never came */
 };
 
 struct pair_journal vec_of(struct pair_undo);

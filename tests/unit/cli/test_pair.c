@@ -24,9 +24,11 @@ struct agent {
 static const char *refused;
 static const char *not_ready; /* the same, stored but failed */
 static const char *silent;    /* the same, no answer, yet stored */
+static const char *unsent;    /* the same, interrupted before it left */
+static const char *taken;     /* the same, stored, then changed by another */
 static bool deaf;             /* pings are lost */
 static char written[1024];    /* "a PUT /v1/tunnels/a-b; …" */
-static unsigned writes;
+static unsigned writes, tags;
 
 static bool matches(const char *what, const struct agent *agent, const struct request *request)
 {
@@ -60,8 +62,12 @@ static void store(struct agent *agent, const struct request *request, const char
 			    json_pack("{s:s, s:s}", "state",
 				      matches(not_ready, agent, request) ? "failed" : "ready",
 				      "reason", "InSync"));
+	json_object_set_new(document, "tag", json_integer(++tags));
 	json_object_set_new(agent->resources, path, document);
 	respond(response, old ? 200 : 201, json_incref(document));
+	snprintf(response->etag, sizeof(response->etag), "%u", tags);
+	if (matches(taken, agent, request))
+		json_object_set_new(document, "tag", json_integer(++tags));
 }
 
 static void route(struct agent *agent, const struct request *request, struct response *response)
@@ -105,17 +111,34 @@ static void note(const struct agent *agent, const struct request *request, const
 		 request->method, path + strlen("/v1/"));
 }
 
+static bool is_matched(const struct agent *agent, const struct request *request, const char *path)
+{
+	const json_t *document = json_object_get(agent->resources, path);
+	char etag[16];
+
+	snprintf(etag, sizeof(etag), "%lld",
+		 (long long)json_integer_value(json_object_get(document, "tag")));
+	return !request->if_match || !request->if_match[0] || strcmp(request->if_match, etag) == 0;
+}
+
 static int fake_send(struct client *client, const struct request *request,
 		     struct response *response, struct err *err)
 {
 	struct agent *agent = (struct agent *)client;
 	char path[128];
 
+	if (matches(unsent, agent, request))
+		return err_set(err, -EINTR, "interrupted");
+	response->sent = true;
 	if (matches(refused, agent, request)) {
 		respond(response, 409, json_pack("{s:s}", "title", "Refused"));
 		return 0;
 	}
 	snprintf(path, sizeof(path), "%.*s", (int)strcspn(request->path, "?"), request->path);
+	if (!is_matched(agent, request, path)) {
+		respond(response, 412, json_pack("{s:s}", "title", "Changed"));
+		return 0;
+	}
 	if (strcmp(request->method, "GET") == 0) {
 		get(agent, request, response);
 	} else if (strcmp(request->method, "POST") == 0) {
@@ -131,6 +154,7 @@ static int fake_send(struct client *client, const struct request *request,
 	}
 	if (matches(silent, agent, request)) {
 		response_done(response);
+		response->sent = true;
 		return err_set(err, -ETIMEDOUT, "no answer in time");
 	}
 	return 0;
@@ -154,7 +178,7 @@ static int setup(void **state)
 	(void)state;
 	agent_init(&agents[0], "a", "172.16.16.22");
 	agent_init(&agents[1], "b", "172.16.1.62");
-	refused = not_ready = silent = NULL;
+	refused = not_ready = silent = unsent = taken = NULL;
 	deaf = false;
 	written[0] = '\0';
 	writes = 0;
@@ -296,6 +320,24 @@ static void undoes_what_may_have_been_stored_without_an_answer(void **state)
 	assert_nothing_left();
 }
 
+static void leaves_what_it_never_sent(void **state)
+{
+	(void)state;
+	unsent = "b PUT /v1/tunnels";
+	assert_int_equal(CLI_FAILED, run());
+	assert_string_equal("a PUT tunnels/a-b; a DELETE tunnels/a-b", written);
+}
+
+static void leaves_what_another_has_changed_since(void **state)
+{
+	(void)state;
+	taken = "b PUT /v1/tunnels";
+	deaf = true;
+	assert_int_equal(CLI_FAILED, run());
+	assert_int_equal(0, json_object_size(agents[0].resources));
+	assert_int_equal(1, json_object_size(agents[1].resources));
+}
+
 static void undoes_when_pings_are_lost(void **state)
 {
 	(void)state;
@@ -399,6 +441,8 @@ int main(void)
 		CASE(undoes_in_reverse_whichever_step_is_refused),
 		CASE(undoes_what_was_stored_but_is_not_ready),
 		CASE(undoes_what_may_have_been_stored_without_an_answer),
+		CASE(leaves_what_it_never_sent),
+		CASE(leaves_what_another_has_changed_since),
 		CASE(undoes_when_pings_are_lost),
 		CASE(puts_a_failed_repair_back),
 		CASE(refuses_names_that_are_no_pair),
