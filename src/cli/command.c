@@ -40,7 +40,7 @@ const unsigned command_n_globals = ARRAY_LEN(command_globals);
 
 static const struct option list_options[] = {
 	{"state", 0, "STATE", false, "only those in that state"},
-	{"label", 0, "K=V", false, "only those with that label"},
+	{"label", 0, "K=V", false, "only those with that label; repeatable: with all of them"},
 	{"rates", 0, NULL, false, "tunnels: RX and TX per second, measured for one second"},
 };
 static const struct option ping_options[] = {

@@ -71,12 +71,12 @@ struct listing {
 
 static void add_filter(struct text *path, const struct args *args, const char *name)
 {
-	const char *value = args_value(args, name);
+	const char *value;
 
-	if (!value)
-		return;
-	text_addf(path, "&%s=", name);
-	client_add_encoded(path, value);
+	for (unsigned i = 0; (value = args_nth(args, name, i)); i++) {
+		text_addf(path, "&%s=", name);
+		client_add_encoded(path, value);
+	}
 }
 
 static int get_page(struct cli *cli, const char *after, struct response *response)

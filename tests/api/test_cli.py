@@ -124,6 +124,13 @@ class Resources(Cli):
         self.assertNotIn("NAME", self.ok("nat", "list", "--no-headers"))
         self.assertEqual("", self.ok("tunnel", "list", "--state", "failed", "-q"))
 
+    def test_list_takes_all_labels(self):
+        for name, remote, *labels in (("a", "172.16.1.61", "--label=x=1"),
+                                      ("b", "172.16.1.62", "--label=x=1", "--label=y=2")):
+            self.ok("tunnel", "add", name, "--remote", remote, "--no-enabled", *labels)
+        self.assertEqual("tunnel/b\n", self.ok("tunnel", "list", "--label", "y=2", "--label",
+                                               "x=1", "-o", "name"))
+
     def test_json_is_the_document_of_the_api(self):
         self.add_all()
         shown = json.loads(self.ok("-j", "tunnel", "show", "tun_a"))
