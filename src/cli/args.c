@@ -88,8 +88,7 @@ static int take_field(struct parser *p, const struct field *field, const char *v
 	}
 	if (!p->args->fields)
 		p->args->fields = json_object();
-	options_put(p->args->fields, field, value, negated);
-	return 0;
+	return options_put(p->args->fields, field, value, negated, p->err);
 }
 
 static int parse_long(struct parser *p, const char *word)

@@ -86,7 +86,7 @@ const struct command command_verbs[] = {
 	 .doc = "everything about one, with its objects in the kernel"},
 	{"add", "NAME", 1, 1, .has_fields = true, .run = resources_add, .doc = "declare a new one"},
 	{"set", "NAME", 1, 1, .has_fields = true, .run = resources_set,
-	 .doc = "change the given fields only; an empty value resets one"},
+	 .doc = "change the given fields only; an empty value resets one, --label KEY= a label"},
 	{"rm", "NAME…", 1, WORDS_ANY, .run = resources_rm, .doc = "remove"},
 	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &command_nouns[0],
 	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},

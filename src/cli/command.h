@@ -98,8 +98,10 @@ int command_unknown(struct err *err, const char *what, const char *word,
 const struct field *options_find(const struct kind *kind, const char *name, bool *negated);
 /* does the option need a value as the next word, when there was no "="? */
 bool options_takes_value(const struct field *field);
-/* Puts the value into the patch; "" (or NULL text) resets the field: null. */
-void options_put(json_t *fields, const struct field *field, const char *value, bool negated);
+/* Puts the value into the patch; "" (or NULL text) resets the field: null. So does "KEY=" one
+ * label. -EINVAL: a label without "=". */
+int options_put(json_t *fields, const struct field *field, const char *value, bool negated,
+		struct err *err) must_check;
 /* "--rp-filter keep|off|strict|loose" and one line of text with default and bounds */
 void options_usage(const struct field *field, struct text *usage, struct text *doc);
 /* adds the names of all options of the table, with dashes in front; in the arena */

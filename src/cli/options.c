@@ -115,19 +115,22 @@ static void put_list(json_t *fields, const struct field *field, const char *valu
 }
 
 /* "key=value"; in a merge patch "key=" removes the label */
-static void put_label(json_t *fields, const struct field *field, const char *value)
+static int put_label(json_t *fields, const struct field *field, const char *value, struct err *err)
 {
 	json_t *labels = json_object_get(fields, field->name);
 	size_t len = strcspn(value, "=");
 	cleanup_text struct text key = {0};
 
+	if (!len || !value[len])
+		return err_set(err, -EINVAL, "--label %s: KEY=VALUE is wanted", value);
 	if (!json_is_object(labels)) {
 		labels = json_object();
 		json_object_set_new(fields, field->name, labels);
 	}
 	text_add_len(&key, value, len);
-	const char *rest = value[len] ? value + len + 1 : "";
+	const char *rest = value + len + 1;
 	json_object_set_new(labels, text_str(&key), rest[0] ? json_string(rest) : json_null());
+	return 0;
 }
 
 static json_t *value_of(const struct field *field, const char *value, bool negated)
@@ -143,18 +146,19 @@ static json_t *value_of(const struct field *field, const char *value, bool negat
 	return is_number(field) ? number_of(value) : json_string(value);
 }
 
-void options_put(json_t *fields, const struct field *field, const char *value, bool negated)
+int options_put(json_t *fields, const struct field *field, const char *value, bool negated,
+		struct err *err)
 {
+	if (field->type == FIELD_LABELS && value[0])
+		return put_label(fields, field, value, err);
 	if (is_list(field) && value[0]) {
-		if (field->type == FIELD_LABELS)
-			put_label(fields, field, value);
-		else
-			put_list(fields, field, value);
-		return;
+		put_list(fields, field, value);
+		return 0;
 	}
 	json_t *json = value_of(field, value, negated);
 	/* not UTF-8: a value that the agent refuses, rather than an option that is lost */
 	json_object_set_new(fields, field->name, json ? json : json_string("?"));
+	return 0;
 }
 
 static void add_dashed(struct text *text, const char *name)

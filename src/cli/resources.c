@@ -174,18 +174,20 @@ static int write_fields(struct cli *cli, const char *method, const char *path, c
 	return report_write(cli, verb, &response);
 }
 
-/* A new resource has nothing to reset: what is null in a patch is left out. */
-static void drop_nulls(json_t *object)
+/* A new resource has nothing to reset: a field that is null in a patch is left out, a label
+ * is empty. */
+static void settle_nulls(json_t *fields)
 {
-	const char *key;
-	json_t *value;
+	const char *name, *key;
+	json_t *value, *label;
 	void *next;
 
-	json_object_foreach_safe(object, next, key, value) {
-		if (json_is_object(value))
-			drop_nulls(value);
+	json_object_foreach_safe(fields, next, name, value) {
+		json_object_foreach(value, key, label)
+			if (json_is_null(label))
+				json_object_set_new(value, key, json_string(""));
 		if (json_is_null(value))
-			json_object_del(object, key);
+			json_object_del(fields, name);
 	}
 }
 
@@ -197,7 +199,7 @@ int resources_add(struct cli *cli)
 	cli_add_query(cli, &path);
 	if (!cli->args.fields)
 		cli->args.fields = json_object();
-	drop_nulls(cli->args.fields);
+	settle_nulls(cli->args.fields);
 	json_t *name = json_string(cli->args.words.v[0]);
 	if (!name)
 		return cli_usage("the name is not UTF-8");

@@ -90,10 +90,10 @@ class Resources(Cli):
     def test_add_prints_the_state_and_stores_what_was_given(self):
         out = self.ok("tunnel", "add", "tun_a", "--remote", "172.16.1.62", "--mtu", "1400",
                       "--addresses", "192.168.1.1/24,192.168.1.2/24", "--no-mss-clamp",
-                      "--local=172.16.16.22", "--comment", "")
+                      "--local=172.16.16.22", "--comment", "", "--label", "x=")
         self.assertEqual("tunnel/tun_a  created, ready\n", out)
         self.assertEqual({"name": "tun_a", "remote": "172.16.1.62", "local": "172.16.16.22",
-                          "mtu": 1400, "mss_clamp": False,
+                          "mtu": 1400, "mss_clamp": False, "labels": {"x": ""},
                           "addresses": ["192.168.1.1/24", "192.168.1.2/24"]},
                          self.agent.get("/v1/config").body["tunnels"][0])
 

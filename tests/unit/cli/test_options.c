@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options of add and set: every row of every resource's table has one that works. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,6 +179,24 @@ static void an_empty_label_is_removed(void **state)
 	args_done(&args);
 }
 
+static void a_label_without_a_value_is_refused(void **state)
+{
+	static const char *const refused[] = {"--label=a", "--label==b"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct args args = {0};
+		struct err err = {0};
+		char word[16];
+
+		snprintf(word, sizeof(word), "%s", refused[i]);
+		char *argv[] = {WORD("ipipctl"), WORD("t"), WORD("set"), WORD("x"), word};
+		assert_int_equal(-EINVAL, args_parse(&args, ARRAY_LEN(argv), argv, &err));
+		assert_non_null(strstr(err.sentence, "KEY=VALUE is wanted"));
+		args_done(&args);
+	}
+}
+
 static void what_is_no_number_goes_out_as_text(void **state)
 {
 	(void)state;
@@ -199,6 +218,7 @@ int main(void)
 		cmocka_unit_test(lists_are_repeatable_and_may_be_singular),
 		cmocka_unit_test(a_bool_takes_no_word),
 		cmocka_unit_test(an_empty_label_is_removed),
+		cmocka_unit_test(a_label_without_a_value_is_refused),
 		cmocka_unit_test(what_is_no_number_goes_out_as_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
