@@ -113,6 +113,7 @@ static void set_options(struct curl_client *c, const struct request *request,
 	curl_easy_reset(curl);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)(c->config.timeout_s + request->wait_s));
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "ipipctl/" IPIPD_VERSION);
@@ -131,20 +132,38 @@ static void set_options(struct curl_client *c, const struct request *request,
 		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-/* What libcurl's code is in errno; the sentence is libcurl's own, or the system's. */
+/* Everything else is -EPROTO: somebody answers, but no agent. */
+static const struct {
+	CURLcode code;
+	int number;
+	const char *sentence; /* NULL: the system's, or libcurl's own */
+} meanings[] = {
+	{CURLE_ABORTED_BY_CALLBACK, -EINTR, "interrupted"},
+	{CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT, "no answer in time"},
+	{CURLE_URL_MALFORMAT, -EINVAL, NULL},
+	{CURLE_COULDNT_RESOLVE_HOST, -ECONNREFUSED, NULL},
+	{CURLE_COULDNT_CONNECT, -ECONNREFUSED, NULL},
+};
+
 static int fail(struct curl_client *c, CURLcode code, const char *detail, struct err *err)
 {
+	const char *sentence = detail[0] ? detail : curl_easy_strerror(code);
+	int number = -EPROTO;
 	long os = 0;
 
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+		if (meanings[i].code == code) {
+			number = meanings[i].number;
+			sentence = meanings[i].sentence ? meanings[i].sentence : sentence;
+		}
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os);
-	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return err_set(err, -EINTR, "interrupted");
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return err_set(err, -ETIMEDOUT, "%s: no answer in time", c->host);
-	if (code == CURLE_COULDNT_CONNECT && os)
-		return err_set(err, (int)-os, "%s: %s", c->host, strerror((int)os));
-	return err_set(err, -ECONNREFUSED, "%s: %s", c->host,
-		       detail[0] ? detail : curl_easy_strerror(code));
+	if (code == CURLE_COULDNT_CONNECT && os) {
+		number = (int)-os;
+		sentence = strerror((int)os);
+	}
+	if (number == -EINTR)
+		return err_set(err, number, "%s", sentence);
+	return err_set(err, number, "%s: %s", c->host, sentence);
 }
 
 static void read_answer(CURL *curl, struct response *response)

@@ -70,7 +70,16 @@ static const char *member(const json_t *object, const char *name)
 	return s ? s : "";
 }
 
-static void print_faults(FILE *to, const json_t *errors)
+/* A fault may repeat what a client sent: none of its control characters reaches a terminal. */
+static void add_line(struct text *out, const char *before, const char *separator, const char *after)
+{
+	output_add_clean(out, before);
+	text_add(out, separator);
+	output_add_clean(out, after);
+	text_add(out, "\n");
+}
+
+static void add_faults(struct text *out, const json_t *errors)
 {
 	const json_t *fault;
 	size_t i;
@@ -78,15 +87,16 @@ static void print_faults(FILE *to, const json_t *errors)
 	json_array_foreach(errors, i, fault) {
 		const char *pointer = member(fault, "pointer");
 
-		fprintf(to, "  %s%s%s\n", pointer, pointer[0] ? ": " : "", member(fault, "detail"));
+		text_add(out, "  ");
+		add_line(out, pointer, pointer[0] ? ": " : "", member(fault, "detail"));
 	}
 }
 
-static void print_hint(FILE *to, const char *code)
+static void add_hint(struct text *out, const char *code)
 {
 	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
 		if (strcmp(hints[i].code, code) == 0)
-			fprintf(to, "hint: %s\n", hints[i].text);
+			add_line(out, "hint", ": ", hints[i].text);
 }
 
 void client_print_problem(FILE *to, const char *who, const struct response *response)
@@ -94,14 +104,17 @@ void client_print_problem(FILE *to, const char *who, const struct response *resp
 	const json_t *problem = response->json;
 	const json_t *errors = json_object_get(problem, "errors");
 	const char *title = member(problem, "title"), *detail = member(problem, "detail");
+	cleanup_text struct text out = {0};
 
 	if (title[0])
-		fprintf(to, "%s: %s\n", who, title);
+		add_line(&out, who, ": ", title);
 	else
-		fprintf(to, "%s: the agent answered with HTTP status %ld\n", who, response->status);
+		text_addf(&out, "%s: the agent answered with HTTP status %ld\n", who,
+			  response->status);
 	if (json_array_size(errors))
-		print_faults(to, errors);
+		add_faults(&out, errors);
 	else if (detail[0] && strcmp(detail, title) != 0)
-		fprintf(to, "  %s\n", detail);
-	print_hint(to, member(problem, "code"));
+		add_line(&out, "  ", "", detail);
+	add_hint(&out, member(problem, "code"));
+	fputs(text_str(&out), to);
 }

@@ -64,6 +64,12 @@ class Stub(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = respond
 
 
+class NoHttp(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.recv(4096)
+        self.request.sendall(b"220 mail\r\n")
+
+
 class Cli(api.ApiTest):
     def run_on(self, *words, text=None):
         return run("-H", f"unix://{self.agent.socket}", *words, text=text)
@@ -78,6 +84,14 @@ class Cli(api.ApiTest):
         self.assertEqual(status, done.returncode, f"{words}: {done.stdout}{done.stderr}")
         self.assertEqual("ipipctl: ", done.stderr[:9])
         return done.stderr
+
+    def stub(self, answers):
+        """A stub agent with these answers. Its URL."""
+        path = str(self.agent.directory / "stub")
+        stub = Stub(path, answers)
+        self.addCleanup(stub.server_close)
+        self.addCleanup(stub.shutdown)
+        return f"unix://{path}"
 
     def add_all(self):
         self.ok("tunnel", "add", "tun_a", "--local", "172.16.16.22", "--remote", "172.16.1.62",
@@ -166,14 +180,6 @@ class Resources(Cli):
         self.assertEqual("", self.ok("exit", "rm", "qq", "-j"))
         self.assertEqual("nat/out\n", self.ok("nat", "rm", "out", "-o", "name"))
         self.assertEqual("", self.ok("tunnel", "rm", "tun_a", "-q"))
-
-    def stub(self, answers):
-        """A stub agent with these answers. Its URL."""
-        path = str(self.agent.directory / "stub")
-        stub = Stub(path, answers)
-        self.addCleanup(stub.server_close)
-        self.addCleanup(stub.shutdown)
-        return f"unix://{path}"
 
     def test_rm_fails_when_objects_still_stand(self):
         def answer(reason, message):
@@ -327,6 +333,16 @@ class Flow(Cli):
         self.fails(NOT_FOUND, "api", "GET", "/v1/tunnels/t")
         self.fails(USAGE, "api", "G T", "/")
 
+    def test_api_sends_the_path_as_it_is_or_not_at_all(self):
+        self.assertIn("URL", self.fails(USAGE, "api", "GET", "/v1/a b"))
+        self.fails(INVALID, "api", "GET", "/v1/tunnels/../host")
+
+    def test_control_characters_of_a_fault_stay_off_the_terminal(self):
+        fault = {"title": "a\033[2J", "errors": [{"pointer": "/b\033", "detail": "c\033"}]}
+        url = self.stub({"GET /v1/host": (400, fault)})
+        self.assertEqual("ipipctl: a?[2J\n  /b?: c?\n",
+                         run("-H", url, "api", "GET", "/v1/host").stderr)
+
 
 class Calling(Cli):
     def test_an_absent_agent_is_unreachable(self):
@@ -334,6 +350,15 @@ class Calling(Cli):
         self.assertEqual(UNREACHABLE, done.returncode)
         self.assertIn("hint: ", done.stderr)
         self.assertEqual(USAGE, run("-H", "nohost", "status").returncode)
+
+    def test_one_who_is_no_agent_is_unreachable_without_a_hint(self):
+        path = str(self.agent.directory / "other")
+        with socketserver.UnixStreamServer(path, NoHttp) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            done = run("-H", f"unix://{path}", "status")
+            server.shutdown()
+        self.assertEqual(UNREACHABLE, done.returncode, done.stderr)
+        self.assertNotIn("is ipipd running", done.stderr)
 
     def test_a_silent_agent_is_unreachable(self):
         self.agent.process.send_signal(signal.SIGSTOP)
