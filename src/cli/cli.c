@@ -41,7 +41,7 @@ int cli_usage(const char *fmt, ...)
 	return CLI_USAGE;
 }
 
-int cli_number(struct cli *cli, const char *name, unsigned max, unsigned *value)
+int cli_number(struct cli *cli, const char *name, unsigned min, unsigned max, unsigned *value)
 {
 	const char *s = args_value(&cli->args, name);
 	char *end;
@@ -50,8 +50,9 @@ int cli_number(struct cli *cli, const char *name, unsigned max, unsigned *value)
 		return CLI_OK;
 	errno = 0;
 	unsigned long number = strtoul(s, &end, 10);
-	if (errno || *end || s[0] < '0' || s[0] > '9' || number > max)
-		return cli_usage("--%s %s: a whole number from 0 to %u is wanted", name, s, max);
+	if (errno || *end || s[0] < '0' || s[0] > '9' || number < min || number > max)
+		return cli_usage("--%s %s: a whole number from %u to %u is wanted", name, s, min,
+				 max);
 	*value = (unsigned)number;
 	return CLI_OK;
 }
@@ -92,9 +93,9 @@ static int read_globals(struct cli *cli)
 	cli->config.verbose = args_value(&cli->args, "verbose");
 	cli->config.timeout_s = REQUEST_TIMEOUT_S;
 	cli->wait_s = CLI_WAIT_S;
-	int status = cli_number(cli, "wait", WAIT_MAX_S, &cli->wait_s);
+	int status = cli_number(cli, "wait", 0, WAIT_MAX_S, &cli->wait_s);
 	if (status == CLI_OK)
-		status = cli_number(cli, "request-timeout", REQUEST_TIMEOUT_MAX_S,
+		status = cli_number(cli, "request-timeout", 1, REQUEST_TIMEOUT_MAX_S,
 				    &cli->config.timeout_s);
 	return status;
 }

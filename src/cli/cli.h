@@ -58,8 +58,9 @@ void cli_add_query(const struct cli *cli, struct text *path);
 /* The body of an answer as it came, with a newline at its end. */
 void cli_print_body(const struct response *response);
 
-/* A whole number of option `name`, fallback when it was not given; CLI_USAGE when it is no
- * number from 0 to max. */
-int cli_number(struct cli *cli, const char *name, unsigned max, unsigned *value) must_check;
+/* A whole number of option `name`; *value stays when it was not given. CLI_USAGE when it is no
+ * number from min to max. */
+int cli_number(struct cli *cli, const char *name, unsigned min, unsigned max,
+	       unsigned *value) must_check;
 /* The whole of a file, or of stdin when it is "-". CLI_OK, or CLI_USAGE after a message. */
 int cli_read_file(const char *path, struct text *text) must_check;

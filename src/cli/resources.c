@@ -297,7 +297,7 @@ int resources_ping(struct cli *cli)
 	cleanup_text struct text path = {0};
 	const char *target = args_value(&cli->args, "target");
 	unsigned count = 3;
-	int status = cli_number(cli, "count", 10, &count);
+	int status = cli_number(cli, "count", 1, 10, &count);
 
 	if (status != CLI_OK)
 		return status;

@@ -84,7 +84,7 @@ int wait_wait(struct cli *cli)
 	const char *purpose = args_value(&cli->args, "for");
 	struct waiting waiting = {.cli = cli};
 	unsigned timeout_s = TIMEOUT_S;
-	int status = cli_number(cli, "timeout", TIMEOUT_MAX_S, &timeout_s);
+	int status = cli_number(cli, "timeout", 0, TIMEOUT_MAX_S, &timeout_s);
 
 	waiting.for_deleted = purpose && strcmp(purpose, "deleted") == 0;
 	if (purpose && !waiting.for_deleted && strcmp(purpose, "ready") != 0)

@@ -377,6 +377,12 @@ class Calling(Cli):
                       ("-o", "yaml", "status"), ("--wait=x", "status")):
             self.assertEqual(USAGE, run(*words).returncode, words)
 
+    def test_numbers_have_bounds(self):
+        for words, bounds in ((("--request-timeout", "0", "status"), "from 1 to 3600"),
+                              (("tunnel", "ping", "t", "-c", "0"), "from 1 to 10"),
+                              (("tunnel", "ping", "t", "-c", "11"), "from 1 to 10")):
+            self.assertIn(bounds, self.fails(USAGE, *words))
+
     def test_help_is_on_stdout(self):
         for words in (("help",), ("--help",), ("help", "tunnel", "add"), ("nat", "--help"),
                       ("tunnel", "add", "-h"), ("help", "pair")):
