@@ -234,6 +234,17 @@ static int run(struct cli *cli)
 	return status == CLI_OK ? command->run(cli) : status;
 }
 
+/* What is still in the buffer goes out; a full disk is told, once. */
+static int end_output(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return CLI_OK;
+	fprintf(stderr, "ipipctl: not all of the output could be written: %s\n",
+		strerror(errno ? errno : EIO));
+	return CLI_FAILED;
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli cli = {0};
@@ -248,7 +259,6 @@ int cli_main(int argc, char **argv)
 	}
 	client_close(cli.client);
 	args_done(&cli.args);
-	if (fflush(stdout) != 0 && status == CLI_OK)
-		status = CLI_FAILED;
-	return status;
+	int written = end_output();
+	return status == CLI_OK ? written : status;
 }

@@ -383,6 +383,13 @@ class Calling(Cli):
                               (("tunnel", "ping", "t", "-c", "11"), "from 1 to 10")):
             self.assertIn(bounds, self.fails(USAGE, *words))
 
+    def test_output_that_cannot_be_written_is_told(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([IPIPCTL, "help"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=60, check=False)
+        self.assertEqual(FAILED, done.returncode)
+        self.assertIn("No space left on device", done.stderr)
+
     def test_help_is_on_stdout(self):
         for words in (("help",), ("--help",), ("help", "tunnel", "add"), ("nat", "--help"),
                       ("tunnel", "add", "-h"), ("help", "pair")):
