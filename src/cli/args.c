@@ -129,23 +129,6 @@ static int parse_short(struct parser *p, const char *word)
 	return 0;
 }
 
-static int unknown_command(struct parser *p, const char *word)
-{
-	struct candidates candidates = {0};
-	const struct noun *noun = p->args->noun;
-
-	for (unsigned i = 0; noun && i < command_n_verbs; i++)
-		if (command_find(noun, command_verbs[i].name))
-			vec_push(&candidates, command_verbs[i].name);
-	for (unsigned i = 0; !noun && i < command_n_nouns; i++)
-		vec_push(&candidates, command_nouns[i].name);
-	for (unsigned i = 0; !noun && i < command_n_bare; i++)
-		vec_push(&candidates, command_bare[i].name);
-	int result = command_unknown(p->err, noun ? "verb" : "command", word, &candidates);
-	vec_done(&candidates);
-	return result;
-}
-
 static int parse_word(struct parser *p, const char *word)
 {
 	struct args *args = p->args;
@@ -159,7 +142,7 @@ static int parse_word(struct parser *p, const char *word)
 		return 0;
 	}
 	args->command = command_find(args->noun, word);
-	return args->command ? 0 : unknown_command(p, word);
+	return args->command ? 0 : command_unknown_verb(p->err, args->noun, word);
 }
 
 static int check_words(const struct args *args, struct err *err)

@@ -200,10 +200,15 @@ static int show_help(const struct args *args)
 		noun = args->words.len ? command_noun(args->words.v[0]) : NULL;
 		size_t at = noun ? 1 : 0;
 		const char *word = at < args->words.len ? args->words.v[at] : NULL;
+		struct err err;
 
 		command = word ? command_find(noun, word) : NULL;
-		if (word && !command)
-			return cli_usage("no command %s", word);
+		if (word && !command) {
+			command_unknown_verb(&err, noun, word);
+			return cli_usage("%s", err.sentence);
+		}
+		if (++at < args->words.len)
+			return cli_usage("one word too many: %s", args->words.v[at]);
 	}
 	if (command)
 		help_command(noun, command);

@@ -170,3 +170,35 @@ int command_unknown(struct err *err, const char *what, const char *word,
 		return err_set(err, -EINVAL, "unknown %s %s; did you mean %s?", what, word, meant);
 	return err_set(err, -EINVAL, "unknown %s %s", what, word);
 }
+
+static void add_nouns(struct candidates *candidates)
+{
+	for (unsigned i = 0; i < command_n_nouns; i++)
+		vec_push(candidates, command_nouns[i].name);
+}
+
+int command_unknown_noun(struct err *err, const char *word)
+{
+	struct candidates candidates = {0};
+
+	add_nouns(&candidates);
+	int result = command_unknown(err, "kind", word, &candidates);
+	vec_done(&candidates);
+	return result;
+}
+
+int command_unknown_verb(struct err *err, const struct noun *noun, const char *word)
+{
+	struct candidates candidates = {0};
+
+	for (unsigned i = 0; noun && i < command_n_verbs; i++)
+		if (command_find(noun, command_verbs[i].name))
+			vec_push(&candidates, command_verbs[i].name);
+	if (!noun)
+		add_nouns(&candidates);
+	for (unsigned i = 0; !noun && i < command_n_bare; i++)
+		vec_push(&candidates, command_bare[i].name);
+	int result = command_unknown(err, noun ? "verb" : "command", word, &candidates);
+	vec_done(&candidates);
+	return result;
+}

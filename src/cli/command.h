@@ -88,6 +88,9 @@ const char *args_nth(const struct args *args, const char *name, unsigned i);
 struct candidates vec_of(const char *);
 int command_unknown(struct err *err, const char *what, const char *word,
 		    const struct candidates *candidates);
+int command_unknown_noun(struct err *err, const char *word);
+/* of the noun, or a bare command when that is NULL */
+int command_unknown_verb(struct err *err, const struct noun *noun, const char *word);
 
 /*
  * Options of add and set, from a field table: underscores are dashes; lists are repeatable,

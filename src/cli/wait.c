@@ -95,11 +95,16 @@ int wait_wait(struct cli *cli)
 		size_t len = strcspn(word, "/");
 		const char *name = word[len] ? word + len + 1 : "";
 		char kind[32];
+		struct err err;
 
 		snprintf(kind, sizeof(kind), "%.*s", (int)len, word);
 		const struct noun *noun = command_noun(kind);
-		if (!noun || !name[0])
+		if (!name[0])
 			return cli_usage("%s: KIND/NAME is wanted, as in tunnel/tun_a", word);
+		if (!noun) {
+			command_unknown_noun(&err, kind);
+			return cli_usage("%s", err.sentence);
+		}
 		status = wait_for(&waiting, noun, name);
 	}
 	return status;

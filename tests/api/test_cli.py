@@ -377,6 +377,14 @@ class Calling(Cli):
                       ("-o", "yaml", "status"), ("--wait=x", "status")):
             self.assertEqual(USAGE, run(*words).returncode, words)
 
+    def test_typos_get_a_suggestion_wherever_they_are(self):
+        for words, meant in ((("help", "statsu"), "did you mean status?"),
+                             (("help", "tunnel", "lst"), "did you mean list?"),
+                             (("wait", "tunel/x"), "did you mean tunnel?"),
+                             (("help", "status", "x"), "one word too many: x"),
+                             (("help", "nope"), "unknown command nope")):
+            self.assertIn(meant, self.fails(USAGE, *words))
+
     def test_numbers_have_bounds(self):
         for words, bounds in ((("--request-timeout", "0", "status"), "from 1 to 3600"),
                               (("tunnel", "ping", "t", "-c", "0"), "from 1 to 10"),
