@@ -66,7 +66,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 	return size * count;
 }
 
-static uint64_t now_ms(void)
+uint64_t client_now_ms(void)
 {
 	struct timespec now;
 
@@ -200,13 +200,13 @@ static int curl_send(struct client *client, const struct request *request,
 		     struct response *response, struct err *err)
 {
 	struct curl_client *c = (struct curl_client *)client;
-	uint64_t start_ms = now_ms();
+	uint64_t start_ms = client_now_ms();
 
 	if (c->config.verbose)
 		fprintf(stderr, "> %s %s %s\n", request->method, request->path,
 			request->body ? request->body : "");
 	int result = perform(c, request, response, err);
-	response->took_ms = (unsigned)(now_ms() - start_ms);
+	response->took_ms = (unsigned)(client_now_ms() - start_ms);
 	if (c->config.verbose && result == 0)
 		fprintf(stderr, "< %ld in %u ms\n", response->status, response->took_ms);
 	if (result == 0 && response->body.len)

@@ -67,6 +67,8 @@ static inline bool response_is_ok(const struct response *response)
 /* Adds a path segment or a query value, percent-encoded. */
 void client_add_encoded(struct text *path, const char *s);
 
+uint64_t client_now_ms(void); /* CLOCK_MONOTONIC */
+
 /* SIGINT and SIGTERM end the request in flight with -EINTR and set a flag, from
  * client_catch_signals on; client_ignore_signals lets what follows go through (an undo). */
 void client_catch_signals(void);

@@ -32,6 +32,11 @@ const char *document_state(const json_t *document)
 	return state[0] ? state : "unknown";
 }
 
+bool document_is_amiss(const char *state)
+{
+	return strcmp(state, "ready") != 0 && strcmp(state, "disabled") != 0;
+}
+
 const json_t *document_value(const json_t *document, const char *name)
 {
 	const json_t *effective = json_object_get(document_status(document), "effective");

@@ -15,6 +15,8 @@ json_int_t document_number(const json_t *object, const char *name);
 const json_t *document_status(const json_t *document);
 /* "ready" …; "unknown" for an answer without status */
 const char *document_state(const json_t *document);
+/* neither ready nor disabled */
+bool document_is_amiss(const char *state);
 /* What is in force: of status.effective, else as declared; NULL when neither. */
 const json_t *document_value(const json_t *document, const char *name);
 /* A value as a person reads it: lists with commas, labels as key=value. max bounds the

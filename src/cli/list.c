@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `NOUN list`: the pages of the API as one table, one document, or names. */
-#include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -268,12 +267,9 @@ static bool anything_amiss(const json_t *items)
 	const json_t *document;
 	size_t i;
 
-	json_array_foreach(items, i, document) {
-		const char *state = document_state(document);
-
-		if (strcmp(state, "ready") != 0 && strcmp(state, "disabled") != 0)
+	json_array_foreach(items, i, document)
+		if (document_is_amiss(document_state(document)))
 			return true;
-	}
 	return false;
 }
 

@@ -129,7 +129,7 @@ int resources_show(struct cli *cli)
 
 int resources_exit_of_state(const char *state)
 {
-	if (strcmp(state, "ready") == 0 || strcmp(state, "disabled") == 0)
+	if (!document_is_amiss(state))
 		return CLI_OK;
 	return strcmp(state, "pending") == 0 ? CLI_TIMEOUT : CLI_FAILED;
 }

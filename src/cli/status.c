@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `status`: one screen of health, and what is amiss by name. */
-#include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -8,11 +7,6 @@
 #include "cli/run.h"
 
 enum { TROUBLED_SHOWN = 20 };
-
-static bool is_amiss(const char *state)
-{
-	return strcmp(state, "ready") != 0 && strcmp(state, "disabled") != 0;
-}
 
 static json_int_t print_counts(const struct cli *cli, const struct kind *kind, const json_t *counts)
 {
@@ -25,7 +19,7 @@ static json_int_t print_counts(const struct cli *cli, const struct kind *kind, c
 		json_int_t n = json_integer_value(count);
 
 		total += n;
-		if (is_amiss(state))
+		if (document_is_amiss(state))
 			amiss += n;
 		if (!n)
 			continue;
@@ -52,7 +46,7 @@ static void print_troubled(struct cli *cli, const struct noun *noun)
 		const char *state = document_state(document);
 		cleanup_text struct text line = {0};
 
-		if (!is_amiss(state) || shown++ >= TROUBLED_SHOWN)
+		if (!document_is_amiss(state) || shown++ >= TROUBLED_SHOWN)
 			continue;
 		text_addf(&line, "  %s/%s  ", noun->name, document_string(document, "name"));
 		output_add_state(&line, state, cli->style.color);

@@ -15,14 +15,6 @@ struct waiting {
 	uint64_t deadline_ms;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void pause_ms(unsigned ms)
 {
 	struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -66,7 +58,7 @@ static int wait_for(const struct waiting *waiting, const struct noun *noun, cons
 
 	document_add_path(&path, noun->kind, name);
 	while ((status = look(waiting, text_str(&path), &last)) < 0) {
-		if (now_ms() >= waiting->deadline_ms) {
+		if (client_now_ms() >= waiting->deadline_ms) {
 			cli_complain("%s/%s: waited in vain, it is %s", noun->name, name,
 				     text_str(&last));
 			return CLI_TIMEOUT;
@@ -89,7 +81,7 @@ int wait_wait(struct cli *cli)
 	waiting.for_deleted = purpose && strcmp(purpose, "deleted") == 0;
 	if (purpose && !waiting.for_deleted && strcmp(purpose, "ready") != 0)
 		return cli_usage("--for %s: ready or deleted is wanted", purpose);
-	waiting.deadline_ms = now_ms() + (uint64_t)timeout_s * 1000;
+	waiting.deadline_ms = client_now_ms() + (uint64_t)timeout_s * 1000;
 	for (size_t i = 0; status == CLI_OK && i < cli->args.words.len; i++) {
 		const char *word = cli->args.words.v[i];
 		size_t len = strcspn(word, "/");
