@@ -7,25 +7,19 @@
 
 #include "kernel/kernel.h"
 
-static int reload(struct ledger *ledger, struct err *err)
+static int load(struct ledger *ledger, struct err *err)
 {
-	struct arena arena = {0};
-	struct objects owned = {.arena = &arena};
-	int r = store_ledger_load(ledger->store, ledger->boot_id, ledger->namespace_cookie, &owned,
+	cleanup_arena struct arena arena = {0};
+	struct objects stored = {.arena = &arena};
+	int r = store_ledger_load(ledger->store, ledger->boot_id, ledger->namespace_cookie, &stored,
 				  err);
 
-	if (r < 0) {
-		objects_done(&owned);
-		arena_done(&arena);
-		return r;
-	}
-	objects_sort(&owned);
-	objects_done(&ledger->owned);
-	arena_done(&ledger->arena);
-	ledger->arena = arena;
-	ledger->owned = owned;
-	ledger->owned.arena = &ledger->arena;
-	return 0;
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END && r == 0; kind++)
+		for (size_t i = 0; i < stored.kind[kind].len; i++)
+			object_list_push(&ledger->owned.kind[kind],
+					 kind_copy(kinds[kind], stored.kind[kind].v[i], NULL));
+	objects_done(&stored);
+	return r;
 }
 
 int ledger_open(struct ledger *ledger, struct store *store, struct kernel *kernel, struct err *err)
@@ -37,13 +31,93 @@ int ledger_open(struct ledger *ledger, struct store *store, struct kernel *kerne
 	if (r < 0)
 		return err_set(err, r, "boot id and network namespace cannot be told: %s",
 			       strerror(-r));
-	return reload(ledger, err);
+	return load(ledger, err);
 }
 
 void ledger_close(struct ledger *ledger)
 {
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		for (size_t i = 0; i < ledger->owned.kind[kind].len; i++)
+			free(ledger->owned.kind[kind].v[i]);
 	objects_done(&ledger->owned);
-	arena_done(&ledger->arena);
+}
+
+static int put_row(struct ledger *ledger, enum kind_id kind, const struct object *row,
+		   struct err *err)
+{
+	int r = store_ledger_put(ledger->store, kind, row, err);
+
+	if (r == 0)
+		vec_push(&ledger->changes,
+			 ((struct ledger_change){kind, false, kind_copy(kinds[kind], row, NULL)}));
+	return r;
+}
+
+static int remove_row(struct ledger *ledger, enum kind_id kind, const struct object *row,
+		      struct err *err)
+{
+	int r = store_ledger_delete(ledger->store, kind, row, err);
+
+	if (r == 0)
+		vec_push(&ledger->changes,
+			 ((struct ledger_change){kind, true, kind_copy(kinds[kind], row, NULL)}));
+	return r;
+}
+
+static int change_compare(const void *a, const void *b)
+{
+	const struct ledger_change *x = a, *y = b;
+
+	return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind)
+				  : kind_key_compare(kinds[x->kind], x->row, y->row);
+}
+
+/* The changes of one kind, sorted, merged into its list. They take the rows over. */
+static void merge_changes(struct object_list *list, const struct ledger_change *changes, size_t n)
+{
+	const struct kind *kind = kinds[changes[0].kind];
+	struct object_list merged = {0};
+	size_t i = 0;
+
+	for (size_t c = 0; c < n; c++) {
+		while (i < list->len && kind_key_compare(kind, list->v[i], changes[c].row) < 0)
+			object_list_push(&merged, list->v[i++]);
+		if (i < list->len && kind_key_compare(kind, list->v[i], changes[c].row) == 0)
+			free(list->v[i++]);
+		if (changes[c].gone)
+			free(changes[c].row);
+		else
+			object_list_push(&merged, changes[c].row);
+	}
+	while (i < list->len)
+		object_list_push(&merged, list->v[i++]);
+	free(list->v);
+	*list = merged;
+}
+
+/* Commits what was written, if it is whole; memory follows the store. 1: something changed. */
+static int end_transaction(struct ledger *ledger, int r, struct err *err)
+{
+	struct ledger_changes changes = ledger->changes;
+
+	ledger->changes = (struct ledger_changes){0};
+	if (r == 0 && store_in_transaction(ledger->store))
+		r = store_commit(ledger->store, err);
+	else
+		store_rollback(ledger->store);
+	vec_sort(&changes, change_compare);
+	for (size_t from = 0, to; from < changes.len; from = to) {
+		for (to = from; to < changes.len && changes.v[to].kind == changes.v[from].kind;
+		     to++)
+			if (r < 0)
+				free(changes.v[to].row);
+		if (r == 0)
+			merge_changes(&ledger->owned.kind[changes.v[from].kind], &changes.v[from],
+				      to - from);
+	}
+	bool changed = changes.len;
+	vec_done(&changes);
+	return r < 0 ? r : changed;
 }
 
 /* Kinds whose mark the kernel does not keep. */
@@ -132,7 +206,7 @@ static int put(struct ledger *ledger, const struct op *op, uint32_t marks,
 		s->before = sysctl_before(
 			s, (const struct sysctl *)objects_find(&ledger->owned, op->kind, s), facts);
 	}
-	return store_ledger_put(ledger->store, op->kind, row, err);
+	return put_row(ledger, op->kind, row, err);
 }
 
 /* Does the ledger say already what the op is about to make true? */
@@ -146,40 +220,27 @@ static bool is_noted(const struct ledger *ledger, const struct op *op, struct ob
 	       !kind_differences(kinds[op->kind], op->want, owned);
 }
 
-/* What the row of this op must become before it is applied: 0 when nothing changes. */
+/* What the row of this op must become before it is applied. */
 static int intend(struct ledger *ledger, const struct op *op, const struct facts *facts,
-		  bool *wrote, struct err *err)
+		  struct err *err)
 {
 	struct object *owned = objects_find(&ledger->owned, op->kind, op_object(op));
 
 	if (!makes_ours(op) || op->done)
 		return 0;
-	if (is_recorded(op->kind)) {
-		if (is_noted(ledger, op, owned))
-			return 0;
-		*wrote = true;
-		return put(ledger, op, OBJECT_OURS, facts, err);
-	}
-	if (!owned)
-		return 0;
-	*wrote = true;
-	return store_ledger_delete(ledger->store, op->kind, owned, err);
+	if (is_recorded(op->kind))
+		return is_noted(ledger, op, owned) ? 0 : put(ledger, op, OBJECT_OURS, facts, err);
+	return owned ? remove_row(ledger, op->kind, owned, err) : 0;
 }
 
 static int transaction(struct ledger *ledger, struct op *ops, size_t n, const struct facts *facts,
 		       struct err *err)
 {
-	bool wrote = false;
 	int r = store_begin(ledger->store, err);
 
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = intend(ledger, &ops[i], facts, &wrote, err);
-	if (r < 0 || !wrote) {
-		store_rollback(ledger->store);
-		return r;
-	}
-	r = store_commit(ledger->store, err);
-	return r < 0 ? r : reload(ledger, err);
+		r = intend(ledger, &ops[i], facts, err);
+	return end_transaction(ledger, r, err);
 }
 
 static bool needs_intent(const struct ledger *ledger, const struct op *op)
@@ -208,7 +269,7 @@ void ledger_intend(struct ledger *ledger, struct op *ops, size_t n, const struct
 }
 
 static int settle(struct ledger *ledger, const struct op *op, const struct facts *facts,
-		  bool *wrote, struct err *err)
+		  struct err *err)
 {
 	const struct object *owned = objects_find(&ledger->owned, op->kind, op_object(op));
 	bool gone = op->verb == OP_FORGET || (op->verb == OP_DELETE && op->done && !op->result);
@@ -216,21 +277,16 @@ static int settle(struct ledger *ledger, const struct op *op, const struct facts
 	if (op->verb == OP_FOUND) {
 		bool orphan = owned && owned->marks & OBJECT_ORPHAN;
 
-		*wrote = true;
 		if (orphan && !is_recorded(op->kind))
-			return store_ledger_delete(ledger->store, op->kind, owned, err);
+			return remove_row(ledger, op->kind, owned, err);
 		return put(ledger, op, orphan ? OBJECT_OURS : OBJECT_FOUND, facts, err);
 	}
-	if (!gone || !owned)
-		return 0;
-	*wrote = true;
-	return store_ledger_delete(ledger->store, op->kind, owned, err);
+	return gone && owned ? remove_row(ledger, op->kind, owned, err) : 0;
 }
 
 int ledger_settle(struct ledger *ledger, const struct ops *ops, const struct facts *facts,
 		  struct err *err)
 {
-	bool wrote = false;
 	int r = 0;
 
 	for (size_t i = 0; i < ops->len && r == 0; i++) {
@@ -241,18 +297,9 @@ int ledger_settle(struct ledger *ledger, const struct ops *ops, const struct fac
 		if (!store_in_transaction(ledger->store))
 			r = store_begin(ledger->store, err);
 		if (r == 0)
-			r = settle(ledger, op, facts, &wrote, err);
+			r = settle(ledger, op, facts, err);
 	}
-	if (!store_in_transaction(ledger->store))
-		return r;
-	if (r < 0 || !wrote) {
-		store_rollback(ledger->store);
-		return r;
-	}
-	r = store_commit(ledger->store, err);
-	if (r == 0)
-		r = reload(ledger, err);
-	return r < 0 ? r : 1;
+	return end_transaction(ledger, r, err);
 }
 
 static int orphan_list(struct ledger *ledger, enum kind_id kind, const struct objects *observed,
@@ -302,7 +349,7 @@ static int orphan_opened(struct ledger *ledger, const struct objects *observed,
 		row.ifindex = link->ifindex;
 		if (objects_find(&ledger->owned, KIND_SYSCTL, &row))
 			continue;
-		int r = store_ledger_put(ledger->store, KIND_SYSCTL, &row.head, err);
+		int r = put_row(ledger, KIND_SYSCTL, &row.head, err);
 		if (r < 0)
 			return r;
 	}
@@ -320,12 +367,8 @@ int ledger_orphan(struct ledger *ledger, const struct objects *observed,
 		r = orphan_opened(ledger, observed, facts, err);
 	if (r == 0)
 		r = store_meta_set(ledger->store, "looked_for_orphans", "yes", err);
-	if (r < 0) {
-		store_rollback(ledger->store);
-		return r;
-	}
-	r = store_commit(ledger->store, err);
-	return r < 0 ? r : reload(ledger, err);
+	r = end_transaction(ledger, r, err);
+	return r < 0 ? r : 0;
 }
 
 /* Where the kernel keeps the mark, no row is needed; else the row says it. */
@@ -335,10 +378,10 @@ static int release(struct ledger *ledger, enum kind_id kind, const struct object
 	cleanup_arena struct arena arena = {0};
 
 	if (!is_recorded(kind))
-		return store_ledger_delete(ledger->store, kind, orphan, err);
+		return remove_row(ledger, kind, orphan, err);
 	struct object *row = kind_copy(kinds[kind], orphan, &arena);
 	row->marks = OBJECT_OURS;
-	return store_ledger_put(ledger->store, kind, row, err);
+	return put_row(ledger, kind, row, err);
 }
 
 int ledger_release_orphans(struct ledger *ledger, struct err *err)
@@ -352,12 +395,8 @@ int ledger_release_orphans(struct ledger *ledger, struct err *err)
 			if (list->v[i]->marks & OBJECT_ORPHAN)
 				r = release(ledger, kind, list->v[i], err);
 	}
-	if (r < 0) {
-		store_rollback(ledger->store);
-		return r;
-	}
-	r = store_commit(ledger->store, err);
-	return r < 0 ? r : reload(ledger, err);
+	r = end_transaction(ledger, r, err);
+	return r < 0 ? r : 0;
 }
 
 void ledger_without_orphans(const struct ledger *ledger, struct objects *owned)

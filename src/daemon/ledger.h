@@ -10,13 +10,20 @@
 #include "model/op.h"
 #include "store/store.h"
 
+struct ledger_change {
+	enum kind_id kind;
+	bool gone;          /* else it is the row from now on */
+	struct object *row; /* a block of its own */
+};
+
 struct ledger {
 	struct store *store;
 	struct kernel *kernel; /* asked for the index of a device */
 	char boot_id[37];
 	uint64_t namespace_cookie;
-	struct arena arena;
-	struct objects owned; /* sorted */
+	struct objects owned; /* sorted, each a block of its own */
+	/* of the transaction under way; they count when it is committed */
+	struct ledger_changes vec_of(struct ledger_change) changes;
 };
 
 int ledger_open(struct ledger *ledger, struct store *store, struct kernel *kernel,

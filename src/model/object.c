@@ -7,16 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct object *objects_add(struct objects *objects, enum kind_id kind)
+void object_list_push(struct object_list *list, struct object *object)
 {
-	struct object_list *list = &objects->kind[kind];
-	struct object *object = arena_alloc(objects->arena, kinds[kind]->size);
-
 	if (list->len == list->cap) {
 		list->cap = list->cap ? list->cap * 2 : 16;
 		list->v = xrealloc(list->v, list->cap * sizeof(struct object *));
 	}
 	list->v[list->len++] = object;
+}
+
+struct object *objects_add(struct objects *objects, enum kind_id kind)
+{
+	struct object *object = arena_alloc(objects->arena, kinds[kind]->size);
+
+	object_list_push(&objects->kind[kind], object);
 	return object;
 }
 

@@ -209,6 +209,7 @@ struct objects {
 /* A zeroed object of that kind in the arena, appended to its list; sort when all are there. */
 struct object *objects_add(struct objects *objects, enum kind_id kind)
 	__attribute__((returns_nonnull));
+void object_list_push(struct object_list *list, struct object *object);
 /* Sorts every list by key. Of equal keys the first added stays, others are dropped. */
 void objects_sort(struct objects *objects);
 /* The object with the key of that one, in a sorted list; NULL when there is none. */

@@ -94,6 +94,15 @@ class Ownership(api.ApiTest):
         self.assertEqual(self.sysctl("eth0", "forwarding"), "0")
         self.assertEqual(self.agent.objects("link tun_a"), [])
 
+    def test_leftovers_of_a_known_database_go_at_the_start(self):
+        self.settle()
+        self.agent.stop()
+        self.agent.kernel("route 198.51.100.0/24 dev eth0 table 7000 protocol 105")
+        self.agent.start()
+        self.settle()
+        self.assertEqual(self.agent.objects("route 7000"), [])
+        self.assertEqual(self.agent.get("/v1/status").body["orphans"], [])
+
     def foreign_device(self):
         self.agent.kernel("delete link tun_a", "link tun_a driver dummy",
                           "addr tun_a 192.168.1.1/24", "sysctl tun_a forwarding 1")
