@@ -37,19 +37,19 @@ enum state api_json_state(struct agent *agent, const struct kind *kind,
 	return is_current(resource, status) ? status->state : STATE_PENDING;
 }
 
-static json_t *effective(const struct kind *kind, const struct status *status)
+static json_t *effective(const struct kind *kind, const struct status_details *details)
 {
-	if (!status->effective)
+	if (!details->effective)
 		return json_object();
-	return json_encode_rows(kind, status->effective, field_set_mask(status->effective));
+	return json_encode_rows(kind, details->effective, field_set_mask(details->effective));
 }
 
-static json_t *objects(const struct status *status)
+static json_t *objects(const struct status_details *details)
 {
 	json_t *list = json_array();
 
-	for (uint32_t i = 0; i < status->objects_len; i++) {
-		const struct status_object *object = &status->objects[i];
+	for (uint32_t i = 0; i < details->objects_len; i++) {
+		const struct status_object *object = &details->objects[i];
 		json_t *value = json_pack("{s:s, s:s, s:s}", "kind", kinds[object->kind]->noun,
 					  "key", object->key, "state",
 					  object_state_names[object->state]);
@@ -69,7 +69,8 @@ static const char *reason_of(const struct resource *resource, const struct statu
 
 static const char *message_of(const struct resource *resource, const struct status *status)
 {
-	return is_current(resource, status) ? status->message : "this generation was not tried yet";
+	return is_current(resource, status) ? status_message(status)
+					    : "this generation was not tried yet";
 }
 
 static json_t *status_document(struct agent *agent, const struct kind *kind,
@@ -77,13 +78,16 @@ static json_t *status_document(struct agent *agent, const struct kind *kind,
 {
 	const struct status *status = reconcile_status(agent->reconcile, kind->id, resource->name);
 	bool current = is_current(resource, status);
+	cleanup_arena struct arena arena = {0};
+	struct status_details details;
 
+	reconcile_details(agent->reconcile, kind, resource, &arena, &details);
 	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:I}", "state",
 			 state_names[api_json_state(agent, kind, resource)], "reason",
 			 reason_of(resource, status), "message", message_of(resource, status),
 			 "since", time_of(current ? status->since_ms : resource->updated_ms),
 			 "generation", (json_int_t)status->generation, "effective",
-			 effective(kind, status), "objects", objects(status), "objects_total",
+			 effective(kind, &details), "objects", objects(&details), "objects_total",
 			 (json_int_t)status->objects_total);
 }
 

@@ -16,18 +16,12 @@
 #include "daemon/numbers.h"
 #include "daemon/pass.h"
 #include "daemon/purge.h"
+#include "daemon/statuses.h"
 
 enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
 	EVENT_DELAY_MAX_MS = 500,
 };
-
-struct named_status {
-	char name[RESOURCE_NAME];
-	struct status status;
-};
-
-struct named_statuses vec_of(struct named_status);
 
 struct reconcile {
 	struct loop *loop;
@@ -53,7 +47,7 @@ struct reconcile {
 	struct round round;
 	unsigned backoff_ms;
 
-	struct named_statuses statuses[RESOURCE_KINDS]; /* sorted by name */
+	struct statuses statuses;
 	struct facts facts;
 	uint64_t covered;
 	struct reconcile_report report;
@@ -92,61 +86,8 @@ static void schedule_period(struct reconcile *r)
 	schedule(r, NULL, loop_now_ms() + period - spread / 2 + spread * random / UINT16_MAX);
 }
 
-static int compare_named(const void *a, const void *b)
-{
-	const struct named_status *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
-static struct named_status *find_status(const struct named_statuses *list, const char *name)
-{
-	struct named_status key = {0};
-
-	snprintf(key.name, sizeof(key.name), "%s", name);
-	return list->len ? bsearch(&key, list->v, list->len, sizeof(key), compare_named) : NULL;
-}
-
-/* since stays while the state and its reason stay; a change is worth a line. */
-static void carry_since(const struct named_statuses *old, enum kind_id kind, const char *name,
-			struct status *status)
-{
-	const struct named_status *before = find_status(old, name);
-
-	if (before && before->status.state == status->state &&
-	    strcmp(before->status.reason, status->reason) == 0) {
-		status->since_ms = before->status.since_ms;
-		return;
-	}
-	status->since_ms = wall_ms();
-	log_line(status->state == STATE_FAILED || status->state == STATE_CONFLICT
-			 ? LOG_LEVEL_WARNING
-			 : LOG_LEVEL_INFO,
-		 "%s %s: %s %s%s%s", kinds[kind]->noun, name, state_names[status->state],
-		 status->reason, status->message[0] ? ": " : "", status->message);
-}
-
-static void statuses_free(struct named_statuses *list)
-{
-	for (size_t i = 0; i < list->len; i++)
-		status_done(&list->v[i].status);
-	vec_done(list);
-}
-
-static const struct status *dependency_of(const struct named_statuses *lists,
-					  const struct expansion *e)
-{
-	const struct exit_route *exit = e->effective;
-
-	if (e->kind != &exit_route_kind)
-		return NULL;
-	const struct named_status *tunnel = find_status(&lists[KIND_TUNNEL], exit->tunnel);
-	return tunnel ? &tunnel->status : NULL;
-}
-
 static void publish_statuses(struct reconcile *r)
 {
-	struct named_statuses fresh[RESOURCE_KINDS] = {0};
 	struct outcome outcome = {
 		.desired = &r->round.expanded.desired,
 		.observed = &r->round.observed,
@@ -156,19 +97,8 @@ static void publish_statuses(struct reconcile *r)
 	};
 
 	outcome_index(&outcome);
-	for (size_t i = 0; i < r->round.expanded.expansions.len; i++) {
-		const struct expansion *e = &r->round.expanded.expansions.v[i];
-		const struct resource *head = e->effective;
-		struct named_status *to = vec_add(&fresh[e->kind->id]);
-
-		snprintf(to->name, sizeof(to->name), "%s", head->name);
-		status_of(&outcome, e, dependency_of(fresh, e), &r->round.arena, &to->status);
-		carry_since(&r->statuses[e->kind->id], e->kind->id, to->name, &to->status);
-	}
-	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
-		statuses_free(&r->statuses[k]);
-		r->statuses[k] = fresh[k];
-	}
+	statuses_publish(&r->statuses, &outcome, &r->round.expanded.expansions, wall_ms(),
+			 &r->round.arena);
 	outcome_done(&outcome);
 }
 
@@ -194,15 +124,7 @@ static void publish_orphans(struct reconcile *r)
 /* A resource of the same name may come later: it is not to be taken for this one. */
 static void drop_status(void *user, enum kind_id kind, const char *name)
 {
-	struct reconcile *r = user;
-	struct named_statuses *list = &r->statuses[kind];
-	struct named_status *found = find_status(list, name);
-
-	if (!found)
-		return;
-	status_done(&found->status);
-	list->len--;
-	memmove(found, found + 1, (size_t)(list->v + list->len - found) * sizeof(*found));
+	statuses_drop(&((struct reconcile *)user)->statuses, kind, name);
 }
 
 static void count_failures(struct reconcile *r)
@@ -473,8 +395,7 @@ void reconcile_free(struct reconcile *r)
 		loop_unwatch(r->loop, r->watch);
 	loop_timer_free(r->loop, r->timer);
 	round_done(&r->round);
-	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
-		statuses_free(&r->statuses[k]);
+	statuses_done(&r->statuses);
 	facts_done(&r->facts);
 	vec_done(&r->orphans);
 	vec_done(&r->from_numbers);
@@ -514,9 +435,55 @@ uint64_t reconcile_passes(const struct reconcile *r)
 const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, const char *name)
 {
 	static const struct status untried = {.state = STATE_PENDING, .reason = "NotTried"};
-	const struct named_status *found = find_status(&r->statuses[kind], name);
+	const struct status *found = statuses_find(&r->statuses, kind, name);
 
-	return found ? &found->status : &untried;
+	return found ? found : &untried;
+}
+
+static void detail(struct reconcile *r, const struct kind *kind, const struct claim *claim,
+		   struct arena *arena, struct status_details *details)
+{
+	const struct object *owned = objects_find(&r->ledger.owned, claim->kind, claim->object);
+	struct status_object *objects = (struct status_object *)(uintptr_t)details->objects;
+
+	if (!status_lists(kind, claim->kind, OBJECT_IN_SYNC))
+		return;
+	objects[details->objects_len++] = (struct status_object){
+		.kind = claim->kind,
+		.state = owned && owned->marks & OBJECT_FOUND ? OBJECT_STATE_FOUND : OBJECT_IN_SYNC,
+		.key = kind_key_text(kinds[claim->kind], claim->object, arena),
+	};
+}
+
+void reconcile_details(struct reconcile *r, const struct kind *kind,
+		       const struct resource *resource, struct arena *arena,
+		       struct status_details *details)
+{
+	const struct status *status = reconcile_status(r, kind->id, resource->name);
+	struct expand_output out = {0};
+
+	*details = (struct status_details){.objects = status->objects,
+					   .objects_len = status->objects_len};
+	if (!r->report.last_pass.number || resource->deleting)
+		return;
+	expand_one(
+		&(struct expand_input){
+			.declaration = r->declaration,
+			.facts = &r->facts,
+			.owned = &r->ledger.owned,
+			.database_id = store_database_id(r->store),
+			.from_numbers = &r->from_numbers,
+		},
+		kind, resource, arena, &out);
+	details->effective = out.expansions.v[0].effective;
+	if (!status->objects && status->generation >= resource->generation) {
+		details->objects = arena_array(arena, STATUS_OBJECTS_MAX,
+					       sizeof(*details->objects));
+		for (size_t i = 0; i < out.claims.len && details->objects_len < STATUS_OBJECTS_MAX;
+		     i++)
+			detail(r, kind, &out.claims.v[i], arena, details);
+	}
+	expand_done(&out);
 }
 
 int reconcile_plan(struct reconcile *r, const struct declaration *declaration, bool delete_orphans,

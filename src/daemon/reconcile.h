@@ -41,6 +41,20 @@ const struct status *reconcile_status(struct reconcile *reconcile, enum kind_id 
 				      const char *name);
 
 /*
+ * What a status does not keep: what the client left to the agent, resolved by the facts of the
+ * last look; and the objects, where no trouble is kept with the status. All is the arena's.
+ */
+struct status_details {
+	const void *effective; /* a struct of the kind, see struct expansion; NULL before a pass */
+	const struct status_object *objects;
+	uint32_t objects_len; /* at most STATUS_OBJECTS_MAX */
+};
+
+void reconcile_details(struct reconcile *reconcile, const struct kind *kind,
+		       const struct resource *resource, struct arena *arena,
+		       struct status_details *details);
+
+/*
  * What a full pass would do, with this declaration (NULL: the one in force, so it is drift),
  * and with the orphans released or not. Observes the kernel, stores nothing. Ops and their
  * objects are the arena's.

@@ -106,8 +106,9 @@ static const char *reason_of(int number)
 static void say(struct status *status, enum state state, const char *reason, const char *message)
 {
 	status->state = state;
-	snprintf(status->reason, sizeof(status->reason), "%s", reason);
-	snprintf(status->message, sizeof(status->message), "%s", message ? message : "");
+	status->reason = reason;
+	free(status->message);
+	status->message = message && *message ? xstrdup(message) : NULL;
 }
 
 static const char *foreign(const struct op *op, const char *key, struct arena *arena)
@@ -179,8 +180,7 @@ static bool is_troubled(enum object_state state)
 	return state != OBJECT_IN_SYNC && state != OBJECT_STATE_FOUND;
 }
 
-/* What tunnels share in nftables is listed for them only when it is in trouble. */
-static bool is_listed(const struct kind *of, enum kind_id kind, enum object_state state)
+bool status_lists(const struct kind *of, enum kind_id kind, enum object_state state)
 {
 	bool is_nft = kind == KIND_NFT_SET || kind == KIND_NFT_ELEMENT;
 
@@ -192,10 +192,12 @@ static void list(struct status *status, enum kind_id kind, const struct object *
 {
 	if (!status->objects)
 		status->objects = xcalloc(STATUS_OBJECTS_MAX, sizeof(*status->objects));
-	struct status_object *o = &status->objects[status->objects_len++];
-	*o = (struct status_object){.kind = kind, .state = state};
-	snprintf(o->key, sizeof(o->key), "%s", kind_key_text(kinds[kind], want, arena));
-	o->message = message ? xstrdup(message) : NULL;
+	status->objects[status->objects_len++] = (struct status_object){
+		.kind = kind,
+		.state = state,
+		.key = xstrdup(kind_key_text(kinds[kind], want, arena)),
+		.message = message ? xstrdup(message) : NULL,
+	};
 }
 
 /* The troubled objects first, then the others, as far as there is room. */
@@ -212,13 +214,15 @@ static void judge_objects(struct status *status, const struct outcome *outcome,
 				continue; /* another's element covers it */
 			struct verdict v = judge(outcome, claim->kind, want);
 			if (is_troubled(v.state) != (troubled == 1) ||
-			    !is_listed(e->kind, claim->kind, v.state))
+			    !status_lists(e->kind, claim->kind, v.state))
 				continue;
 			const char *message = troubled ? trouble(&v, claim->kind, want, arena)
 						       : NULL;
 			weigh(status, &v, message);
 			status->objects_total++;
-			if (status->objects_len < STATUS_OBJECTS_MAX)
+			/* without trouble reconcile_details tells them anew */
+			if ((troubled || status->objects) &&
+			    status->objects_len < STATUS_OBJECTS_MAX)
 				list(status, claim->kind, want, v.state, message, arena);
 		}
 }
@@ -281,7 +285,6 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 	const struct resource *head = e->effective;
 
 	*status = (struct status){.generation = head->generation};
-	status->effective = kind_copy(e->kind, e->effective, NULL);
 	if (head->deleting) {
 		judge_removal(status, outcome, e, arena);
 		return;
@@ -300,7 +303,7 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 	else if (dependency && dependency->state != STATE_READY)
 		say(status, STATE_PENDING, "DependencyFailed",
 		    arena_printf(arena, "its tunnel is %s: %s", state_names[dependency->state],
-				 dependency->message));
+				 status_message(dependency)));
 }
 
 const char *outcome_differences(const struct op *op, struct arena *arena)
@@ -319,11 +322,18 @@ const char *outcome_differences(const struct op *op, struct arena *arena)
 	return arena_strdup(arena, text_str(&text));
 }
 
+const char *status_message(const struct status *status)
+{
+	return status->message ? status->message : "";
+}
+
 void status_done(struct status *status)
 {
-	for (uint32_t i = 0; i < status->objects_len; i++)
-		free(status->objects[i].message);
+	for (uint32_t i = 0; i < status->objects_len; i++) {
+		free((char *)(uintptr_t)status->objects[i].key);
+		free((char *)(uintptr_t)status->objects[i].message);
+	}
 	free(status->objects);
-	free(status->effective);
+	free(status->message);
 	*status = (struct status){0};
 }

@@ -36,19 +36,27 @@ enum { STATUS_OBJECTS_MAX = 100 };
 struct status_object {
 	enum kind_id kind;
 	enum object_state state;
-	char key[96];
-	char *message; /* owned; NULL: none */
+	const char *key;
+	const char *message; /* NULL: none */
 };
 
-/* Of one resource; owned by reconcile, valid until the next turn of the loop. */
+/*
+ * Of one resource; owned by reconcile, valid until the next turn of the loop. There are tens
+ * of thousands: what can be told again from the declaration and the facts is not kept, see
+ * reconcile_details.
+ */
 struct status {
 	enum state state;
-	char reason[32]; /* CamelCase word of api.md */
-	char message[320];
+	const char *reason;  /* CamelCase word of api.md; never freed */
+	char *message;       /* owned; NULL: none */
 	int64_t since_ms;    /* since the epoch: when state or reason last changed */
 	uint64_t generation; /* that it speaks of */
-	void *effective;     /* malloc'ed struct of the kind (kind_copy); NULL before a pass */
-	struct status_object *objects; /* the troubled ones first */
+	struct status_object *objects; /* of a troubled one: the troubled ones first; else NULL */
 	uint32_t objects_len;          /* at most STATUS_OBJECTS_MAX */
 	uint32_t objects_total;
 };
+
+/* "" when there is none */
+const char *status_message(const struct status *status);
+/* What tunnels share in nftables is listed for them only when it is in trouble. */
+bool status_lists(const struct kind *of, enum kind_id kind, enum object_state state);

@@ -402,27 +402,39 @@ static void drop_covered(struct object_list *elements)
 	elements->len = kept;
 }
 
+static void expand_resource(struct expander *x, const struct kind *kind, const struct resource *r)
+{
+	begin(x, kind, r);
+	if (kind->id == KIND_TUNNEL)
+		expand_tunnel(x, (const struct tunnel *)r);
+	else if (kind->id == KIND_EXIT_ROUTE)
+		expand_exit_route(x, (const struct exit_route *)r);
+	else
+		expand_nat_rule(x, (const struct nat_rule *)r);
+	end(x);
+}
+
+void expand_one(const struct expand_input *input, const struct kind *kind,
+		const struct resource *resource, struct arena *arena, struct expand_output *out)
+{
+	struct expander x = {.input = input, .arena = arena, .out = out};
+
+	out->desired.arena = arena;
+	expand_resource(&x, kind, resource);
+	vec_done(&x.sources);
+	vec_done(&x.clamp);
+	vec_done(&x.shapes);
+}
+
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out)
 {
 	struct expander x = {.input = input, .arena = arena, .out = out};
 	const struct declaration *d = input->declaration;
 
 	out->desired.arena = arena;
-	for (size_t i = 0; i < d->kind[KIND_TUNNEL].len; i++) {
-		begin(&x, &tunnel_kind, d->kind[KIND_TUNNEL].v[i]);
-		expand_tunnel(&x, (const struct tunnel *)d->kind[KIND_TUNNEL].v[i]);
-		end(&x);
-	}
-	for (size_t i = 0; i < d->kind[KIND_EXIT_ROUTE].len; i++) {
-		begin(&x, &exit_route_kind, d->kind[KIND_EXIT_ROUTE].v[i]);
-		expand_exit_route(&x, (const struct exit_route *)d->kind[KIND_EXIT_ROUTE].v[i]);
-		end(&x);
-	}
-	for (size_t i = 0; i < d->kind[KIND_NAT_RULE].len; i++) {
-		begin(&x, &nat_rule_kind, d->kind[KIND_NAT_RULE].v[i]);
-		expand_nat_rule(&x, (const struct nat_rule *)d->kind[KIND_NAT_RULE].v[i]);
-		end(&x);
-	}
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		for (size_t i = 0; i < d->kind[k].len; i++)
+			expand_resource(&x, kinds[k], d->kind[k].v[i]);
 	expand_shapes(&x);
 	expand_rules(&x);
 	expand_chains(&x);

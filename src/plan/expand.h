@@ -52,6 +52,9 @@ struct expand_output {
 };
 
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out);
+/* What one resource of the declaration needs: one expansion and its claims, nothing shared. */
+void expand_one(const struct expand_input *input, const struct kind *kind,
+		const struct resource *resource, struct arena *arena, struct expand_output *out);
 void expand_done(struct expand_output *out);
 
 /* Names of a NAT rule's sets: its shape's, for /32 sources and for shorter prefixes. */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Statuses by name. What one says is status.c's. */
+#include "daemon/statuses.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static int compare_named(const void *a, const void *b)
+{
+	const struct named_status *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static struct named_status *find(const struct named_statuses *list, const char *name)
+{
+	struct named_status key = {0};
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return list->len ? bsearch(&key, list->v, list->len, sizeof(key), compare_named) : NULL;
+}
+
+const struct status *statuses_find(const struct statuses *statuses, enum kind_id kind,
+				   const char *name)
+{
+	const struct named_status *found = find(&statuses->kind[kind], name);
+
+	return found ? &found->status : NULL;
+}
+
+static void list_done(struct named_statuses *list)
+{
+	for (size_t i = 0; i < list->len; i++)
+		status_done(&list->v[i].status);
+	vec_done(list);
+}
+
+void statuses_done(struct statuses *statuses)
+{
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		list_done(&statuses->kind[k]);
+}
+
+/* since stays while the state and its reason stay; a change is worth a line. */
+static void carry_since(const struct named_status *before, enum kind_id kind,
+			struct named_status *now, int64_t now_ms)
+{
+	struct status *status = &now->status;
+
+	if (before && before->status.state == status->state &&
+	    strcmp(before->status.reason, status->reason) == 0) {
+		status->since_ms = before->status.since_ms;
+		return;
+	}
+	status->since_ms = now_ms;
+	log_line(status->state == STATE_FAILED || status->state == STATE_CONFLICT
+			 ? LOG_LEVEL_WARNING
+			 : LOG_LEVEL_INFO,
+		 "%s %s: %s %s%s%s", kinds[kind]->noun, now->name, state_names[status->state],
+		 status->reason, status->message ? ": " : "", status_message(status));
+}
+
+void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
+		      const struct expansions *expansions, int64_t now_ms, struct arena *arena)
+{
+	struct statuses fresh = {0};
+
+	/* tunnels come first, so that an exit route finds its own's status */
+	for (size_t i = 0; i < expansions->len; i++) {
+		const struct expansion *e = &expansions->v[i];
+		enum kind_id kind = e->kind->id;
+		struct named_status *to = vec_add(&fresh.kind[kind]);
+		const struct status *tunnel = NULL;
+
+		if (kind == KIND_EXIT_ROUTE)
+			tunnel = statuses_find(&fresh, KIND_TUNNEL,
+					       ((const struct exit_route *)e->resource)->tunnel);
+		snprintf(to->name, sizeof(to->name), "%s", e->resource->name);
+		status_of(outcome, e, tunnel, arena, &to->status);
+		carry_since(find(&statuses->kind[kind], to->name), kind, to, now_ms);
+	}
+	statuses_done(statuses);
+	*statuses = fresh;
+}
+
+void statuses_drop(struct statuses *statuses, enum kind_id kind, const char *name)
+{
+	struct named_statuses *list = &statuses->kind[kind];
+	struct named_status *found = find(list, name);
+
+	if (!found)
+		return;
+	status_done(&found->status);
+	list->len--;
+	memmove(found, found + 1, (size_t)(list->v + list->len - found) * sizeof(*found));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The statuses of all resources, as the last pass left them.
+ */
+
+#include "daemon/outcome.h"
+
+struct named_status {
+	char name[RESOURCE_NAME];
+	struct status status;
+};
+
+struct statuses {
+	struct named_statuses vec_of(struct named_status) kind[RESOURCE_KINDS]; /* by name */
+};
+
+/* NULL: no pass has judged one of that name */
+const struct status *statuses_find(const struct statuses *statuses, enum kind_id kind,
+				   const char *name);
+/* Judges every expansion anew; a state that changes is logged. */
+void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
+		      const struct expansions *expansions, int64_t now_ms, struct arena *arena);
+void statuses_drop(struct statuses *statuses, enum kind_id kind, const char *name);
+void statuses_done(struct statuses *statuses);
