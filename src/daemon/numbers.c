@@ -91,7 +91,7 @@ int numbers_keep(struct from_numbers *numbers, struct store *store,
 
 	for (size_t i = 0; i < numbers->len; i++)
 		vec_push(&changed, numbers->v[i]);
-	/* first the new ones: a number that becomes free has rules and routes until the next pass */
+	/* the new ones first: a number that becomes free has routes until the pass is over */
 	if (error == 0)
 		error = numbers_add(&changed, store, declaration, err);
 	if (error == 0 || error == -ENOSPC) {
