@@ -11,20 +11,27 @@
 
 #include "base/arena.h"
 
-enum { GAP = 2, CELL_MIN = 4 };
+/* A terminal that is too narrow takes from cells of more than CELL_LONG columns, then whole
+ * columns from the right, and only then more, down to CELL_MIN. */
+enum { GAP = 2, CELL_MIN = 4, CELL_LONG = 20, COLUMNS_KEPT = 2, FOLD_INDENT = 4 };
 
 static bool continues(char c)
 {
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-size_t output_width_of(const char *s)
+static size_t width_of(const char *s, size_t len)
 {
 	size_t width = 0;
 
-	for (; *s; s++)
-		width += !continues(*s);
+	for (size_t i = 0; i < len; i++)
+		width += !continues(s[i]);
 	return width;
+}
+
+size_t output_width_of(const char *s)
+{
+	return width_of(s, strlen(s));
 }
 
 void output_add_clean(struct text *out, const char *s)
@@ -79,20 +86,35 @@ static unsigned *measure(const struct output_table *table, bool headers)
 	return widths;
 }
 
-/* Takes from the widest column, one by one, until the line fits. */
-static void shrink(unsigned *widths, unsigned columns, unsigned room)
+/* How many columns, from the left, fit when the long ones among them are cut. */
+static unsigned fitting(const struct output_table *table, const unsigned *widths, unsigned room)
+{
+	unsigned total = 0, columns = 0;
+
+	for (; columns < table->columns; columns++) {
+		bool cut = columns >= table->whole && widths[columns] > CELL_LONG;
+
+		total += (cut ? CELL_LONG : widths[columns]) + (columns ? GAP : 0);
+		if (total > room && columns >= COLUMNS_KEPT)
+			break;
+	}
+	return columns;
+}
+
+/* Takes from the widest column that may be cut, one by one, until the line fits. */
+static void shrink(unsigned *widths, unsigned whole, unsigned columns, unsigned room)
 {
 	unsigned total = (columns - 1) * GAP;
 
 	for (unsigned c = 0; c < columns; c++)
 		total += widths[c];
 	while (total > room) {
-		unsigned widest = 0;
+		unsigned widest = whole;
 
-		for (unsigned c = 1; c < columns; c++)
+		for (unsigned c = whole + 1; c < columns; c++)
 			if (widths[c] > widths[widest])
 				widest = c;
-		if (widths[widest] <= CELL_MIN)
+		if (widest >= columns || widths[widest] <= CELL_MIN)
 			return;
 		widths[widest]--;
 		total--;
@@ -132,10 +154,13 @@ void output_add_state(struct text *out, const char *state, bool color)
 	text_add(out, state);
 }
 
+/* The columns that have a width. */
 static void add_row(const struct output_table *table, const struct output_style *style,
 		    size_t first, const unsigned *widths, struct text *out)
 {
-	for (unsigned c = 0; c < table->columns; c++) {
+	size_t start = out->len;
+
+	for (unsigned c = 0; c < table->columns && widths[c]; c++) {
 		const char *cell = table->cells.v[first + c];
 		size_t width = output_width_of(cell);
 		bool is_state = first && strcmp(table->cells.v[c], "STATE") == 0;
@@ -144,11 +169,10 @@ static void add_row(const struct output_table *table, const struct output_style 
 			output_add_state(out, cell, style->color);
 		else
 			add_cut(out, cell, widths[c]);
-		if (c + 1 < table->columns && width < widths[c])
-			text_addf(out, "%*s", (int)(widths[c] - width), "");
-		if (c + 1 < table->columns)
-			text_addf(out, "%*s", GAP, "");
+		text_addf(out, "%*s", GAP + (int)(width < widths[c] ? widths[c] - width : 0), "");
 	}
+	while (out->len > start && out->s[out->len - 1] == ' ')
+		text_cut(out, out->len - 1);
 	text_add(out, "\n");
 }
 
@@ -157,8 +181,13 @@ void output_render(const struct output_table *table, const struct output_style *
 {
 	cleanup_free unsigned *widths = measure(table, style->headers);
 
-	if (style->width)
-		shrink(widths, table->columns, style->width);
+	if (style->width) {
+		unsigned columns = fitting(table, widths, style->width);
+
+		shrink(widths, table->whole, columns, style->width);
+		if (columns < table->columns)
+			widths[columns] = 0;
+	}
 	size_t at = style->headers ? 0 : table->columns;
 	for (; at + table->columns <= table->cells.len; at += table->columns)
 		add_row(table, style, at, widths, out);
@@ -172,6 +201,30 @@ void output_print(const struct output_table *table, const struct output_style *s
 		return;
 	output_render(table, style, &out);
 	fputs(text_str(&out), stdout);
+}
+
+void output_add_folded(struct text *out, const char *s, size_t at, unsigned width)
+{
+	const char *blank = "";
+
+	if (!width) {
+		text_add(out, s);
+		return;
+	}
+	for (size_t len; *s; s += len + strspn(s + len, " ")) {
+		len = strcspn(s, " ");
+		size_t columns = width_of(s, len) + strlen(blank);
+
+		if (at > FOLD_INDENT && at + columns > width) {
+			text_addf(out, "\n%*s", FOLD_INDENT, "");
+			at = FOLD_INDENT + width_of(s, len);
+		} else {
+			text_add(out, blank);
+			at += columns;
+		}
+		text_add_len(out, s, len);
+		blank = " ";
+	}
 }
 
 static unsigned terminal_width(void)

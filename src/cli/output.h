@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Tables for people: columns as wide as their widest cell, cut only to fit a terminal,
- * state as a word first and a colour second. Control characters that came from an agent
- * never reach the terminal.
+ * Tables for people: columns as wide as their widest cell. To fit a terminal, and only then,
+ * long cells are cut and columns left out from the right. State is a word first and a
+ * colour second. Control characters that came from an agent never reach the terminal.
  */
 
 #include <stdbool.h>
@@ -19,9 +19,11 @@ struct output_style {
 	bool color, headers;
 };
 
-/* Cells row by row, the first row holds the titles. {.columns = n} is an empty one. */
+/* Cells row by row, the first row holds the titles. {.columns = n} is an empty one; the first two
+ * columns are never left out. */
 struct output_table {
 	unsigned columns;
+	unsigned whole; /* so many of the leftmost are never cut either */
 	struct vec_of(char *) cells;
 };
 
@@ -49,5 +51,8 @@ void output_add_state(struct text *out, const char *state, bool color);
 void output_add_age(struct text *out, int64_t seconds);
 /* "41 MB", "9 kB/s": value with a decimal prefix and the unit */
 void output_add_amount(struct text *out, double value, const char *unit);
+/* Adds a sentence, broken at blanks to lines of that width (0: never). The first continues a line
+ * with `at` columns on it, the others are indented. */
+void output_add_folded(struct text *out, const char *s, size_t at, unsigned width);
 /* RFC 3339 in UTC to seconds since the epoch; -1 when it is not one */
 int64_t output_time(const char *rfc3339);

@@ -44,16 +44,55 @@ static void columns_are_as_wide_as_their_cells(void **state)
 			"tun_long  failed  -\n");
 }
 
-static void only_a_terminal_cuts_and_the_widest_goes_first(void **state)
+static void only_a_terminal_cuts_and_the_widest_gives_first(void **state)
 {
 	(void)state;
 	cleanup_table struct output_table table = {.columns = 3};
 
 	fill(&table, cells, ARRAY_LEN(cells));
-	assert_rendered(&table, (struct output_style){.width = 30, .headers = true},
+	assert_rendered(&table, (struct output_style){.width = 38, .headers = true},
 			"NAME      STATE   DESTINATIONS\n"
-			"a         ready   10.0.0.0/8,…\n"
+			"a         ready   10.0.0.0/8,11.0.0.0…\n"
 			"tun_long  failed  -\n");
+}
+
+static void a_narrow_terminal_leaves_out_columns_from_the_right(void **state)
+{
+	(void)state;
+	cleanup_table struct output_table table = {.columns = 3, .whole = 2};
+
+	fill(&table, cells, ARRAY_LEN(cells));
+	assert_rendered(&table, (struct output_style){.width = 37, .headers = true},
+			"NAME      STATE\n"
+			"a         ready\n"
+			"tun_long  failed\n");
+	assert_rendered(&table, (struct output_style){.width = 5},
+			"a         ready\n"
+			"tun_long  failed\n");
+}
+
+static void lines_end_without_blanks(void **state)
+{
+	(void)state;
+	cleanup_table struct output_table table = {.columns = 2};
+
+	output_cell(&table, "KEY");
+	output_cell(&table, "MESSAGE");
+	output_cell(&table, "a long key");
+	output_cell(&table, " ");
+	assert_rendered(&table, (struct output_style){0}, "a long key\n");
+}
+
+static void sentences_are_folded_at_blanks(void **state)
+{
+	(void)state;
+	cleanup_text struct text out = {0};
+
+	output_add_folded(&out, "one two three füür fifteen_and_more", 6, 14);
+	assert_string_equal("one two\n    three füür\n    fifteen_and_more", text_str(&out));
+	text_clear(&out);
+	output_add_folded(&out, "one two", 80, 0);
+	assert_string_equal("one two", text_str(&out));
 }
 
 static void cutting_never_splits_a_character(void **state)
@@ -130,7 +169,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(columns_are_as_wide_as_their_cells),
-		cmocka_unit_test(only_a_terminal_cuts_and_the_widest_goes_first),
+		cmocka_unit_test(only_a_terminal_cuts_and_the_widest_gives_first),
+		cmocka_unit_test(a_narrow_terminal_leaves_out_columns_from_the_right),
+		cmocka_unit_test(lines_end_without_blanks),
+		cmocka_unit_test(sentences_are_folded_at_blanks),
 		cmocka_unit_test(cutting_never_splits_a_character),
 		cmocka_unit_test(states_are_words_first_and_colours_second),
 		cmocka_unit_test(control_characters_stay_off_the_terminal),
