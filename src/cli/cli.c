@@ -87,6 +87,8 @@ static int read_globals(struct cli *cli)
 	cli->format = args_value(&cli->args, "json") ? CLI_JSON : (enum cli_format)format;
 	cli->style = output_style_of_stdout(color_words[color],
 					    !args_value(&cli->args, "no-headers"));
+	if (cli->format == CLI_WIDE)
+		cli->style.width = 0;
 	cli->quiet = args_value(&cli->args, "quiet");
 	cli->dry_run = args_value(&cli->args, "dry-run");
 	cli->yes = args_value(&cli->args, "yes");

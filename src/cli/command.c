@@ -23,7 +23,8 @@ const struct option command_globals[] = {
 	{"host", 'H', "URL", false,
 	 "the agent: unix:///PATH, http:// or https:// (default $IPIPCTL_HOST, "
 	 "else unix:///run/ipipd/ipipd.sock)"},
-	{"output", 'o', "table|wide|json|name", false, "how results are printed"},
+	{"output", 'o', "table|wide|json|name", false,
+	 "how results are printed; wide: with all columns, nothing cut"},
 	{"json", 'j', NULL, false, "the same as -o json: the API's document, unchanged"},
 	{"no-headers", 0, NULL, false, "tables without their first line"},
 	{"color", 0, "auto|always|never", false, "auto: on a terminal, unless NO_COLOR is set"},

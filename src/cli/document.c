@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "cli/client.h"
-#include "cli/output.h"
 
 const char *document_string(const json_t *object, const char *name)
 {
@@ -111,6 +110,35 @@ void document_add_state(struct text *out, const json_t *status)
 	document_add_reason(&reason, status);
 	output_add_clean(out, state[0] ? state : "unknown");
 	text_addf(out, "%s%s", reason.len ? ": " : "", text_str(&reason));
+}
+
+static void add_trouble(struct text *out, const struct noun *noun, const json_t *document,
+			const struct output_style *style)
+{
+	const char *state = document_state(document);
+	cleanup_text struct text who = {0}, reason = {0};
+
+	text_addf(&who, "  %s/%s  ", noun->name, document_string(document, "name"));
+	text_add(out, text_str(&who));
+	output_add_state(out, state, style->color);
+	text_add(out, "  ");
+	document_add_reason(&reason, document_status(document));
+	output_add_folded(out, text_str(&reason),
+			  output_width_of(text_str(&who)) + strlen(state) + 2, style->width);
+	text_add(out, "\n");
+}
+
+void document_add_troubled(struct text *out, const struct noun *noun, const json_t *documents,
+			   const struct output_style *style, size_t max)
+{
+	const json_t *document;
+	size_t i, n = 0;
+
+	json_array_foreach(documents, i, document)
+		if (document_is_amiss(document_state(document)) && (n++ < max || !max))
+			add_trouble(out, noun, document, style);
+	if (max && n > max)
+		text_addf(out, "  and %zu more %s\n", n - max, noun->kind->path);
 }
 
 void document_add_path(struct text *path, const struct kind *kind, const char *name)

@@ -7,6 +7,9 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
+
+enum { DOCUMENT_LIST_SHOWN = 3, DOCUMENT_TROUBLED_SHOWN = 20 }; /* unless -o wide */
 
 /* A string member, "" when there is none (or no string). */
 const char *document_string(const json_t *object, const char *name);
@@ -27,5 +30,9 @@ void document_add_value(struct text *out, const json_t *value, size_t max);
 void document_add_reason(struct text *out, const json_t *status);
 /* "failed: reason: message", "unknown" for no status; only the state when there is no reason */
 void document_add_state(struct text *out, const json_t *status);
+/* A line "  tunnel/v  failed  reason: message" for each document that is amiss, folded to the width of
+ * the style; of more than max (0: no end) only how many there are. */
+void document_add_troubled(struct text *out, const struct noun *noun, const json_t *documents,
+			   const struct output_style *style, size_t max);
 /* "/v1/tunnels/NAME", encoded */
 void document_add_path(struct text *path, const struct kind *kind, const char *name);

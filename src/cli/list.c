@@ -7,7 +7,7 @@
 #include "cli/run.h"
 #include "model/resource.h"
 
-enum { PAGE = 1000, STATS_MAX = 50, LIST_SHOWN = 3 };
+enum { PAGE = 1000, STATS_MAX = 50, COLUMNS_WHOLE = 2 };
 
 enum source { DECLARED, STATE, REASON, RX, TX, AGE };
 
@@ -65,7 +65,6 @@ struct listing {
 	json_t *items;       /* of all pages */
 	struct stats *stats; /* one for each; NULL: not asked */
 	const char *unit;
-	bool reasons; /* something is not ready */
 };
 
 static void add_filter(struct text *path, const struct args *args, const char *name)
@@ -197,7 +196,7 @@ static void add_cell(const struct listing *listing, const struct column *column,
 {
 	const json_t *document = json_array_get(listing->items, row);
 	const struct stats *stats = listing->stats ? &listing->stats[row] : NULL;
-	size_t shown = listing->cli->format == CLI_WIDE ? 0 : LIST_SHOWN;
+	size_t shown = listing->cli->format == CLI_WIDE ? 0 : DOCUMENT_LIST_SHOWN;
 	int64_t created;
 
 	switch (column->source) {
@@ -228,8 +227,7 @@ static void add_cell(const struct listing *listing, const struct column *column,
 
 static bool is_shown(const struct listing *listing, const struct column *column)
 {
-	return !column->wide || listing->cli->format == CLI_WIDE ||
-	       (column->source == REASON && listing->reasons);
+	return !column->wide || listing->cli->format == CLI_WIDE;
 }
 
 static const struct columns *columns_of(const struct kind *kind)
@@ -243,7 +241,7 @@ static const struct columns *columns_of(const struct kind *kind)
 static void print_table(struct listing *listing)
 {
 	const struct columns *columns = columns_of(listing->kind);
-	cleanup_table struct output_table table = {0};
+	cleanup_table struct output_table table = {.whole = COLUMNS_WHOLE};
 
 	for (unsigned c = 0; c < columns->n; c++)
 		if (is_shown(listing, &columns->v[c])) {
@@ -262,15 +260,16 @@ static void print_table(struct listing *listing)
 	output_print(&table, &listing->cli->style);
 }
 
-static bool anything_amiss(const json_t *items)
+/* What is amiss, on lines of its own: a sentence would make every line of the table long. A
+ * table without headers is for scripts and has the rows alone. */
+static void print_troubled(const struct cli *cli, const json_t *items)
 {
-	const json_t *document;
-	size_t i;
+	cleanup_text struct text lines = {0};
 
-	json_array_foreach(items, i, document)
-		if (document_is_amiss(document_state(document)))
-			return true;
-	return false;
+	if (cli->format == CLI_WIDE || cli->quiet || !cli->style.headers)
+		return;
+	document_add_troubled(&lines, cli->args.noun, items, &cli->style, DOCUMENT_TROUBLED_SHOWN);
+	fputs(text_str(&lines), stdout);
 }
 
 static void print_names(const struct cli *cli, const json_t *items)
@@ -312,11 +311,11 @@ int resources_list(struct cli *cli)
 	} else if (cli->format == CLI_NAME) {
 		print_names(cli, items);
 	} else {
-		struct listing listing = {cli, cli->args.noun->kind, items, NULL,
-					  "",  anything_amiss(items)};
+		struct listing listing = {.cli = cli, .kind = cli->args.noun->kind, .items = items};
 
 		ask_stats(&listing);
 		print_table(&listing);
+		print_troubled(cli, items);
 		free(listing.stats);
 		if (!json_array_size(items) && !cli->quiet)
 			fprintf(stderr, "no %s\n", cli->args.noun->kind->path);

@@ -154,6 +154,13 @@ void output_add_state(struct text *out, const char *state, bool color)
 	text_add(out, state);
 }
 
+/* Takes blanks from the end, not from before `start`. */
+static void trim(struct text *text, size_t start)
+{
+	while (text->len > start && text->s[text->len - 1] == ' ')
+		text_cut(text, text->len - 1);
+}
+
 /* The columns that have a width. */
 static void add_row(const struct output_table *table, const struct output_style *style,
 		    size_t first, const unsigned *widths, struct text *out)
@@ -171,8 +178,7 @@ static void add_row(const struct output_table *table, const struct output_style 
 			add_cut(out, cell, widths[c]);
 		text_addf(out, "%*s", GAP + (int)(width < widths[c] ? widths[c] - width : 0), "");
 	}
-	while (out->len > start && out->s[out->len - 1] == ' ')
-		text_cut(out, out->len - 1);
+	trim(out, start);
 	text_add(out, "\n");
 }
 
@@ -216,6 +222,7 @@ void output_add_folded(struct text *out, const char *s, size_t at, unsigned widt
 		size_t columns = width_of(s, len) + strlen(blank);
 
 		if (at > FOLD_INDENT && at + columns > width) {
+			trim(out, 0);
 			text_addf(out, "\n%*s", FOLD_INDENT, "");
 			at = FOLD_INDENT + width_of(s, len);
 		} else {

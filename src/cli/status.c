@@ -6,8 +6,6 @@
 #include "cli/document.h"
 #include "cli/run.h"
 
-enum { TROUBLED_SHOWN = 20 };
-
 static json_int_t print_counts(const struct cli *cli, const struct kind *kind, const json_t *counts)
 {
 	const char *state, *separator = ": ";
@@ -34,28 +32,15 @@ static json_int_t print_counts(const struct cli *cli, const struct kind *kind, c
 static void print_troubled(struct cli *cli, const struct noun *noun)
 {
 	cleanup_response struct response response = {0};
-	cleanup_text struct text path = {0};
-	const json_t *document;
-	size_t i;
-	unsigned shown = 0;
+	cleanup_text struct text path = {0}, lines = {0};
+	size_t max = cli->format == CLI_WIDE ? 0 : DOCUMENT_TROUBLED_SHOWN;
 
 	text_addf(&path, "/v1/%s?limit=1000", noun->kind->path);
 	if (cli_get(cli, text_str(&path), &response) != CLI_OK)
 		return;
-	json_array_foreach(json_object_get(response.json, "items"), i, document) {
-		const char *state = document_state(document);
-		cleanup_text struct text line = {0};
-
-		if (!document_is_amiss(state) || shown++ >= TROUBLED_SHOWN)
-			continue;
-		text_addf(&line, "  %s/%s  ", noun->name, document_string(document, "name"));
-		output_add_state(&line, state, cli->style.color);
-		text_add(&line, "  ");
-		document_add_reason(&line, document_status(document));
-		puts(text_str(&line));
-	}
-	if (shown > TROUBLED_SHOWN)
-		printf("  and %u more %s\n", shown - TROUBLED_SHOWN, noun->kind->path);
+	document_add_troubled(&lines, noun, json_object_get(response.json, "items"), &cli->style,
+			      max);
+	fputs(text_str(&lines), stdout);
 }
 
 static void print_orphans(const json_t *status)
@@ -73,11 +58,12 @@ static void print_orphans(const json_t *status)
 	puts("hint: `ipipctl reconcile --orphans delete` removes them");
 }
 
-static void print_last_pass(const json_t *status)
+static void print_last_pass(const struct cli *cli, const json_t *status)
 {
 	const json_t *pass = json_object_get(status, "last_pass");
 	int64_t finished = output_time(document_string(pass, "finished_at"));
-	cleanup_text struct text age = {0};
+	const char *message = document_string(pass, "message");
+	cleanup_text struct text age = {0}, line = {0};
 
 	if (!json_is_object(pass))
 		return;
@@ -85,8 +71,11 @@ static void print_last_pass(const json_t *status)
 	printf("last pass    %s ago, %lld ops, %lld failed, %.1f ms\n", text_str(&age),
 	       (long long)document_number(pass, "ops"), (long long)document_number(pass, "failed"),
 	       (double)document_number(pass, "duration_us") / 1000);
-	if (document_string(pass, "message")[0])
-		printf("             %s\n", document_string(pass, "message"));
+	if (!message[0])
+		return;
+	text_add(&line, "             ");
+	output_add_folded(&line, message, line.len, cli->style.width);
+	puts(text_str(&line));
 }
 
 static void print_headline(const struct cli *cli, const json_t *status, const json_t *host)
@@ -113,7 +102,7 @@ static int print_screen(struct cli *cli, const json_t *status, const json_t *hos
 		amiss[kind->id] = print_counts(cli, kind, json_object_get(counts, kind->path));
 		total += amiss[kind->id];
 	}
-	print_last_pass(status);
+	print_last_pass(cli, status);
 	printf("repaired     %lld\n", (long long)document_number(status, "drift_repaired"));
 	for (unsigned i = 0; i < command_n_nouns; i++)
 		if (amiss[command_nouns[i].kind->id])

@@ -3,6 +3,7 @@
 """ipipctl against agents on fake kernels: words, documents, exit statuses."""
 
 import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -10,7 +11,9 @@ import pathlib
 import pty
 import signal
 import socketserver
+import struct
 import subprocess
+import termios
 import threading
 import unittest
 
@@ -24,6 +27,15 @@ def run(*words, text=None):
     environment = {name: value for name, value in os.environ.items() if name != "IPIPCTL_HOST"}
     return subprocess.run([IPIPCTL, *words], input=text, capture_output=True, text=True,
                           timeout=60, check=False, env=environment)
+
+
+def read_all(terminal):
+    """All that was printed on a terminal whose other end is closed."""
+    shown = b""
+    with open(terminal, "rb", buffering=0) as file, contextlib.suppress(OSError):
+        while piece := file.read(4096):  # EIO: that was all
+            shown += piece
+    return shown.decode()
 
 
 class Stub(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -222,7 +234,43 @@ class Resources(Cli):
         self.assertIn("conflict", fault)
         self.ok("--wait=0", "tunnel", "add", "v", "--remote", "172.16.1.64", "--local",
                 "10.9.9.9")
-        self.assertIn("REASON", self.ok("tunnel", "list"))
+
+    def test_list_tells_what_is_amiss_on_lines_of_their_own(self):
+        self.ok("--wait=0", "tunnel", "add", "v", "--remote", "172.16.1.64", "--local",
+                "10.9.9.9")
+        self.run_on("wait", "tunnel/v", "--timeout", "1")
+        head, row, trouble = self.ok("tunnel", "list").splitlines()
+        self.assertNotIn("REASON", head)
+        self.assertNotIn("LocalAddressMissing", row)
+        self.assertRegex(trouble, "^  tunnel/v  pending  LocalAddressMissing: ")
+        self.assertEqual(1, len(self.ok("tunnel", "list", "--no-headers").splitlines()))
+        head, row = self.ok("tunnel", "list", "-o", "wide").splitlines()
+        self.assertIn("REASON", head)
+        self.assertIn("LocalAddressMissing: ", row)
+
+    def on_terminal(self, columns, *words):
+        """Runs with stdout on a terminal of that width. The lines."""
+        terminal, other_end = pty.openpty()
+        fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        subprocess.run([IPIPCTL, "-H", f"unix://{self.agent.socket}", "--color=never", *words],
+                       stdout=other_end, timeout=60, check=False)
+        os.close(other_end)
+        return read_all(terminal).splitlines()
+
+    def test_a_narrow_terminal_drops_columns_and_folds_sentences(self):
+        self.add_all()
+        self.ok("--wait=0", "tunnel", "add", "a-long-name", "--remote", "172.16.1.64", "--local",
+                "10.9.9.9", "--device", "t2")
+        self.run_on("wait", "tunnel/a-long-name", "--timeout", "1")
+        for words in (("tunnel", "list"), ("tunnel", "show", "a-long-name"), ("status",),
+                      ("nat", "show", "out")):
+            lines = self.on_terminal(50, *words)
+            self.assertLessEqual(max(map(len, lines)), 50, lines)
+            self.assertEqual([], [line for line in lines if line.endswith(" ")])
+        lines = self.on_terminal(50, "tunnel", "list")
+        self.assertEqual(["NAME", "STATE", "LOCAL"], lines[0].split()[:3])
+        self.assertRegex(lines[1], "^a-long-name  pending  ")
+        self.assertGreater(max(map(len, self.on_terminal(50, "tunnel", "list", "-o", "wide"))), 50)
 
 
 class Flow(Cli):
@@ -254,11 +302,7 @@ class Flow(Cli):
                               stdin=other_end, stdout=subprocess.DEVNULL, stderr=other_end,
                               timeout=60, check=False)
         os.close(other_end)
-        shown = b""
-        with open(terminal, "rb", buffering=0) as file, contextlib.suppress(OSError):
-            while piece := file.read(4096):  # EIO: that was all
-                shown += piece
-        return done.returncode, shown.decode()
+        return done.returncode, read_all(terminal)
 
     def test_prune_asks_when_a_declaration_would_go(self):
         self.ok("tunnel", "add", "off", "--remote", "172.16.1.62", "--no-enabled")
