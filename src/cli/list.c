@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `NOUN list`: the pages of the API as one table, one document, or names. */
+#include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -137,14 +138,24 @@ static struct stats get_stats(struct cli *cli, const struct kind *kind, const ch
 	};
 }
 
+/* In any other state a device of that name is somebody else's, and so are its counters. */
+static bool has_device(const char *state)
+{
+	return strcmp(state, "ready") == 0 || strcmp(state, "pending") == 0;
+}
+
 static struct stats *sample(const struct listing *listing)
 {
 	size_t n = json_array_size(listing->items);
 	struct stats *stats = xcalloc(n + 1, sizeof(*stats));
 
-	for (size_t i = 0; i < n; i++)
-		stats[i] = get_stats(listing->cli, listing->kind,
-				     document_string(json_array_get(listing->items, i), "name"));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *document = json_array_get(listing->items, i);
+
+		if (has_device(document_state(document)))
+			stats[i] = get_stats(listing->cli, listing->kind,
+					     document_string(document, "name"));
+	}
 	return stats;
 }
 

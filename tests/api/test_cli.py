@@ -150,6 +150,11 @@ class Resources(Cli):
         self.assertNotIn("NAME", self.ok("nat", "list", "--no-headers"))
         self.assertEqual("", self.ok("tunnel", "list", "--state", "failed", "-q"))
 
+    def test_list_has_no_counters_of_a_foreign_device(self):
+        self.agent.kernel("foreign-link u ipip 172.16.16.22 172.16.1.99")
+        self.fails(FAILED, "tunnel", "add", "u", "--remote", "172.16.1.63")
+        self.assertRegex(self.ok("tunnel", "list", "--no-headers"), r"^u  conflict .*-  -  \d+s$")
+
     def test_list_takes_all_labels(self):
         for name, remote, *labels in (("a", "172.16.1.61", "--label=x=1"),
                                       ("b", "172.16.1.62", "--label=x=1", "--label=y=2")):
