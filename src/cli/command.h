@@ -105,6 +105,8 @@ bool options_takes_value(const struct field *field);
  * label. -EINVAL: a label without "=". */
 int options_put(json_t *fields, const struct field *field, const char *value, bool negated,
 		struct err *err) must_check;
+/* The default as it is typed, "" when the table has none. */
+void options_default(const struct field *field, struct text *text);
 /* "--rp-filter keep|off|strict|loose" and one line of text with default and bounds */
 void options_usage(const struct field *field, struct text *usage, struct text *doc);
 /* adds the names of all options of the table, with dashes in front; in the arena */

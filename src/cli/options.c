@@ -202,16 +202,25 @@ static void add_choices(const struct field *field, struct text *usage)
 		text_addf(usage, "%s%s", i ? "|" : "", field->choices[i]);
 }
 
-static void add_default(const struct field *field, struct text *doc)
+void options_default(const struct field *field, struct text *text)
 {
 	if (field->flags & FIELD_WORD && field->dflt == field->word_value)
-		text_addf(doc, " (default %s)", field->word);
+		text_add(text, field->word);
 	else if (field->type == FIELD_BOOL)
-		text_addf(doc, " (default %s)", field->dflt ? "true" : "false");
+		text_add(text, field->dflt ? "true" : "false");
 	else if (field->type == FIELD_CHOICE)
-		text_addf(doc, " (default %s)", field->choices[field->dflt]);
+		text_add(text, field->choices[field->dflt]);
 	else if (is_number(field))
-		text_addf(doc, " (default %lld)", (long long)field->dflt);
+		text_addf(text, "%lld", (long long)field->dflt);
+}
+
+static void add_default(const struct field *field, struct text *doc)
+{
+	cleanup_text struct text word = {0};
+
+	options_default(field, &word);
+	if (word.len)
+		text_addf(doc, " (default %s)", text_str(&word));
 }
 
 static void add_bounds(const struct field *field, struct text *doc)

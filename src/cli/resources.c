@@ -8,25 +8,36 @@
 #include "cli/plan.h"
 #include "cli/run.h"
 
-static void show_field(struct output_table *table, const json_t *document, const char *name)
+/* Where a value that was not given as it is comes from. */
+static void add_note(struct text *note, const struct field *field, const json_t *declared,
+		     const char *shown)
 {
-	const json_t *declared = json_object_get(document, name);
-	const json_t *value = document_value(document, name);
-	cleanup_text struct text text = {0}, given = {0};
-	const char *note = "";
+	cleanup_text struct text usual = {0};
+
+	options_default(field, &usual);
+	if (declared)
+		document_add_value(note, declared, DOCUMENT_LIST_SHOWN);
+	else
+		text_add(note,
+			 strcmp(shown, text_str(&usual)) == 0 ? "default" : "chosen by the agent");
+}
+
+static void show_field(const struct cli *cli, const struct field *field, const json_t *document,
+		       struct output_table *table)
+{
+	const json_t *declared = json_object_get(document, field->name);
+	const json_t *value = document_value(document, field->name);
+	cleanup_text struct text text = {0}, note = {0};
 
 	if (!value)
 		return;
-	document_add_value(&text, value, 0);
-	document_add_value(&given, declared, 0);
-	if (!declared)
-		note = "chosen by the agent";
-	else if (strcmp(text_str(&text), text_str(&given)) != 0)
-		note = text_str(&given);
-	output_cell(table, name);
+	document_add_value(&text, value, cli->format == CLI_WIDE ? 0 : DOCUMENT_LIST_SHOWN);
+	if (!json_equal(value, declared))
+		add_note(&note, field, declared, text_str(&text));
+	output_cell(table, field->name);
 	output_cell(table, text_str(&text));
 	text_clear(&text);
-	text_addf(&text, note[0] ? "(%s)" : " ", note);
+	text_addf(&text, note.len ? "(%s)" : " ", text_str(&note));
 	output_cell(table, text_str(&text));
 }
 
@@ -72,26 +83,33 @@ static void show_headline(const struct cli *cli, const json_t *document)
 	}
 	document_add_reason(&reason, status);
 	puts(text_str(&line));
-	if (reason.len)
-		printf("  %s\n", text_str(&reason));
+	if (!reason.len)
+		return;
+	text_clear(&line);
+	text_add(&line, "  ");
+	output_add_folded(&line, text_str(&reason), line.len, cli->style.width);
+	puts(text_str(&line));
 }
 
 static void show_document(const struct cli *cli, const json_t *document)
 {
 	const struct kind *kind = cli->args.noun->kind;
 	struct output_style plain = {.color = cli->style.color, .width = cli->style.width};
-	cleanup_table struct output_table table = {.columns = 3};
+	cleanup_table struct output_table table = {.columns = 3, .whole = 1};
+	cleanup_text struct text line = {0}, history = {0};
 
 	show_headline(cli, document);
 	for (unsigned i = 0; i < table.columns; i++)
 		output_cell(&table, "-");
 	for (unsigned i = 0; i < kind->n_fields; i++)
 		if (!(kind->fields[i].flags & FIELD_KEY))
-			show_field(&table, document, kind->fields[i].name);
+			show_field(cli, &kind->fields[i], document, &table);
 	output_print(&table, &plain);
-	printf("generation %lld, created %s, updated %s\n",
-	       (long long)document_number(document, "generation"),
-	       document_string(document, "created_at"), document_string(document, "updated_at"));
+	text_addf(&history, "generation %lld, created %s, updated %s",
+		  (long long)document_number(document, "generation"),
+		  document_string(document, "created_at"), document_string(document, "updated_at"));
+	output_add_folded(&line, text_str(&history), 0, cli->style.width);
+	puts(text_str(&line));
 	show_objects(document_status(document), &cli->style);
 }
 

@@ -184,6 +184,29 @@ class Resources(Cli):
         self.assertRegex(shown, r"\nmtu +1480 +\(chosen by the agent\)\n")
         self.assertRegex(shown, r"\nlink +tun_a +in-sync")
 
+    def test_show_tells_a_default_from_a_choice(self):
+        self.add_all()
+        for noun, name, chosen, defaults in (
+                ("tunnel", "tun_a", {"device", "mtu"}, {"ttl", "tos", "mss_clamp", "rp_filter"}),
+                ("exit", "qq", {"source"}, set()), ("nat", "out", set(), {"priority", "action"})):
+            lines = [line.split(maxsplit=2) for line in self.ok(noun, "show", name).splitlines()]
+            notes = {line[0]: line[2] for line in lines if len(line) == 3}
+            self.assertLessEqual(chosen, {field for field, note in notes.items()
+                                          if note == "(chosen by the agent)"})
+            self.assertLessEqual(defaults, {field for field, note in notes.items()
+                                            if note == "(default)"})
+        self.ok("tunnel", "set", "tun_a", "--mtu", "auto")
+        self.assertRegex(self.ok("tunnel", "show", "tun_a"), r"\nmtu +1480 +\(auto\)\n")
+
+    def test_show_counts_what_a_long_list_has_more(self):
+        self.add_all()
+        many = ",".join(f"10.{i // 256}.{i % 256}.0/24" for i in range(2000))
+        self.ok("exit", "set", "qq", "--destinations", many)
+        shown = self.ok("exit", "show", "qq")
+        self.assertRegex(shown, r"\ndestinations +10.0.0.0/24,10.0.1.0/24,10.0.2.0/24 \+1997\n")
+        self.assertEqual([], [line for line in shown.splitlines() if line.endswith(" ")])
+        self.assertIn(f" {many}\n", self.ok("exit", "show", "qq", "-o", "wide"))
+
     def test_rm_removes(self):
         self.add_all()
         self.assertIn("qq", self.fails(CONFLICT, "tunnel", "rm", "tun_a"))
