@@ -37,6 +37,87 @@ static const char *sign_of(const char *verb)
 	return "?";
 }
 
+/* Words and the member's value; nothing when there is none, or it is what `unless` says. */
+static void add_member(struct text *name, const char *words, const json_t *object,
+		       const char *member, const char *unless)
+{
+	cleanup_text struct text value = {0};
+
+	document_add_value(&value, json_object_get(object, member), 0);
+	if (value.len && strcmp(text_str(&value), unless) != 0)
+		text_addf(name, "%s%s", words, text_str(&value));
+}
+
+/* A prefix as ip and nft print it: "all" for any, a host without its length. */
+static void add_prefix(struct text *name, const char *prefix, const char *any)
+{
+	size_t len = strlen(prefix);
+	bool host = len > 3 && strcmp(prefix + len - 3, "/32") == 0;
+
+	if (strcmp(prefix, "0.0.0.0/0") == 0)
+		text_add(name, any);
+	else
+		text_add_len(name, prefix, host ? len - 3 : len);
+}
+
+static void name_rule(struct text *name, const json_t *rule)
+{
+	text_addf(name, "%lld from ", (long long)document_number(rule, "priority"));
+	add_prefix(name, document_string(rule, "from"), "all");
+	if (document_number(rule, "fwmask"))
+		text_addf(name, " fwmark %#llx/%#llx", (long long)document_number(rule, "fwmark"),
+			  (long long)document_number(rule, "fwmask"));
+	add_member(name, " lookup ", rule, "table", "0");
+	add_member(name, " suppress_prefixlength ", rule, "suppress_prefixlength", "-1");
+	add_member(name, " goto ", rule, "target", "0");
+	if (strcmp(document_string(rule, "action"), "nop") == 0)
+		text_add(name, " nop");
+}
+
+static void name_route(struct text *name, const json_t *route)
+{
+	text_add(name, document_string(route, "dst"));
+	add_member(name, " table ", route, "table", "");
+	add_member(name, " dev ", route, "device", "");
+	add_member(name, " src ", route, "prefsrc", "0.0.0.0");
+	add_member(name, " metric ", route, "metric", "0");
+}
+
+static void name_element(struct text *name, const json_t *element)
+{
+	const char *device = document_string(element, "device");
+
+	text_addf(name, "%s { %s", document_string(element, "set_name"), device);
+	if (!device[0])
+		add_prefix(name, document_string(element, "prefix"), "0.0.0.0/0");
+	add_member(name, " : ", element, "to", "0.0.0.0");
+	text_add(name, " }");
+}
+
+/* Kinds whose key is a row of numbers are named as ip and nft name them. */
+static const struct {
+	const char *kind;
+	void (*add_name)(struct text *name, const json_t *object);
+} names[] = {
+	{"rule", name_rule},
+	{"route", name_route},
+	{"nft-element", name_element},
+};
+
+static void add_name(struct text *line, const json_t *op)
+{
+	const json_t *want = json_object_get(op, "want"), *have = json_object_get(op, "have");
+	const json_t *object = json_is_object(want) ? want : have;
+	const char *kind = document_string(op, "kind");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i].kind, kind) == 0 && json_is_object(object)) {
+			names[i].add_name(line, object);
+			return;
+		}
+	text_add(line, document_string(op, "key"));
+}
+
 /* "mtu 1480 -> 1400": what of the op's object differs */
 static void add_changes(struct text *line, const json_t *want, const json_t *have)
 {
@@ -60,8 +141,8 @@ static void print_op(const json_t *op, bool color)
 	const char *verb = document_string(op, "verb"), *why = document_string(op, "why");
 	cleanup_text struct text line = {0}, clean = {0};
 
-	text_addf(&line, "%s %s %s %s", sign_of(verb), verb, document_string(op, "kind"),
-		  document_string(op, "key"));
+	text_addf(&line, "%s %s %s ", sign_of(verb), verb, document_string(op, "kind"));
+	add_name(&line, op);
 	text_addf(&line, why[0] ? ": %s" : "%s", why);
 	add_changes(&line, json_object_get(op, "want"), json_object_get(op, "have"));
 	output_add_clean(&clean, text_str(&line));

@@ -384,6 +384,18 @@ class Flow(Cli):
         self.assertEqual("nothing to do\n", self.ok("plan"))
         self.assertEqual("", self.ok("plan", "--as-shell"))
 
+    def test_a_plan_names_objects_as_ip_and_nft_do(self):
+        self.add_all()
+        self.ok("exit", "set", "qq", "--from", "10.0.0.1/32", "--metric", "4")
+        lines = self.ok("exit", "rm", "qq", "-n")
+        self.assertIn("- delete route 180.163.26.39/32 table 7001 dev tun_a src 192.168.1.1 "
+                      "metric 4: ", lines)
+        self.assertRegex(lines, r"\n?- delete rule \d+ from 10.0.0.1 lookup 7001 "
+                                r"suppress_prefixlength \d+: ")
+        lines = self.ok("nat", "rm", "out", "-n")
+        self.assertRegex(lines, r"\n- delete nft-element masq_\w+ { 192.168.1.0/24 }: ")
+        self.assertIn("\n- delete nft-element tunnels { tun_a }: ", lines)
+
     def test_reconcile_answers(self):
         self.add_all()
         self.assertIn("revision", self.ok("reconcile"))
