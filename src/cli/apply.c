@@ -58,7 +58,7 @@ static int report_summary(const struct cli *cli, const struct response *response
 	const json_t *not_ready = json_object_get(response->json, "not_ready");
 
 	if (cli->dry_run) {
-		plan_print(cli, response, false);
+		plan_print(cli, response);
 		return CLI_OK;
 	}
 	if (cli->format == CLI_JSON) {
@@ -173,7 +173,7 @@ int apply_diff(struct cli *cli)
 	/* 1 says that there is a difference: no failure may be mistaken for one */
 	if (status != CLI_OK)
 		return status == CLI_FAILED ? CLI_USAGE : status;
-	plan_print(cli, &response, false);
+	plan_print(cli, &response);
 	return plan_len(&response) ? CLI_FAILED : CLI_OK;
 }
 
@@ -184,7 +184,7 @@ int apply_plan(struct cli *cli)
 	int status = cli_call(cli, &request, &response);
 
 	if (status == CLI_OK)
-		plan_print(cli, &response, args_value(&cli->args, "as-shell"));
+		plan_print(cli, &response);
 	return status;
 }
 

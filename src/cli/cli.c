@@ -238,6 +238,8 @@ static int run(struct cli *cli)
 	if (!command)
 		return cli_usage("which command? `ipipctl help` lists them");
 	int status = read_globals(cli);
+	if (status == CLI_OK && args_value(args, "as-shell") && !command->is_plan && !cli->dry_run)
+		return cli_usage("--as-shell prints a plan: with `%s` it needs -n", command->name);
 	return status == CLI_OK ? command->run(cli) : status;
 }
 

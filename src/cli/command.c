@@ -39,6 +39,11 @@ const struct option command_globals[] = {
 };
 const unsigned command_n_globals = ARRAY_LEN(command_globals);
 
+#define AS_SHELL                                                                                   \
+	{                                                                                          \
+		"as-shell", 0, NULL, false,                                                        \
+			"a plan as the ip, nft and sysctl lines that a person would type"          \
+	}
 static const struct option list_options[] = {
 	{"state", 0, "STATE", false, "only those in that state"},
 	{"label", 0, "K=V", false, "only those with that label; repeatable: with all of them"},
@@ -51,12 +56,12 @@ static const struct option ping_options[] = {
 static const struct option file_options[] = {
 	{"file", 'f', "FILE|-", false, "the config: JSON with tunnels, exit_routes, nat_rules"},
 	{"prune", 0, NULL, false, "remove what the file does not have"},
+	AS_SHELL,
 };
-static const struct option shell_options[] = {
-	{"as-shell", 0, NULL, false, "the ip, nft and sysctl lines that a person would type"},
-};
+static const struct option plan_options[] = {AS_SHELL};
 static const struct option reconcile_options[] = {
 	{"orphans", 0, "delete", false, "also delete objects of an agent with another database"},
+	AS_SHELL,
 };
 static const struct option pair_options[] = {
 	{"name", 0, "NAME", false, "of the tunnel on both sides (default: HOSTA-HOSTB)"},
@@ -85,10 +90,11 @@ const struct command command_verbs[] = {
 	 .example = "-o wide"},
 	{"show", "NAME…", 1, WORDS_ANY, .run = resources_show,
 	 .doc = "everything about one, with its objects in the kernel"},
-	{"add", "NAME", 1, 1, .has_fields = true, .run = resources_add, .doc = "declare a new one"},
-	{"set", "NAME", 1, 1, .has_fields = true, .run = resources_set,
+	{"add", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .run = resources_add,
+	 .doc = "declare a new one"},
+	{"set", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .run = resources_set,
 	 .doc = "change the given fields only; an empty value resets one, --label KEY= a label"},
-	{"rm", "NAME…", 1, WORDS_ANY, .run = resources_rm, .doc = "remove"},
+	{"rm", "NAME…", 1, WORDS_ANY, OPTIONS(plan_options), .run = resources_rm, .doc = "remove"},
 	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &command_nouns[0],
 	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},
 };
@@ -105,10 +111,10 @@ const struct command command_bare[] = {
 	 .example = "a-b --on unix:///run/ipipd/ipipd.sock,https://b.example:7443"},
 	{"apply", "", 0, 0, OPTIONS(file_options), .run = apply_apply,
 	 .doc = "declare what a file says", .example = "-f config.json"},
-	{"diff", "", 0, 0, OPTIONS(file_options), .run = apply_diff,
+	{"diff", "", 0, 0, OPTIONS(file_options), .is_plan = true, .run = apply_diff,
 	 .doc = "what apply would do; exit status 1 when it would do something",
 	 .example = "-f config.json --prune"},
-	{"plan", "", 0, 0, OPTIONS(shell_options), .run = apply_plan,
+	{"plan", "", 0, 0, OPTIONS(plan_options), .is_plan = true, .run = apply_plan,
 	 .doc = "what the agent would do now: drift", .example = "--as-shell"},
 	{"export", "", 0, 0, .run = apply_export,
 	 .doc = "the whole declaration, as apply takes it", .example = "> config.json"},

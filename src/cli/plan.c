@@ -157,8 +157,9 @@ size_t plan_len(const struct response *response)
 	return json_array_size(ops_of(response));
 }
 
-void plan_print(const struct cli *cli, const struct response *response, bool as_shell)
+void plan_print(const struct cli *cli, const struct response *response)
 {
+	bool as_shell = args_value(&cli->args, "as-shell");
 	const json_t *op;
 	size_t i;
 

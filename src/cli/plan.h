@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-/* Lines of "+ link tun_a: declared", the commands with as_shell, the document with -j. */
-void plan_print(const struct cli *cli, const struct response *response, bool as_shell);
+/* Lines of "+ add link tun_a: declared", the commands with --as-shell, the document with -j. */
+void plan_print(const struct cli *cli, const struct response *response);
 /* how many steps it has */
 size_t plan_len(const struct response *response);

@@ -186,7 +186,7 @@ static int write_fields(struct cli *cli, const char *method, const char *path, c
 	if (status != CLI_OK)
 		return status;
 	if (cli->dry_run) {
-		plan_print(cli, &response, false);
+		plan_print(cli, &response);
 		return CLI_OK;
 	}
 	return report_write(cli, verb, &response);
@@ -275,7 +275,7 @@ static int remove_one(struct cli *cli, const char *name)
 		return status;
 	if (!cli->dry_run)
 		return resources_report_removal(cli, text_str(&who), &response);
-	plan_print(cli, &response, false);
+	plan_print(cli, &response);
 	return CLI_OK;
 }
 

@@ -384,6 +384,21 @@ class Flow(Cli):
         self.assertEqual("nothing to do\n", self.ok("plan"))
         self.assertEqual("", self.ok("plan", "--as-shell"))
 
+    def test_any_plan_is_there_as_lines_to_type(self):
+        self.add_all()
+        config = self.ok("export")
+        line = "ip link set tun_a"
+        self.assertIn("ip link change tun_a", self.ok("tunnel", "set", "tun_a", "--ttl", "9",
+                                                      "-n", "--as-shell"))
+        self.assertIn("\nnft delete chain", self.ok("nat", "rm", "out", "-n", "--as-shell"))
+        self.ok("apply", "-f", "-", "--prune", "-y", text="{}")
+        for words in (("diff",), ("apply", "-n")):
+            done = self.run_on(*words, "-f", "-", "--as-shell", text=config)
+            self.assertIn(line, done.stdout, words)
+            self.assertNotIn("+ add", done.stdout, words)
+        self.assertIn("needs -n", self.fails(USAGE, "apply", "-f", "-", "--as-shell",
+                                             text=config))
+
     def test_a_plan_names_objects_as_ip_and_nft_do(self):
         self.add_all()
         self.ok("exit", "set", "qq", "--from", "10.0.0.1/32", "--metric", "4")
