@@ -221,6 +221,20 @@ static int show_help(const struct args *args)
 	return CLI_OK;
 }
 
+/* A way of printing that the command does not have is refused, never ignored. */
+static int check_format(const struct cli *cli)
+{
+	const struct command *command = cli->args.command;
+	bool is_plan = command->is_plan || (cli->dry_run && cli->args.noun);
+
+	if (cli->format == CLI_NAME && (!command->has_names || is_plan))
+		return cli_usage("%s%s has no names to print; -o table and -o json are there",
+				 command->name, is_plan && !command->is_plan ? " -n" : "");
+	if (args_value(&cli->args, "as-shell") && !command->is_plan && !cli->dry_run)
+		return cli_usage("--as-shell prints a plan: with `%s` it needs -n", command->name);
+	return CLI_OK;
+}
+
 static int run(struct cli *cli)
 {
 	const struct args *args = &cli->args;
@@ -238,8 +252,8 @@ static int run(struct cli *cli)
 	if (!command)
 		return cli_usage("which command? `ipipctl help` lists them");
 	int status = read_globals(cli);
-	if (status == CLI_OK && args_value(args, "as-shell") && !command->is_plan && !cli->dry_run)
-		return cli_usage("--as-shell prints a plan: with `%s` it needs -n", command->name);
+	if (status == CLI_OK)
+		status = check_format(cli);
 	return status == CLI_OK ? command->run(cli) : status;
 }
 

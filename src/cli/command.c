@@ -86,15 +86,17 @@ static const struct option api_options[] = {
 #define OPTIONS(list) .options = (list), .n_options = ARRAY_LEN(list)
 
 const struct command command_verbs[] = {
-	{"list", "", 0, 0, OPTIONS(list_options), .run = resources_list, .doc = "list all",
-	 .example = "-o wide"},
-	{"show", "NAME…", 1, WORDS_ANY, .run = resources_show,
+	{"list", "", 0, 0, OPTIONS(list_options), .has_names = true, .run = resources_list,
+	 .doc = "list all", .example = "-o wide"},
+	{"show", "NAME…", 1, WORDS_ANY, .has_names = true, .run = resources_show,
 	 .doc = "everything about one, with its objects in the kernel"},
-	{"add", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .run = resources_add,
-	 .doc = "declare a new one"},
-	{"set", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .run = resources_set,
+	{"add", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .has_names = true,
+	 .run = resources_add, .doc = "declare a new one"},
+	{"set", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .has_names = true,
+	 .run = resources_set,
 	 .doc = "change the given fields only; an empty value resets one, --label KEY= a label"},
-	{"rm", "NAME…", 1, WORDS_ANY, OPTIONS(plan_options), .run = resources_rm, .doc = "remove"},
+	{"rm", "NAME…", 1, WORDS_ANY, OPTIONS(plan_options), .has_names = true, .run = resources_rm,
+	 .doc = "remove"},
 	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &command_nouns[0],
 	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},
 };
@@ -102,11 +104,11 @@ const unsigned command_n_verbs = ARRAY_LEN(command_verbs);
 
 const struct command command_bare[] = {
 	{"status", "", 0, 0, .run = status_status, .doc = "one screen of health"},
-	{"pair", "A B", 2, WORDS_ANY, OPTIONS(pair_options), .run = pair_pair,
+	{"pair", "A B", 2, WORDS_ANY, OPTIONS(pair_options), .has_names = true, .run = pair_pair,
 	 .doc = "build a tunnel between two hosts, and let one leave through the other",
 	 .example = "unix:///run/ipipd/ipipd.sock https://b.example:7443 --exit b "
 		    "--to 180.163.26.39/32"},
-	{"unpair", "NAME", 1, 1, OPTIONS(unpair_options), .run = pair_unpair,
+	{"unpair", "NAME", 1, 1, OPTIONS(unpair_options), .has_names = true, .run = pair_unpair,
 	 .doc = "remove what pair made",
 	 .example = "a-b --on unix:///run/ipipd/ipipd.sock,https://b.example:7443"},
 	{"apply", "", 0, 0, OPTIONS(file_options), .run = apply_apply,
@@ -120,8 +122,8 @@ const struct command command_bare[] = {
 	 .doc = "the whole declaration, as apply takes it", .example = "> config.json"},
 	{"reconcile", "", 0, 0, OPTIONS(reconcile_options), .run = apply_reconcile,
 	 .doc = "compare everything with the kernel now"},
-	{"wait", "KIND/NAME…", 1, WORDS_ANY, OPTIONS(wait_options), .run = wait_wait,
-	 .doc = "until resources are ready, or gone",
+	{"wait", "KIND/NAME…", 1, WORDS_ANY, OPTIONS(wait_options), .has_names = true,
+	 .run = wait_wait, .doc = "until resources are ready, or gone",
 	 .example = "tunnel/tun_a exit/qq --timeout 10"},
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},

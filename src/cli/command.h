@@ -39,6 +39,7 @@ struct command {
 	const struct option *options;
 	unsigned n_options;
 	bool has_fields;             /* takes the options of the noun's field table */
+	bool has_names;              /* knows -o name */
 	bool is_plan;                /* prints a plan, not only with -n */
 	const struct noun *only;     /* of resource verbs: NULL for every noun */
 	int (*run)(struct cli *cli); /* returns enum cli_exit */

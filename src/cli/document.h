@@ -30,8 +30,8 @@ void document_add_value(struct text *out, const json_t *value, size_t max);
 void document_add_reason(struct text *out, const json_t *status);
 /* "failed: reason: message", "unknown" for no status; only the state when there is no reason */
 void document_add_state(struct text *out, const json_t *status);
-/* A line "  tunnel/v  failed  reason: message" for each document that is amiss, folded to the width of
- * the style; of more than max (0: no end) only how many there are. */
+/* A line "  tunnel/v  failed  reason: message" for each document that is amiss, folded to the
+ * width of the style; of more than max (0: no end) only how many there are. */
 void document_add_troubled(struct text *out, const struct noun *noun, const json_t *documents,
 			   const struct output_style *style, size_t max);
 /* "/v1/tunnels/NAME", encoded */

@@ -161,7 +161,9 @@ static int remove_from(const struct cli *cli, struct unpair_host *host, const st
 	}
 	if (!cli->dry_run)
 		return resources_report_removal(cli, text_str(&who), &response);
-	if (cli->format != CLI_JSON)
+	if (cli->format == CLI_NAME)
+		puts(text_str(&who));
+	else if (cli->format != CLI_JSON)
 		printf("%s  would be removed\n", text_str(&who));
 	else if (!follows)
 		cli_print_body(&response);

@@ -22,7 +22,8 @@ static void pause_ms(unsigned ms)
 	nanosleep(&pause, NULL);
 }
 
-/* -1: not yet; else an exit status. 404 is what "deleted" waits for, so it is no failure. */
+/* -1: not yet; else an exit status, and with -o json the document. 404 is what "deleted" waits
+ * for, so it is no failure. */
 static int look(const struct waiting *waiting, const char *path, struct text *last)
 {
 	cleanup_response struct response response = {0};
@@ -47,7 +48,11 @@ static int look(const struct waiting *waiting, const char *path, struct text *la
 	const char *state = document_state(response.json);
 	text_clear(last);
 	document_add_state(last, document_status(response.json));
-	return !waiting->for_deleted && strcmp(state, "ready") == 0 ? CLI_OK : -1;
+	if (waiting->for_deleted || strcmp(state, "ready") != 0)
+		return -1;
+	if (waiting->cli->format == CLI_JSON)
+		cli_print_body(&response);
+	return CLI_OK;
 }
 
 static int wait_for(const struct waiting *waiting, const struct noun *noun, const char *name)
@@ -66,7 +71,10 @@ static int wait_for(const struct waiting *waiting, const struct noun *noun, cons
 		pause_ms(ms);
 		ms = ms * 2 > PAUSE_MS ? PAUSE_MS : ms * 2;
 	}
-	if (status == CLI_OK && !waiting->cli->quiet)
+	const struct cli *cli = waiting->cli;
+	if (status == CLI_OK && cli->format == CLI_NAME)
+		printf("%s/%s\n", noun->name, name);
+	else if (status == CLI_OK && cli->format != CLI_JSON && !cli->quiet)
 		printf("%s/%s  %s\n", noun->name, name, waiting->for_deleted ? "deleted" : "ready");
 	return status;
 }

@@ -384,6 +384,21 @@ class Flow(Cli):
         self.assertEqual("nothing to do\n", self.ok("plan"))
         self.assertEqual("", self.ok("plan", "--as-shell"))
 
+    def test_wait_obeys_the_format(self):
+        self.add_all()
+        self.assertEqual("exit/qq\nnat/out\n", self.ok("wait", "exit/qq", "nat/out", "-o", "name"))
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").body,
+                         json.loads(self.ok("wait", "tunnel/tun_a", "-j")))
+        self.assertEqual("", self.ok("wait", "tunnel/no", "--for", "deleted", "-j"))
+
+    def test_a_format_that_is_not_there_is_refused(self):
+        self.add_all()
+        for words in (("status",), ("plan",), ("export",), ("api", "GET", "/v1/host"),
+                      ("tunnel", "rm", "tun_a", "-n"), ("tunnel", "ping", "tun_a")):
+            self.assertIn("has no names to print", self.fails(USAGE, *words, "-o", "name"))
+        self.assertEqual(self.ok("status").splitlines()[0],
+                         self.ok("status", "-o", "wide").splitlines()[0])
+
     def test_any_plan_is_there_as_lines_to_type(self):
         self.add_all()
         config = self.ok("export")
