@@ -175,7 +175,8 @@ static int report_write(const struct cli *cli, const char *verb, const struct re
 	return status;
 }
 
-static int write_fields(struct cli *cli, const char *method, const char *path, const char *verb)
+/* before: the document that a PATCH is for, NULL when there was none */
+static int write_fields(struct cli *cli, const char *method, const char *path, const json_t *before)
 {
 	cleanup_response struct response response = {0};
 	cleanup_free char *body = json_dumps(cli->args.fields, JSON_COMPACT);
@@ -189,6 +190,10 @@ static int write_fields(struct cli *cli, const char *method, const char *path, c
 		plan_print(cli, &response);
 		return CLI_OK;
 	}
+	const char *verb = before ? "set" : "created";
+	if (before &&
+	    document_number(before, "generation") == document_number(response.json, "generation"))
+		verb = "unchanged";
 	return report_write(cli, verb, &response);
 }
 
@@ -222,19 +227,24 @@ int resources_add(struct cli *cli)
 	if (!name)
 		return cli_usage("the name is not UTF-8");
 	json_object_set_new(cli->args.fields, "name", name);
-	return write_fields(cli, "POST", text_str(&path), "created");
+	return write_fields(cli, "POST", text_str(&path), NULL);
 }
 
 int resources_set(struct cli *cli)
 {
+	cleanup_response struct response before = {0};
 	cleanup_text struct text path = {0};
 
 	if (!cli->args.fields)
 		return cli_usage("nothing to set; `ipipctl help %s set` lists the fields",
 				 cli->args.noun->name);
 	document_add_path(&path, cli->args.noun->kind, cli->args.words.v[0]);
+	/* only a generation that stays tells that nothing was changed */
+	int status = cli_get(cli, text_str(&path), &before);
+	if (status != CLI_OK)
+		return status;
 	cli_add_query(cli, &path);
-	return write_fields(cli, "PATCH", text_str(&path), "set");
+	return write_fields(cli, "PATCH", text_str(&path), before.json);
 }
 
 int resources_report_removal(const struct cli *cli, const char *who,

@@ -130,7 +130,10 @@ class Resources(Cli):
 
     def test_set_changes_only_what_is_given_and_resets_what_is_empty(self):
         self.add_all()
-        self.ok("tunnel", "set", "tun_a", "--ttl", "9", "--label", "b=c")
+        change = ("tunnel", "set", "tun_a", "--ttl", "9", "--label", "b=c")
+        self.assertEqual("tunnel/tun_a  set, ready\n", self.ok(*change))
+        self.assertEqual("tunnel/tun_a  unchanged, ready\n", self.ok(*change))
+        self.fails(NOT_FOUND, "tunnel", "set", "no", "--ttl", "9")
         document = self.agent.get("/v1/tunnels/tun_a").body
         self.assertEqual((9, {"site": "x", "b": "c"}), (document["ttl"], document["labels"]))
         self.ok("tunnel", "set", "tun_a", "--ttl", "", "--label", "site=")
