@@ -199,6 +199,10 @@ static int show_help(const struct args *args)
 
 	/* `help tunnel add`: the command is among the words */
 	if (command && strcmp(command->name, "help") == 0) {
+		if (args->words.len == 1 && strcmp(args->words.v[0], "options") == 0) {
+			help_globals();
+			return CLI_OK;
+		}
 		noun = args->words.len ? command_noun(args->words.v[0]) : NULL;
 		size_t at = noun ? 1 : 0;
 		const char *word = at < args->words.len ? args->words.v[at] : NULL;

@@ -128,7 +128,8 @@ const struct command command_bare[] = {
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},
 	{"version", "", 0, 0, .doc = "the version of ipipctl"},
-	{"help", "[COMMAND]", 0, 2, .doc = "help on a command", .example = "tunnel add"},
+	{"help", "[COMMAND|options]", 0, 2, .doc = "help on a command, or the global options",
+	 .example = "tunnel add"},
 };
 const unsigned command_n_bare = ARRAY_LEN(command_bare);
 /* clang-format on */

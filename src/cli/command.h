@@ -115,5 +115,6 @@ void options_usage(const struct field *field, struct text *usage, struct text *d
 void options_names(const struct kind *kind, struct arena *arena, struct candidates *out);
 
 void help_overview(void);
+void help_globals(void);
 void help_noun(const struct noun *noun);
 void help_command(const struct noun *noun, const struct command *command);

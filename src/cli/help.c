@@ -34,9 +34,9 @@ static void print_option(const struct option *option)
 	print_row(text_str(&left), option->doc);
 }
 
-static void print_globals(void)
+void help_globals(void)
 {
-	printf("\nGlobal options:\n");
+	printf("Global options:\n");
 	for (unsigned i = 0; i < command_n_globals; i++)
 		print_option(&command_globals[i]);
 }
@@ -62,7 +62,8 @@ void help_overview(void)
 		text_addf(&left, "%s %s", command_bare[i].name, command_bare[i].words);
 		print_row(text_str(&left), command_bare[i].doc);
 	}
-	print_globals();
+	putchar('\n');
+	help_globals();
 	printf("\nExit status: 0 ok, 1 failed or not ready, 2 usage, 3 timed out waiting,\n"
 	       "  4 agent unreachable, 5 not authorised, 6 not found, 7 conflict,\n"
 	       "  8 invalid resource\n\n`ipipctl help tunnel add` explains one command.\n");
@@ -97,32 +98,42 @@ static void print_fields(const struct kind *kind)
 	}
 }
 
+/* "ipipctl tunnel add NAME": the words that are there, with a blank between them */
+static void print_line(const struct noun *noun, const struct command *command, const char *rest,
+		       const char *end)
+{
+	const char *const words[] = {noun ? noun->name : "", command->name, rest, end};
+
+	printf("ipipctl");
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		printf("%s%s", words[i][0] ? " " : "", words[i]);
+	putchar('\n');
+}
+
 static void print_example(const struct noun *noun, const struct command *command)
 {
-	const char *example = command->example;
-	const char *name = command->max_words ? "NAME " : "";
+	const char *example = command->example ? command->example : command->words;
+	const char *name = "";
 
-	if (noun && strcmp(command->name, "add") == 0)
-		example = noun->add_example;
-	else if (noun && strcmp(command->name, "set") == 0)
-		example = noun->set_example;
-	else
-		name = "";
-	printf("\nExample:\n  ipipctl %s%s%s %s%s\n", noun ? noun->name : "", noun ? " " : "",
-	       command->name, name, example ? example : command->words);
+	if (noun && command->has_fields) {
+		name = "NAME";
+		example = strcmp(command->name, "add") == 0 ? noun->add_example : noun->set_example;
+	}
+	printf("\nExample:\n  ");
+	print_line(noun, command, name, example);
 }
 
 void help_command(const struct noun *noun, const struct command *command)
 {
-	printf("ipipctl %s%s%s: %s\n\nUsage: ipipctl %s%s%s %s\n", noun ? noun->name : "",
-	       noun ? " " : "", command->name, command->doc, noun ? noun->name : "",
-	       noun ? " " : "", command->name, command->words);
+	printf("ipipctl %s%s%s: %s\n\nUsage: ", noun ? noun->name : "", noun ? " " : "",
+	       command->name, command->doc);
+	print_line(noun, command, command->words, command->n_options ? "[OPTION…]" : "");
 	if (command->n_options)
 		printf("\nOptions:\n");
 	for (unsigned i = 0; i < command->n_options; i++)
 		print_option(&command->options[i]);
 	if (noun && command->has_fields)
 		print_fields(noun->kind);
-	print_globals();
+	printf("\nGlobal options: `ipipctl help options` lists them\n");
 	print_example(noun, command);
 }

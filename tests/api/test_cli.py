@@ -517,11 +517,17 @@ class Calling(Cli):
 
     def test_help_is_on_stdout(self):
         for words in (("help",), ("--help",), ("help", "tunnel", "add"), ("nat", "--help"),
+                      ("help", "status"), ("help", "nat"), ("help", "export"),
                       ("tunnel", "add", "-h"), ("help", "pair")):
             done = run(*words)
             self.assertEqual((OK, ""), (done.returncode, done.stderr), words)
             self.assertIn("ipipctl", done.stdout)
+            self.assertEqual([], [line for line in done.stdout.splitlines() if line[-1:] == " "])
         self.assertIn("--allowed-sources", run("help", "tunnel", "set").stdout)
+        self.assertIn("Usage: ipipctl status\n", run("help", "status").stdout)
+        self.assertNotIn("--request-timeout", run("help", "tunnel", "set").stdout)
+        for words in (("help", "options"), ("help",)):
+            self.assertIn("\n  --request-timeout", run(*words).stdout)
         self.assertRegex(run("version").stdout, r"^ipipctl \d+\.\d+\.\d+\n$")
 
 
