@@ -28,10 +28,12 @@ static void print_not_ready(const json_t *not_ready)
 	size_t i;
 
 	json_array_foreach(not_ready, i, resource) {
+		const char *kind = document_string(resource, "kind");
+		const struct noun *noun = command_noun(kind);
 		cleanup_text struct text state = {0};
 
 		document_add_state(&state, resource);
-		cli_complain("%s/%s is %s", document_string(resource, "kind"),
+		cli_complain("%s/%s is %s", noun ? noun->name : kind,
 			     document_string(resource, "name"), text_str(&state));
 	}
 }

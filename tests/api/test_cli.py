@@ -351,6 +351,16 @@ class Flow(Cli):
         self.assertEqual(OK, status)
         self.assertNotIn("Go on?", asked)
 
+    def test_apply_names_kinds_as_it_takes_them(self):
+        self.add_all()
+        self.agent.kernel("foreign-link u ipip 172.16.16.22 172.16.1.99")
+        config = {"tunnels": [{"name": "u", "remote": "172.16.1.63",
+                               "addresses": ["192.168.2.1/24"]}],
+                  "exit_routes": [{"name": "e", "tunnel": "u", "destinations": ["10.9.0.0/16"]}]}
+        fault = self.fails(FAILED, "apply", "-f", "-", text=json.dumps(config))
+        self.assertIn("ipipctl: tunnel/u is conflict", fault)
+        self.assertIn("ipipctl: exit/e is ", fault)
+
     def test_apply_refuses_what_is_no_config(self):
         self.fails(USAGE, "apply")
         self.fails(USAGE, "apply", "-f", "/nonexistent")
