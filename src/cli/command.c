@@ -2,7 +2,6 @@
 /* The table of commands, and looking things up in it. */
 #include "cli/command.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "cli/run.h"
@@ -134,12 +133,19 @@ const struct command command_bare[] = {
 const unsigned command_n_bare = ARRAY_LEN(command_bare);
 /* clang-format on */
 
+static bool is_or_plural(const char *name, const char *word)
+{
+	size_t len = strlen(name);
+
+	return strncmp(name, word, len) == 0 && (!word[len] || strcmp(word + len, "s") == 0);
+}
+
 const struct noun *command_noun(const char *word)
 {
 	for (unsigned i = 0; i < command_n_nouns; i++) {
 		const struct noun *noun = &command_nouns[i];
 
-		if (strcmp(noun->name, word) == 0 || strcmp(noun->kind->noun, word) == 0 ||
+		if (is_or_plural(noun->name, word) || is_or_plural(noun->kind->noun, word) ||
 		    (noun->alias && strcmp(noun->alias, word) == 0))
 			return noun;
 	}
@@ -155,60 +161,4 @@ const struct command *command_find(const struct noun *noun, const char *word)
 		if (strcmp(table[i].name, word) == 0 && (!table[i].only || table[i].only == noun))
 			return &table[i];
 	return NULL;
-}
-
-/* The closest candidate by the same measure that the API uses for members: the words are
- * laid out as the rows of a kind. */
-static const char *closest(const char *word, const struct candidates *candidates)
-{
-	struct field *rows = xcalloc(candidates->len + 1, sizeof(*rows));
-
-	for (size_t i = 0; i < candidates->len; i++)
-		rows[i].name = candidates->v[i];
-	struct kind words = {.fields = rows, .n_fields = (unsigned)candidates->len};
-	const char *found = kind_suggest(&words, word);
-	free(rows);
-	return found;
-}
-
-int command_unknown(struct err *err, const char *what, const char *word,
-		    const struct candidates *candidates)
-{
-	const char *meant = closest(word, candidates);
-
-	if (meant)
-		return err_set(err, -EINVAL, "unknown %s %s; did you mean %s?", what, word, meant);
-	return err_set(err, -EINVAL, "unknown %s %s", what, word);
-}
-
-static void add_nouns(struct candidates *candidates)
-{
-	for (unsigned i = 0; i < command_n_nouns; i++)
-		vec_push(candidates, command_nouns[i].name);
-}
-
-int command_unknown_noun(struct err *err, const char *word)
-{
-	struct candidates candidates = {0};
-
-	add_nouns(&candidates);
-	int result = command_unknown(err, "kind", word, &candidates);
-	vec_done(&candidates);
-	return result;
-}
-
-int command_unknown_verb(struct err *err, const struct noun *noun, const char *word)
-{
-	struct candidates candidates = {0};
-
-	for (unsigned i = 0; noun && i < command_n_verbs; i++)
-		if (command_find(noun, command_verbs[i].name))
-			vec_push(&candidates, command_verbs[i].name);
-	if (!noun)
-		add_nouns(&candidates);
-	for (unsigned i = 0; !noun && i < command_n_bare; i++)
-		vec_push(&candidates, command_bare[i].name);
-	int result = command_unknown(err, noun ? "verb" : "command", word, &candidates);
-	vec_done(&candidates);
-	return result;
 }

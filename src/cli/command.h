@@ -4,7 +4,7 @@
 /*
  * Commands are data: a noun (tunnel, exit, nat) has the verbs of one table, bare verbs are
  * another. A row holds words, options, help and the function that runs it. Parsing is in
- * args.c, the options that come from field tables in options.c.
+ * args.c, the options that come from field tables in options.c, "did you mean" in suggest.c.
  */
 
 #include <jansson.h>
@@ -58,7 +58,7 @@ extern const unsigned command_n_bare;
 extern const struct option command_globals[];
 extern const unsigned command_n_globals;
 
-/* NULL when there is none of that name (or alias) */
+/* "tunnel", "t", "tunnels"; the API's "exit-route" too. NULL when there is none of that name */
 const struct noun *command_noun(const char *word);
 /* the verb of a noun, or the bare one when noun is NULL */
 const struct command *command_find(const struct noun *noun, const char *word);
@@ -90,6 +90,7 @@ const char *args_nth(const struct args *args, const char *name, unsigned i);
 struct candidates vec_of(const char *);
 int command_unknown(struct err *err, const char *what, const char *word,
 		    const struct candidates *candidates);
+/* lists them when none is close */
 int command_unknown_noun(struct err *err, const char *word);
 /* of the noun, or a bare command when that is NULL */
 int command_unknown_verb(struct err *err, const struct noun *noun, const char *word);

@@ -100,7 +100,9 @@ int wait_wait(struct cli *cli)
 		snprintf(kind, sizeof(kind), "%.*s", (int)len, word);
 		const struct noun *noun = command_noun(kind);
 		if (!name[0])
-			return cli_usage("%s: KIND/NAME is wanted, as in tunnel/tun_a", word);
+			return cli_usage(
+				"%s: KIND/NAME is wanted, as in tunnel/tun_a, exit/qq or nat/out",
+				word);
 		if (!noun) {
 			command_unknown_noun(&err, kind);
 			return cli_usage("%s", err.sentence);

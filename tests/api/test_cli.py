@@ -391,6 +391,9 @@ class Flow(Cli):
         self.ok("wait", "tunnel/no", "--for", "deleted")
         self.fails(NOT_FOUND, "wait", "tunnel/no")
         self.fails(USAGE, "wait", "tun_a")
+        self.assertIn("exit/qq", self.fails(USAGE, "wait", "exit"))
+        self.assertIn("there are tunnel, exit, nat", self.fails(USAGE, "wait", "foo/bar"))
+        self.assertEqual("exit/qq  ready\n", self.ok("wait", "exit-routes/qq"))
 
     def test_plan_shows_drift_as_lines_to_type(self):
         self.add_all()

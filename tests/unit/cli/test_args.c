@@ -48,6 +48,48 @@ static void typos_get_did_you_mean(void **state)
 	assert_refused("statsu", "did you mean status?");
 }
 
+static void assert_no_suggestion(const char *line)
+{
+	struct args args;
+	struct err err = {0};
+
+	assert_int_not_equal(0, parse(line, &args, &err));
+	if (strstr(err.sentence, "did you mean"))
+		fail_msg("%s: %s", line, err.sentence);
+	args_done(&args);
+}
+
+static void what_is_far_off_gets_none(void **state)
+{
+	(void)state;
+	assert_no_suggestion("tunnel add x --nope");
+	assert_no_suggestion("status --name x");
+	assert_no_suggestion("nat ping x");
+	assert_no_suggestion("x");
+}
+
+static void words_of_other_tools_are_translated(void **state)
+{
+	(void)state;
+	assert_refused("tunnel get x", "did you mean show?");
+	assert_refused("tunnel ls", "did you mean list?");
+	assert_refused("nat delete x", "did you mean rm?");
+	assert_refused("exit create x", "did you mean add?");
+	assert_refused("exit edit x", "did you mean set?");
+	assert_refused("ls", "of which kind? as in `ipipctl tunnel list`");
+}
+
+static void kinds_have_the_names_of_the_api_too(void **state)
+{
+	static const char *const words[] = {"exit", "e", "exits", "exit-route", "exit-routes"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		assert_string_equal("exit", command_noun(words[i])->name);
+	assert_null(command_noun("exitss"));
+	assert_null(command_noun("ex"));
+}
+
 static void verbs_of_other_nouns_are_unknown(void **state)
 {
 	(void)state;
@@ -124,6 +166,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(typos_get_did_you_mean),
+		cmocka_unit_test(what_is_far_off_gets_none),
+		cmocka_unit_test(words_of_other_tools_are_translated),
+		cmocka_unit_test(kinds_have_the_names_of_the_api_too),
 		cmocka_unit_test(verbs_of_other_nouns_are_unknown),
 		cmocka_unit_test(words_are_counted),
 		cmocka_unit_test(values_are_asked_for),
