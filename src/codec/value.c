@@ -214,7 +214,14 @@ static void decode_prefix(const struct decoder *d, const struct field *field, co
 {
 	const char *s = json_string_value(json);
 	char sentence[ERR_SENTENCE], text[PREFIX_TEXT];
+	struct addr addr;
 
+	if (s && addr_parse(s, &addr) == 0) {
+		snprintf(sentence, sizeof(sentence),
+			 "must be an IPv4 prefix a.b.c.d/n, did you mean %s/32?", s);
+		fault(d, pointer, sentence);
+		return;
+	}
 	if (!s || prefix_parse(s, prefix) != 0) {
 		refuse(d, field, pointer, json);
 		return;

@@ -281,6 +281,13 @@ static void says_what_is_allowed(void **state)
 		"{\"name\":\"a\",\"tunnel\":\"t\",\"destinations\":[\"10.0.0.1/8\"]}",
 		"invalid-resource", "/destinations/0",
 		"host bits are set, did you mean 10.0.0.0/8?");
+	refuses(&exit_route_kind,
+		"{\"name\":\"a\",\"tunnel\":\"t\",\"destinations\":[\"180.163.26.39\"]}",
+		"invalid-resource", "/destinations/0",
+		"must be an IPv4 prefix a.b.c.d/n, did you mean 180.163.26.39/32?");
+	refuses(&tunnel_kind,
+		"{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"addresses\":[\"10.0.0.1\"]}",
+		"invalid-resource", "/addresses/0", "did you mean 10.0.0.1/32?");
 	refuses(&exit_route_kind, "{\"name\":\"a\",\"tunnel\":\"t\",\"destinations\":[]}",
 		"invalid-resource", "/destinations", "a list of 1 to 100000");
 	refuses(&nat_rule_kind, "{\"name\":\"a\",\"sources\":[\"10.0.0.0/8\"]}", "invalid-resource",
