@@ -18,10 +18,10 @@ static const struct hint {
 	{"generation-mismatch", "it was changed meanwhile: read it again"},
 	{"interface-name-taken", "give the tunnel another --device"},
 	{"malformed-json", "check the document with a JSON parser, for instance `jq .`"},
-	{"not-found", "`list` shows the names"},
 	{"precondition-failed", "it exists, or was changed meanwhile: read it again"},
 	{"resource-in-use", "remove what refers to it first"},
-	{"source-required", "give the tunnel an address, or the exit route a --source"},
+	{"source-required",
+	 "give the tunnel an address; a --source must be one that a declared tunnel has"},
 	{"unauthenticated", "this agent wants a token"},
 	{"unresolved-reference", "`ipipctl tunnel list` shows the declared tunnels"},
 };
@@ -92,8 +92,29 @@ static void add_faults(struct text *out, const json_t *errors)
 	}
 }
 
-static void add_hint(struct text *out, const char *code)
+/* What is not there is a resource when its path is below that of a kind. */
+static void hint_names(struct text *out, const char *path)
 {
+	static const char base[] = "/v1/";
+	const char *kind = path + strlen(base);
+
+	if (strncmp(path, base, strlen(base)) != 0)
+		return;
+	for (unsigned i = 0; i < command_n_nouns; i++) {
+		size_t len = strlen(command_nouns[i].kind->path);
+
+		if (strncmp(kind, command_nouns[i].kind->path, len) == 0 && kind[len] == '/')
+			text_addf(out, "hint: `ipipctl %s list` shows the names\n",
+				  command_nouns[i].name);
+	}
+}
+
+static void add_hint(struct text *out, const json_t *problem)
+{
+	const char *code = member(problem, "code");
+
+	if (strcmp(code, "not-found") == 0)
+		hint_names(out, member(problem, "instance"));
 	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
 		if (strcmp(hints[i].code, code) == 0)
 			add_line(out, "hint", ": ", hints[i].text);
@@ -115,6 +136,6 @@ void client_print_problem(FILE *to, const char *who, const struct response *resp
 		add_faults(&out, errors);
 	else if (detail[0] && strcmp(detail, title) != 0)
 		add_line(&out, "  ", "", detail);
-	add_hint(&out, member(problem, "code"));
+	add_hint(&out, problem);
 	fputs(text_str(&out), to);
 }

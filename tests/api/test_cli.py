@@ -507,6 +507,15 @@ class Calling(Cli):
                       ("-o", "yaml", "status"), ("--wait=x", "status")):
             self.assertEqual(USAGE, run(*words).returncode, words)
 
+    def test_hints_fit_what_was_asked(self):
+        self.add_all()
+        self.assertIn("hint: `ipipctl exit list` shows the names\n",
+                      self.fails(NOT_FOUND, "exit", "show", "no"))
+        self.assertNotIn("hint", self.fails(NOT_FOUND, "api", "GET", "/v1/why"))
+        fault = self.fails(INVALID, "exit", "add", "e", "--tunnel", "tun_a", "--destinations",
+                           "10.0.0.0/8", "--source", "10.9.9.9")
+        self.assertIn("a --source must be one that a declared tunnel has", fault)
+
     def test_typos_get_a_suggestion_wherever_they_are(self):
         for words, meant in ((("help", "statsu"), "did you mean status?"),
                              (("help", "tunnel", "lst"), "did you mean list?"),
