@@ -152,7 +152,8 @@ static int check_words(const struct args *args, struct err *err)
 	if (!command || args_value(args, "help"))
 		return 0;
 	if (args->words.len < command->min_words)
-		return err_set(err, -EINVAL, "%s needs %s", command->name, command->words);
+		return err_set(err, -EINVAL, "%s%s%s needs %s", args->noun ? args->noun->name : "",
+			       args->noun ? " " : "", command->name, command->words);
 	if (args->words.len > command->max_words)
 		return err_set(err, -EINVAL, "one word too many: %s",
 			       args->words.v[command->max_words]);

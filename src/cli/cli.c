@@ -253,8 +253,11 @@ static int run(struct cli *cli)
 	if (!command && args->noun)
 		return cli_usage("%s: which verb? `ipipctl help %s` lists them", args->noun->name,
 				 args->noun->name);
-	if (!command)
-		return cli_usage("which command? `ipipctl help` lists them");
+	if (!command) {
+		int status = cli_usage("which command?");
+		help_usage(stderr);
+		return status;
+	}
 	int status = read_globals(cli);
 	if (status == CLI_OK)
 		status = check_format(cli);
@@ -272,6 +275,18 @@ static int end_output(void)
 	return CLI_FAILED;
 }
 
+static void hint_help(const struct args *args)
+{
+	const char *noun = args->noun ? args->noun->name : "", *blank = args->noun ? " " : "";
+
+	if (args->command)
+		fprintf(stderr, "hint: `ipipctl help %s%s%s` explains it\n", noun, blank,
+			args->command->name);
+	else
+		fprintf(stderr, "hint: `ipipctl help%s%s` lists the %s\n", blank, noun,
+			args->noun ? "verbs" : "commands");
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli cli = {0};
@@ -280,7 +295,7 @@ int cli_main(int argc, char **argv)
 
 	if (args_parse(&cli.args, argc, argv, &err)) {
 		status = cli_usage("%s", err.sentence);
-		fputs("hint: `ipipctl help` lists the commands\n", stderr);
+		hint_help(&cli.args);
 	} else {
 		status = run(&cli);
 	}

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/text.h"
@@ -115,6 +116,8 @@ void options_usage(const struct field *field, struct text *usage, struct text *d
 /* adds the names of all options of the table, with dashes in front; in the arena */
 void options_names(const struct kind *kind, struct arena *arena, struct candidates *out);
 
+/* a few lines: what there is, without what it does */
+void help_usage(FILE *to);
 void help_overview(void);
 void help_globals(void);
 void help_noun(const struct noun *noun);

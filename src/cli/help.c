@@ -41,6 +41,28 @@ void help_globals(void)
 		print_option(&command_globals[i]);
 }
 
+/* "tunnel list|show|…" */
+static void add_verbs(struct text *text, const struct noun *noun)
+{
+	text_add(text, noun->name);
+	for (unsigned v = 0, n = 0; v < command_n_verbs; v++)
+		if (!command_verbs[v].only || command_verbs[v].only == noun)
+			text_addf(text, "%c%s", n++ ? '|' : ' ', command_verbs[v].name);
+}
+
+void help_usage(FILE *to)
+{
+	for (unsigned i = 0; i < command_n_nouns; i++) {
+		cleanup_text struct text line = {0};
+
+		add_verbs(&line, &command_nouns[i]);
+		fprintf(to, "%s ipipctl %s NAME…\n", i ? "      " : "usage:", text_str(&line));
+	}
+	for (unsigned i = 0; i < command_n_bare; i++)
+		fprintf(to, "%s%s", i ? "|" : "       ipipctl ", command_bare[i].name);
+	fputs("\nhint: `ipipctl help` explains them\n", to);
+}
+
 void help_overview(void)
 {
 	printf("ipipctl: IPIP tunnels, exit routes and NAT rules, through ipipd\n\n"
@@ -49,10 +71,7 @@ void help_overview(void)
 		const struct noun *noun = &command_nouns[i];
 		cleanup_text struct text left = {0};
 
-		text_add(&left, noun->name);
-		for (unsigned v = 0, n = 0; v < command_n_verbs; v++)
-			if (!command_verbs[v].only || command_verbs[v].only == noun)
-				text_addf(&left, "%c%s", n++ ? '|' : ' ', command_verbs[v].name);
+		add_verbs(&left, noun);
 		print_row(text_str(&left), noun->kind->doc);
 	}
 	printf("\nCommands:\n");

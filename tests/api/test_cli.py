@@ -507,6 +507,17 @@ class Calling(Cli):
                       ("-o", "yaml", "status"), ("--wait=x", "status")):
             self.assertEqual(USAGE, run(*words).returncode, words)
 
+    def test_a_usage_error_points_at_the_help_of_what_was_typed(self):
+        for words, hint in ((("tunnel", "add"), "`ipipctl help tunnel add` explains it"),
+                            (("tunnel", "ad"), "`ipipctl help tunnel` lists the verbs"),
+                            (("wait",), "`ipipctl help wait` explains it"),
+                            (("tunel",), "`ipipctl help` lists the commands")):
+            self.assertIn(f"\nhint: {hint}\n", self.fails(USAGE, *words))
+        done = run()
+        self.assertEqual((USAGE, ""), (done.returncode, done.stdout))
+        self.assertIn("usage: ipipctl tunnel list|show|add|set|rm|ping NAME…\n", done.stderr)
+        self.assertIn("ipipctl status|pair|", done.stderr)
+
     def test_hints_fit_what_was_asked(self):
         self.add_all()
         self.assertIn("hint: `ipipctl exit list` shows the names\n",

@@ -100,7 +100,7 @@ static void verbs_of_other_nouns_are_unknown(void **state)
 static void words_are_counted(void **state)
 {
 	(void)state;
-	assert_refused("tunnel add", "add needs NAME");
+	assert_refused("tunnel add", "tunnel add needs NAME");
 	assert_refused("tunnel add x y", "one word too many: y");
 	assert_refused("api GET", "api needs METHOD PATH");
 }
