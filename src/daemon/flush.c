@@ -40,7 +40,7 @@ static int flush_round(struct kernel *kernel, struct store *store, struct ledger
 	return error;
 }
 
-int reconcile_flush(struct kernel *kernel, struct store *store, struct err *err)
+int reconcile_flush(struct kernel *kernel, struct store *store, unsigned *removed, struct err *err)
 {
 	struct ledger ledger;
 	unsigned done = 1;
@@ -49,8 +49,11 @@ int reconcile_flush(struct kernel *kernel, struct store *store, struct err *err)
 	if (error < 0)
 		return error;
 	error = ledger_release_orphans(&ledger, err);
-	for (int i = 0; i < ROUNDS_MAX && done && error == 0; i++)
+	*removed = 0;
+	for (int i = 0; i < ROUNDS_MAX && done && error == 0; i++) {
 		error = flush_round(kernel, store, &ledger, &done, err);
+		*removed += done;
+	}
 	ledger_close(&ledger);
 	return error;
 }

@@ -38,13 +38,18 @@ struct options {
 static const char usage[] =
 	"Usage: ipipd [OPTION]...\n"
 	"Keeps the kernel's IPIP tunnels, exit routes and NAT equal to what is declared.\n"
+	"One agent runs in each network namespace, in the foreground; it logs to stderr.\n"
 	"\n"
 	"  --socket PATH      listen here (default " DEFAULT_SOCKET ")\n"
 	"  --db PATH          keep the declaration here (default " DEFAULT_DB ")\n"
 	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
 	"  --flush            take everything of this agent out of the kernel, and end\n"
 	"  --version          print the version, and end\n"
-	"  --help             print this, and end\n";
+	"  --help             print this, and end\n"
+	"\n"
+	"The directories of both paths are made when only they are missing. The socket is for\n"
+	"root and the group ipipd, where there is one. SIGTERM and SIGINT end the agent; what is\n"
+	"in the kernel stays there. SIGHUP is ignored.\n";
 
 static int usage_error(const char *sentence, const char *argument)
 {
@@ -230,17 +235,30 @@ static int open_store(struct agent *agent, const struct options *options, bool *
 	return rc;
 }
 
+static int flush(struct agent *agent, const struct options *options, struct err *err)
+{
+	unsigned removed = 0;
+	int rc = reconcile_flush(agent->kernel, agent->store, &removed, err);
+
+	if (!rc)
+		log_notice("flushed: %u objects removed from the kernel; what %s declares comes "
+			   "back when ipipd starts",
+			   removed, options->db_path);
+	return rc;
+}
+
 static int run(struct agent *agent, const struct options *options, struct err *err)
 {
 	bool created = false;
-	int rc = open_store(agent, options, &created, err);
+	/* the kernel first: who may not change it leaves no database behind */
+	int rc = kernel_open(&agent->kernel, err);
 
 	if (!rc)
-		rc = kernel_open(&agent->kernel, err);
+		rc = open_store(agent, options, &created, err);
 	if (rc)
 		return rc;
 	if (options->flush)
-		return reconcile_flush(agent->kernel, agent->store, err);
+		return flush(agent, options, err);
 	rc = loop_new(&agent->loop, err);
 	return rc ? rc : serve(agent, created, options, err);
 }
@@ -272,7 +290,7 @@ int main(int argc, char **argv)
 	int rc = namespace_lock(&lock, &err);
 	if (!rc)
 		rc = run(&agent, &options, &err);
-	bool is_newer = rc == -ENOTSUP && !agent.store;
+	bool is_newer = rc == -ENOTSUP && agent.kernel && !agent.store;
 	done(&agent);
 	if (rc < 0)
 		log_error("ipipd %s: %s", options.flush ? "cannot flush" : "cannot start",

@@ -90,5 +90,6 @@ void reconcile_report(const struct reconcile *reconcile, struct reconcile_report
 /* The facts of the last look: own addresses, links. */
 const struct facts *reconcile_facts(const struct reconcile *reconcile);
 
-/* --flush: takes everything of ours out of the kernel, now, synchronously. */
-int reconcile_flush(struct kernel *kernel, struct store *store, struct err *err) must_check;
+/* --flush: takes everything of ours out of the kernel, now, synchronously, and counts it. */
+int reconcile_flush(struct kernel *kernel, struct store *store, unsigned *removed,
+		    struct err *err) must_check;

@@ -3,6 +3,7 @@
 """The process: its options, its end, and that there is one."""
 
 import os
+import signal
 import shutil
 import sqlite3
 import stat
@@ -60,7 +61,14 @@ class Agent(unittest.TestCase):
         self.agent.stop()
         shown = self.beside("--flush")
         self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertRegex(shown.stderr, "flushed: [1-9][0-9]* objects removed")
         self.assertEqual(self.agent.objects("link tun_a"), [])
+
+    def test_a_hangup_does_not_end_it(self):
+        self.agent.start()
+        self.agent.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.agent.get("/livez").status, 200)
+        self.assertIsNone(self.agent.process.poll())
 
     def test_a_stale_socket_is_replaced(self):
         self.agent.start()

@@ -73,8 +73,11 @@ class Hop:
         print(f"  seen on {self.name}:")
         for line in lines[:SHOWN]:
             print("     ", line)
-        print("      nothing" if not lines else
-              f"      ({len(lines) - SHOWN} more)" if len(lines) > SHOWN else "", flush=True)
+        if not lines:
+            print("      nothing")
+        elif len(lines) > SHOWN:
+            print(f"      ({len(lines) - SHOWN} more)")
+        sys.stdout.flush()
         return "\n".join(lines)
 
 
@@ -126,7 +129,7 @@ def scenario(t):
     done, _ = watched(t, f"echo hello | timeout 5 nc -N {INET} 80", "tcp or proto 4")
     flowed += [done.out.strip() == "hello", server.peers == [B_ADDR]]
 
-    title("5. Everything leaves through B, and A stays reachable")
+    title("4. Everything leaves through B, and A stays reachable")
     curl("A", "PUT", "exit-routes/all?wait=20", {"tunnel": "tun_a", "destinations": ["0.0.0.0/0"]})
     on("A", t.a, "ip rule")
     other = lab.INET_OTHERS[0]
@@ -160,7 +163,7 @@ def main():
             agent.start()
         flowed = scenario(t)
         listing(t)
-        title("7. Empty lists: both hosts are as they were found")
+        title("5. Empty lists: both hosts are as they were found")
         for host in "AB":
             curl(host, "PUT", "config?wait=20", {"tunnels": [], "exit_routes": [], "nat_rules": []})
         clean = all(lab.snapshot(ns) == old for ns, old in before.items())
