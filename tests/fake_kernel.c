@@ -15,7 +15,7 @@ static bool in(uint32_t value, uint32_t first, uint32_t last)
 	return value >= first && value <= last;
 }
 
-static uint32_t link_marks(const struct link *link)
+uint32_t fake_link_marks(const struct link *link)
 {
 	uint32_t database_id;
 
@@ -28,7 +28,7 @@ static uint32_t marks(enum kind_id kind, const struct object *object)
 {
 	switch (kind) {
 	case KIND_LINK:
-		return link_marks((const struct link *)object);
+		return fake_link_marks((const struct link *)object);
 	case KIND_ROUTE:
 		return ((const struct route *)object)->protocol == OUR_PROTOCOL ? OBJECT_OURS : 0;
 	case KIND_RULE:
@@ -61,20 +61,22 @@ static bool is_shown(enum kind_id kind, const struct object *object)
 	return kind != KIND_SYSCTL;
 }
 
+void fake_show(enum kind_id kind, const struct object *object, struct arena *arena,
+	       struct objects *observed)
+{
+	if (!is_shown(kind, object))
+		return;
+	struct object *copy = kind_copy(kinds[kind], object, arena);
+	struct object *shown = objects_add(observed, kind);
+	memcpy(shown, copy, kinds[kind]->size);
+	shown->marks = marks(kind, shown);
+}
+
 static void show(const struct fake *fake, struct arena *arena, struct objects *observed)
 {
-	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
-		const struct object_list *list = &fake->state.kind[kind];
-
-		for (size_t i = 0; i < list->len; i++) {
-			if (!is_shown(kind, list->v[i]))
-				continue;
-			struct object *copy = kind_copy(kinds[kind], list->v[i], arena);
-			struct object *shown = objects_add(observed, kind);
-			memcpy(shown, copy, kinds[kind]->size);
-			shown->marks = marks(kind, shown);
-		}
-	}
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		for (size_t i = 0; i < fake->state.kind[kind].len; i++)
+			fake_show(kind, fake->state.kind[kind].v[i], arena, observed);
 	objects_sort(observed);
 }
 
@@ -88,26 +90,31 @@ static uint32_t sysctl_of(const struct fake *fake, const char *device, enum sysc
 	return sysctl ? sysctl->value : 0;
 }
 
+struct fact_link fake_link_fact(const struct fake *fake, const struct link *link)
+{
+	struct fact_link fact = {
+		.ifindex = link->ifindex,
+		.mtu = link->mtu,
+		.up = link->up,
+		.ours = fake_link_marks(link),
+		.adoptable = link_is_adoptable(link),
+		.loopback = strcmp(link->device, "lo") == 0,
+		.forwarding = sysctl_of(fake, link->device, SYSCTL_FORWARDING),
+		.rp_filter = (uint8_t)sysctl_of(fake, link->device, SYSCTL_RP_FILTER),
+	};
+
+	memcpy(fact.device, link->device, sizeof(fact.device));
+	memcpy(fact.driver, link->driver, sizeof(fact.driver));
+	return fact;
+}
+
 static void link_facts(const struct fake *fake, struct facts *facts)
 {
 	const struct object_list *list = &fake->state.kind[KIND_LINK];
 
 	vec_clear(&facts->links);
-	for (size_t i = 0; i < list->len; i++) {
-		const struct link *link = (const struct link *)list->v[i];
-		struct fact_link *fact = vec_add(&facts->links);
-
-		memcpy(fact->device, link->device, sizeof(fact->device));
-		memcpy(fact->driver, link->driver, sizeof(fact->driver));
-		fact->ifindex = link->ifindex;
-		fact->mtu = link->mtu;
-		fact->up = link->up;
-		fact->ours = link_marks(link);
-		fact->adoptable = link_is_adoptable(link);
-		fact->loopback = strcmp(link->device, "lo") == 0;
-		fact->forwarding = sysctl_of(fake, link->device, SYSCTL_FORWARDING);
-		fact->rp_filter = (uint8_t)sysctl_of(fake, link->device, SYSCTL_RP_FILTER);
-	}
+	for (size_t i = 0; i < list->len; i++)
+		vec_push(&facts->links, fake_link_fact(fake, (const struct link *)list->v[i]));
 }
 
 static void addr_facts(const struct fake *fake, struct facts *facts)
@@ -173,7 +180,7 @@ static int events_fd(struct kernel *kernel)
 }
 
 /* Our own writes of `state` wake the descriptor too, and mean nothing. */
-static void events_read(struct kernel *kernel, struct kernel_events *events)
+static void events_read(struct kernel *kernel, struct scope *scope, struct kernel_events *events)
 {
 	struct fake *fake = (struct fake *)kernel;
 	char buf[4096];
@@ -181,7 +188,12 @@ static void events_read(struct kernel *kernel, struct kernel_events *events)
 	*events = (struct kernel_events){0};
 	while (fake->inotify_fd >= 0 && read(fake->inotify_fd, buf, sizeof(buf)) > 0)
 		continue;
+	struct fake_memory memory;
+	fake_look_remember(fake, &memory);
 	events->look = fake_script_run(fake);
+	if (events->look)
+		fake_look_compare(fake, &memory, scope);
+	fake_look_forget(&memory);
 }
 
 static int route(struct kernel *kernel, const struct route_question *question,
@@ -237,6 +249,7 @@ static void close_fake(struct kernel *kernel)
 
 static const struct kernel_vtable vtable = {
 	.observe = observe,
+	.observe_some = fake_look_at,
 	.apply = fake_apply,
 	.ifindex = ifindex,
 	.events_fd = events_fd,

@@ -75,6 +75,27 @@ struct fake {
 	struct stat script; /* of the one that was executed */
 };
 
+/* fake_kernel.c */
+uint32_t fake_link_marks(const struct link *link);
+struct fact_link fake_link_fact(const struct fake *fake, const struct link *link);
+/* Adds it to what is observed, when the adapters would show it. */
+void fake_show(enum kind_id kind, const struct object *object, struct arena *arena,
+	       struct objects *observed);
+
+/* fake_look.c: what a script changed, and the look at what a scope names. */
+struct fake_memory {
+	struct arena arena;
+	struct objects state;
+	bool ip_forward;
+	uint32_t default_rp_filter;
+};
+void fake_look_remember(const struct fake *fake, struct fake_memory *memory);
+void fake_look_compare(const struct fake *fake, const struct fake_memory *memory,
+		       struct scope *scope);
+void fake_look_forget(struct fake_memory *memory);
+int fake_look_at(struct kernel *kernel, struct arena *arena, const struct scope *scope,
+		 struct objects *observed, struct facts *facts, struct err *err);
+
 /* fake_state.c: the set of objects, with what follows from a change of one. */
 void fake_state_done(struct fake *fake);
 struct object *fake_state_find(const struct fake *fake, enum kind_id kind, const void *key);

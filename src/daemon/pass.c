@@ -40,6 +40,7 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 	if (r < 0)
 		return r;
 	facts_sort(&round->facts);
+	round->expanded.scratch = &round->arena;
 	ledger_check_devices(input->ledger, &round->facts);
 	expand(
 		&(struct expand_input){
@@ -49,18 +50,110 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 			.database_id = store_database_id(input->store),
 			.from_numbers = input->from_numbers,
 		},
-		&round->arena, &round->expanded);
+		&round->desired_arena, &round->expanded);
 	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
 	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);
 	return 0;
 }
 
+/* Devices are the first key of links, addresses and sysctls: each has its run in the list. */
+static void add_run(struct scope *scope, enum kind_id kind, const struct object_list *list,
+		    const char *device)
+{
+	size_t from = 0, to = list->len;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (strcmp(object_device(kind, list->v[middle]), device) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	for (; from < list->len && strcmp(object_device(kind, list->v[from]), device) == 0; from++)
+		scope_add(scope, kind, list->v[from]);
+}
+
+static void add_routes(struct scope *scope, const struct object_list *routes, const char *device)
+{
+	for (size_t i = 0; i < routes->len && !scope_is_whole(scope, KIND_ROUTE); i++)
+		if (strcmp(((const struct route *)routes->v[i])->device, device) == 0)
+			scope_add(scope, KIND_ROUTE, routes->v[i]);
+}
+
+/* What is on a link goes with it, or goes unsaid when it is down: all of it is looked at. */
+static void widen(struct scope *to, const struct scope *from, const struct objects *desired,
+		  const struct objects *owned)
+{
+	const struct object_list *links = &from->keys.kind[KIND_LINK];
+
+	scope_join(to, from);
+	for (size_t i = 0; i < links->len; i++) {
+		const char *device = ((const struct link *)links->v[i])->device;
+
+		for (unsigned kind = KIND_ADDRESS; kind <= KIND_SYSCTL; kind++) {
+			add_run(to, kind, &desired->kind[kind], device);
+			add_run(to, kind, &owned->kind[kind], device);
+		}
+		add_routes(to, &desired->kind[KIND_ROUTE], device);
+	}
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		if (scope_is_whole(to, kind))
+			to->keys.kind[kind].len = 0;
+	objects_sort(&to->keys);
+}
+
+/* What the scope names of the objects; the list is new, its objects are not. */
+static void pick(const struct objects *from, const struct scope *scope, struct objects *to)
+{
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
+		bool whole = scope_is_whole(scope, kind);
+		const struct object_list *list = whole ? &from->kind[kind]
+						       : &scope->keys.kind[kind];
+
+		for (size_t i = 0; i < list->len; i++) {
+			struct object *object = whole ? list->v[i]
+						      : objects_find(from, kind, list->v[i]);
+
+			if (object)
+				object_list_push(&to->kind[kind], object);
+		}
+	}
+}
+
+int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
+		  const struct objects *desired, struct facts *facts, struct err *err)
+{
+	struct scope wide = {0};
+
+	*round = (struct round){.partial = true, .facts = *facts};
+	round->observed.arena = &round->arena;
+	widen(&wide, scope, desired, &input->ledger->owned);
+	int r = wide.everything
+			? err_set(err, -EAGAIN, "everything is to be looked at")
+			: input->kernel->vt->observe_some(input->kernel, &round->arena, &wide,
+							  &round->observed, &round->facts, err);
+	*facts = round->facts;
+	if (r == 0) {
+		ledger_check_devices(input->ledger, &round->facts);
+		pick(desired, &wide, &round->expanded.desired);
+		pick(&input->ledger->owned, &wide, &round->owned);
+		observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
+		observe_sysctls(round, &round->owned.kind[KIND_SYSCTL]);
+		objects_sort(&round->observed);
+	}
+	scope_done(&wide);
+	return r;
+}
+
 void round_plan(struct round *round, const struct ledger *ledger)
 {
 	vec_clear(&round->ops);
 	round->next = 0;
-	plan_build(&(struct plan_input){&round->expanded.desired, &round->observed, &ledger->owned},
+	plan_build(&(struct plan_input){&round->expanded.desired, &round->observed,
+					round->partial ? &round->owned : &ledger->owned,
+					round->partial},
 		   &round->arena, &round->ops);
 }
 
@@ -165,9 +258,12 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 
 void round_done(struct round *round)
 {
-	facts_done(&round->facts);
+	if (!round->partial) /* else they are lent */
+		facts_done(&round->facts);
 	objects_done(&round->observed);
+	objects_done(&round->owned);
 	expand_done(&round->expanded);
+	arena_done(&round->desired_arena);
 	vec_done(&round->ops);
 	vec_done(&round->failed_links);
 	arena_done(&round->arena);

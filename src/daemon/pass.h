@@ -16,7 +16,10 @@ struct round {
 	struct arena arena;
 	struct facts facts;
 	struct objects observed;
+	struct arena desired_arena; /* of what is desired; outlives the round where it is kept */
 	struct expand_output expanded;
+	bool partial;         /* only what a scope names is in observed, desired and owned */
+	struct objects owned; /* partial: the ledger's rows of it */
 	struct ops ops;
 	size_t next;         /* the first op that was not applied yet */
 	bool nft_failed;     /* no device may forward before NAT stands */
@@ -34,6 +37,12 @@ struct round_input {
 
 /* Observes, expands; no plan yet. */
 int round_look(struct round *round, const struct round_input *input, struct err *err) must_check;
+/*
+ * Observes only what the scope names, beside what is known to be desired: the desired of the
+ * last whole round, whose facts these are: lent to the round, and put right.
+ */
+int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
+		  const struct objects *desired, struct facts *facts, struct err *err) must_check;
 /* Plans from what was seen and the ledger as it is now. */
 void round_plan(struct round *round, const struct ledger *ledger);
 /* Applies about a slice of ops. False when there is no more. */

@@ -14,12 +14,14 @@
 #include "base/log.h"
 #include "daemon/loop.h"
 #include "daemon/numbers.h"
+#include "daemon/orphans.h"
 #include "daemon/pass.h"
 #include "daemon/purge.h"
 #include "daemon/statuses.h"
 
 enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
+	QUIET_MS = 100, /* without a pass: what comes then waits for nothing else to come */
 	EVENT_DELAY_MAX_MS = 500,
 };
 
@@ -39,7 +41,11 @@ struct reconcile {
 
 	/* the pass that is due, and the one that is under way */
 	const char *trigger; /* of the next pass; NULL: the periodic one */
+	struct scope scope;  /* what events named since the last pass began */
 	bool running;
+	bool partial; /* the running pass looks only at `looking` */
+	struct scope looking;
+	uint64_t finished_ms; /* of the last pass, monotonic; 0: none */
 	const char *running_trigger;
 	uint64_t started_ms; /* monotonic */
 	uint64_t revision;   /* of the declaration when its last round looked */
@@ -49,9 +55,13 @@ struct reconcile {
 
 	struct statuses statuses;
 	struct facts facts;
-	uint64_t covered;
+	uint64_t covered, full_passes;
+	/* what is desired, as of the last full pass; false: it failed, or there was none */
+	bool desired_known;
+	struct arena desired_arena;
+	struct objects desired;
 	struct reconcile_report report;
-	struct orphans vec_of(struct orphan) orphans;
+	struct orphans orphans;
 	void (*passed)(void *user);
 	void *passed_user;
 };
@@ -102,25 +112,6 @@ static void publish_statuses(struct reconcile *r)
 	outcome_done(&outcome);
 }
 
-static void publish_orphans(struct reconcile *r)
-{
-	vec_clear(&r->orphans);
-	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
-		const struct object_list *list = &r->ledger.owned.kind[kind];
-
-		for (size_t i = 0; i < list->len; i++) {
-			if (!(list->v[i]->marks & OBJECT_ORPHAN))
-				continue;
-			struct orphan *orphan = vec_add(&r->orphans);
-			orphan->kind = kind;
-			snprintf(orphan->key, sizeof(orphan->key), "%s",
-				 kind_key_text(kinds[kind], list->v[i], &r->round.arena));
-		}
-	}
-	r->report.orphans = r->orphans.v;
-	r->report.n_orphans = r->orphans.len;
-}
-
 /* A resource of the same name may come later: it is not to be taken for this one. */
 static void drop_status(void *user, enum kind_id kind, const char *name)
 {
@@ -131,7 +122,6 @@ static void count_failures(struct reconcile *r)
 {
 	struct pass_report *pass = &r->report.last_pass;
 
-	pass->failed = 0;
 	for (size_t i = 0; i < r->round.ops.len; i++) {
 		const struct op *op = &r->round.ops.v[i];
 
@@ -143,12 +133,15 @@ static void count_failures(struct reconcile *r)
 	}
 }
 
-/* What fails makes events of its own (a link made and unmade): they must not make us spin. */
-static unsigned event_delay_ms(const struct reconcile *r)
+/*
+ * More may come with it, unless nothing came for a while. What fails makes events of its own
+ * (a link made and unmade): they must not make us spin.
+ */
+static unsigned delay_ms(const struct reconcile *r, bool event)
 {
-	if (!r->backoff_ms)
-		return r->config.coalesce_ms;
-	return r->backoff_ms < EVENT_DELAY_MAX_MS ? r->backoff_ms : EVENT_DELAY_MAX_MS;
+	if (event && r->backoff_ms)
+		return r->backoff_ms < EVENT_DELAY_MAX_MS ? r->backoff_ms : EVENT_DELAY_MAX_MS;
+	return loop_now_ms() - r->finished_ms > QUIET_MS ? 0 : r->config.coalesce_ms;
 }
 
 static void rearm(struct reconcile *r, bool failed)
@@ -164,13 +157,55 @@ static void rearm(struct reconcile *r, bool failed)
 			r->backoff_ms = r->config.backoff_max_ms;
 	}
 	if (r->trigger) /* asked for while this one ran */
-		schedule(r, r->trigger,
-			 now + (strcmp(r->trigger, "event") ? r->config.coalesce_ms
-							    : event_delay_ms(r)));
+		schedule(r, r->trigger, now + delay_ms(r, strcmp(r->trigger, "event") == 0));
 	else if (failed)
 		schedule(r, "retry", now + r->backoff_ms);
 	else
 		schedule_period(r);
+}
+
+static void keep_desired(struct reconcile *r)
+{
+	objects_done(&r->desired);
+	arena_done(&r->desired_arena);
+	r->desired = r->round.expanded.desired;
+	r->desired_arena = r->round.desired_arena;
+	r->round.expanded.desired = (struct objects){0};
+	r->round.desired_arena = (struct arena){0};
+	r->desired_known = true;
+}
+
+/* Of a pass over everything, which could observe it. */
+static void publish(struct reconcile *r)
+{
+	count_failures(r);
+	publish_statuses(r);
+	orphans_list(&r->orphans, &r->ledger, &r->round.arena);
+	r->report.orphans = r->orphans.v;
+	r->report.n_orphans = r->orphans.len;
+	purge_deleted(r->store, r->declaration,
+		      &(struct purge){r->revision, &r->round.ops, drop_status, r});
+	if (r->covered == r->revision && strcmp(r->running_trigger, "start") != 0)
+		r->report.drift_repaired += r->applied;
+	r->covered = r->revision;
+	facts_done(&r->facts);
+	r->facts = r->round.facts;
+	r->round.facts = (struct facts){0};
+	keep_desired(r);
+}
+
+/*
+ * Of a pass over a few objects. What it could not put right is everybody's business, and what
+ * it did put right may end somebody's trouble: then everything is looked at, and judged.
+ */
+static void publish_partial(struct reconcile *r, int error)
+{
+	r->report.drift_repaired += r->applied;
+	if (error == 0 && !r->round.ops.len && !r->unsettled && !r->statuses.troubled)
+		return;
+	log_debug("it left something to judge: a pass over everything follows");
+	r->scope.everything = true;
+	r->trigger = "verify";
 }
 
 static void finish(struct reconcile *r, int error, const struct err *err)
@@ -182,54 +217,37 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	pass->duration_us = (uint32_t)((loop_now_ms() - r->started_ms) * 1000);
 	pass->trigger = r->running_trigger;
 	pass->ops = r->applied;
-	pass->error = error;
-	snprintf(pass->message, sizeof(pass->message), "%.300s", error ? err->sentence : "");
-	if (error == 0) {
-		count_failures(r);
-		publish_statuses(r);
-		publish_orphans(r);
-		purge_deleted(r->store, r->declaration,
-			      &(struct purge){r->revision, &r->round.ops, drop_status, r});
-		if (r->covered == r->revision && strcmp(r->running_trigger, "start") != 0)
-			r->report.drift_repaired += r->applied;
-		r->covered = r->revision;
-		facts_done(&r->facts);
-		r->facts = r->round.facts;
-		r->round.facts = (struct facts){0};
-	} else {
+	pass->failed = 0;
+	pass->error = r->partial ? 0 : error;
+	snprintf(pass->message, sizeof(pass->message), "%.300s", pass->error ? err->sentence : "");
+	if (r->partial)
+		publish_partial(r, error);
+	else if (error == 0)
+		publish(r);
+	else
 		log_warning("the kernel could not be observed: %s", err->sentence);
+	if (!r->partial) {
+		r->full_passes++;
+		r->desired_known = error == 0;
+		r->report.ready = error == 0;
 	}
-	r->report.ready = error == 0;
 	if (r->applied)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
 	round_done(&r->round);
-	rearm(r, error < 0 || pass->failed || r->unsettled);
+	scope_done(&r->looking);
+	r->finished_ms = loop_now_ms();
+	rearm(r, !r->partial && (error < 0 || pass->failed || r->unsettled));
 	if (r->passed)
 		r->passed(r->passed_user);
-}
-
-/* A link of another database's agent that is not known as orphan. Declared or not: it did
- * not come alone. */
-static bool is_foreign_database(const struct reconcile *r)
-{
-	const struct object_list *links = &r->round.observed.kind[KIND_LINK];
-	uint32_t id, ours = store_database_id(r->store);
-
-	for (size_t i = 0; i < links->len; i++) {
-		const struct link *link = (const struct link *)links->v[i];
-
-		if (!(link->head.marks & OBJECT_DOOMED) && alias_parse(link->alias, &id) &&
-		    id != ours && !objects_find(&r->ledger.owned, KIND_LINK, link))
-			return true;
-	}
-	return false;
 }
 
 /* 1: the ledger says something else now. */
 static int look_after_orphans(struct reconcile *r, struct err *err)
 {
-	bool orphaned = r->look_for_orphans || is_foreign_database(r), released = r->delete_orphans;
+	bool orphaned = r->look_for_orphans ||
+			orphans_came(&r->ledger, &r->round.observed, store_database_id(r->store)),
+	     released = r->delete_orphans;
 	int error = 0;
 
 	if (orphaned)
@@ -245,6 +263,14 @@ static int look_after_orphans(struct reconcile *r, struct err *err)
 	return orphaned || released;
 }
 
+/* Events named a few objects, and nothing else is to be done: the rest is as it was. */
+static bool can_be_partial(const struct reconcile *r)
+{
+	return r->trigger && strcmp(r->trigger, "event") == 0 && !r->scope.everything &&
+	       r->desired_known && r->covered == r->declaration->revision && !r->backoff_ms &&
+	       !r->look_for_orphans && !r->delete_orphans;
+}
+
 static int look(struct reconcile *r, struct err *err)
 {
 	struct round_input input = {
@@ -254,7 +280,15 @@ static int look(struct reconcile *r, struct err *err)
 		.ledger = &r->ledger,
 		.from_numbers = &r->from_numbers,
 	};
-	int error = numbers_keep(&r->from_numbers, r->store, r->declaration, err);
+	int error = 0;
+
+	if (r->partial) {
+		error = round_look_at(&r->round, &input, &r->looking, &r->desired, &r->facts, err);
+		if (error == 0)
+			round_plan(&r->round, &r->ledger);
+		return error;
+	}
+	error = numbers_keep(&r->from_numbers, r->store, r->declaration, err);
 
 	/* without a number a `from` has no routes yet; the rest goes on */
 	if (error < 0)
@@ -302,9 +336,14 @@ static void step(struct reconcile *r)
 	if (!r->running) {
 		r->running = true;
 		r->running_trigger = r->trigger ? r->trigger : "timer";
+		r->partial = can_be_partial(r);
+		r->looking = r->scope;
+		r->scope = (struct scope){0};
 		r->trigger = NULL;
 		r->started_ms = loop_now_ms();
 		r->rounds = r->applied = 0;
+		if (r->partial)
+			log_debug("a pass over what events named");
 		error = look(r, &err);
 	}
 	if (error == 0 && round_apply(&r->round, r->kernel, &r->ledger)) {
@@ -348,11 +387,11 @@ static void kernel_ready(void *user)
 	struct reconcile *r = user;
 	struct kernel_events events = {0};
 
-	r->kernel->vt->events_read(r->kernel, &events);
-	if (!events.look && !events.overrun)
+	r->kernel->vt->events_read(r->kernel, &r->scope, &events);
+	if (!events.look)
 		return;
 	log_debug("kernel event%s, by port %u", events.overrun ? " (overrun)" : "", events.port);
-	schedule(r, "event", loop_now_ms() + event_delay_ms(r));
+	schedule(r, "event", loop_now_ms() + delay_ms(r, true));
 }
 
 int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel *kernel,
@@ -395,6 +434,10 @@ void reconcile_free(struct reconcile *r)
 		loop_unwatch(r->loop, r->watch);
 	loop_timer_free(r->loop, r->timer);
 	round_done(&r->round);
+	scope_done(&r->scope);
+	scope_done(&r->looking);
+	objects_done(&r->desired);
+	arena_done(&r->desired_arena);
 	statuses_done(&r->statuses);
 	facts_done(&r->facts);
 	vec_done(&r->orphans);
@@ -406,13 +449,14 @@ void reconcile_free(struct reconcile *r)
 void reconcile_touch(struct reconcile *r)
 {
 	r->backoff_ms = 0;
-	schedule(r, "write", loop_now_ms() + r->config.coalesce_ms);
+	schedule(r, "write", loop_now_ms() + delay_ms(r, false));
 }
 
 void reconcile_now(struct reconcile *r, bool delete_orphans)
 {
 	r->backoff_ms = 0;
 	r->delete_orphans |= delete_orphans;
+	r->scope.everything = true;
 	schedule(r, "request", loop_now_ms());
 }
 
@@ -429,7 +473,7 @@ uint64_t reconcile_covered(const struct reconcile *r)
 
 uint64_t reconcile_passes(const struct reconcile *r)
 {
-	return r->report.last_pass.number;
+	return r->full_passes;
 }
 
 const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, const char *name)
@@ -440,50 +484,24 @@ const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, co
 	return found ? found : &untried;
 }
 
-static void detail(struct reconcile *r, const struct kind *kind, const struct claim *claim,
-		   struct arena *arena, struct status_details *details)
-{
-	const struct object *owned = objects_find(&r->ledger.owned, claim->kind, claim->object);
-	struct status_object *objects = (struct status_object *)(uintptr_t)details->objects;
-
-	if (!status_lists(kind, claim->kind, OBJECT_IN_SYNC))
-		return;
-	objects[details->objects_len++] = (struct status_object){
-		.kind = claim->kind,
-		.state = owned && owned->marks & OBJECT_FOUND ? OBJECT_STATE_FOUND : OBJECT_IN_SYNC,
-		.key = kind_key_text(kinds[claim->kind], claim->object, arena),
-	};
-}
-
 void reconcile_details(struct reconcile *r, const struct kind *kind,
 		       const struct resource *resource, struct arena *arena,
 		       struct status_details *details)
 {
 	const struct status *status = reconcile_status(r, kind->id, resource->name);
-	struct expand_output out = {0};
 
 	*details = (struct status_details){.objects = status->objects,
 					   .objects_len = status->objects_len};
-	if (!r->report.last_pass.number || resource->deleting)
-		return;
-	expand_one(
-		&(struct expand_input){
-			.declaration = r->declaration,
-			.facts = &r->facts,
-			.owned = &r->ledger.owned,
-			.database_id = store_database_id(r->store),
-			.from_numbers = &r->from_numbers,
-		},
-		kind, resource, arena, &out);
-	details->effective = out.expansions.v[0].effective;
-	if (!status->objects && status->generation >= resource->generation) {
-		details->objects = arena_array(arena, STATUS_OBJECTS_MAX,
-					       sizeof(*details->objects));
-		for (size_t i = 0; i < out.claims.len && details->objects_len < STATUS_OBJECTS_MAX;
-		     i++)
-			detail(r, kind, &out.claims.v[i], arena, details);
-	}
-	expand_done(&out);
+	if (r->full_passes && !resource->deleting)
+		status_detail(
+			&(struct expand_input){
+				.declaration = r->declaration,
+				.facts = &r->facts,
+				.owned = &r->ledger.owned,
+				.database_id = store_database_id(r->store),
+				.from_numbers = &r->from_numbers,
+			},
+			kind, resource, status, arena, details);
 }
 
 int reconcile_plan(struct reconcile *r, const struct declaration *declaration, bool delete_orphans,
@@ -513,6 +531,7 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, b
 			vec_push(ops, round.ops.v[i]);
 		/* the ops point into the round's memory: the caller's arena takes it over */
 		arena_join(arena, &round.arena);
+		arena_join(arena, &round.desired_arena);
 	}
 	round_done(&round);
 	objects_done(&released.owned);

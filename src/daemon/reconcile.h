@@ -6,7 +6,8 @@
  * line: observe, expand, plan, ledger, apply, status; then the waiters are woken.
  */
 
-#include "daemon/status.h"
+#include "daemon/orphans.h"
+#include "daemon/status_detail.h"
 #include "kernel/kernel.h"
 #include "store/store.h"
 
@@ -32,7 +33,7 @@ void reconcile_now(struct reconcile *reconcile, bool delete_orphans);
 /* Called after each pass, and when statuses changed. */
 void reconcile_on_pass(struct reconcile *reconcile, void (*passed)(void *user), void *user);
 
-/* Revision that the last finished pass covered; passes finished so far. */
+/* Revision that the last finished full pass covered; full passes finished so far. */
 uint64_t reconcile_covered(const struct reconcile *reconcile);
 uint64_t reconcile_passes(const struct reconcile *reconcile);
 
@@ -40,16 +41,7 @@ uint64_t reconcile_passes(const struct reconcile *reconcile);
 const struct status *reconcile_status(struct reconcile *reconcile, enum kind_id kind,
 				      const char *name);
 
-/*
- * What a status does not keep: what the client left to the agent, resolved by the facts of the
- * last look; and the objects, where no trouble is kept with the status. All is the arena's.
- */
-struct status_details {
-	const void *effective; /* a struct of the kind, see struct expansion; NULL before a pass */
-	const struct status_object *objects;
-	uint32_t objects_len; /* at most STATUS_OBJECTS_MAX */
-};
-
+/* What the status does not keep. All is the arena's. */
 void reconcile_details(struct reconcile *reconcile, const struct kind *kind,
 		       const struct resource *resource, struct arena *arena,
 		       struct status_details *details);
@@ -67,15 +59,11 @@ struct pass_report {
 	uint64_t number;     /* 0: none yet */
 	int64_t finished_ms; /* since the epoch */
 	uint32_t duration_us;
-	const char *trigger; /* "start", "write", "event", "timer", "retry", "request", "verify" */
+	const char *trigger; /* "start", "write", "event", "timer", "retry", "request"; "verify":
+			      * a pass over what events named left something to judge */
 	uint32_t ops, failed;
 	int error; /* observe failed: negative errno, 0 */
 	char message[320];
-};
-
-struct orphan {
-	enum kind_id kind;
-	char key[96];
 };
 
 struct reconcile_report {

@@ -79,6 +79,8 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 					       ((const struct exit_route *)e->resource)->tunnel);
 		snprintf(to->name, sizeof(to->name), "%s", e->resource->name);
 		status_of(outcome, e, tunnel, arena, &to->status);
+		fresh.troubled += to->status.state != STATE_READY &&
+				  to->status.state != STATE_DISABLED;
 		carry_since(find(&statuses->kind[kind], to->name), kind, to, now_ms);
 	}
 	statuses_done(statuses);

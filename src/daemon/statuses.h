@@ -14,6 +14,7 @@ struct named_status {
 
 struct statuses {
 	struct named_statuses vec_of(struct named_status) kind[RESOURCE_KINDS]; /* by name */
+	size_t troubled; /* neither ready nor disabled */
 };
 
 /* NULL: no pass has judged one of that name */

@@ -51,6 +51,9 @@ struct kern_adapter {
 	enum kind_id kind;
 	uint32_t groups[ADAPTER_GROUPS]; /* RTNLGRP_*, 0: none */
 	int (*dump)(struct kern *kern, struct look *look, struct err *err);
+	/* Only those keys, and the facts that hang on them. NULL: dump, and take out of it. */
+	int (*look_at)(struct kern *kern, const struct object_list *keys, struct look *look,
+		       struct err *err);
 	/*
 	 * The message of one step, for kinds whose steps do not depend on each other. Of the
 	 * op it reads verb, want and have. NULL with err when it cannot be said.
@@ -62,6 +65,9 @@ struct kern_adapter {
 	void (*apply)(struct kern *kern, struct arena *arena, struct op *ops, size_t n);
 };
 
+/* Of the devices that the keys (of links or sysctls) name: their facts. */
+int sysctl_look_at(struct kern *kern, const struct object_list *keys, struct look *look,
+		   struct err *err);
 /* Creates, changes, deletes links: link_apply.c. */
 void link_apply(struct kern *kern, struct arena *arena, struct op *ops, size_t n);
 

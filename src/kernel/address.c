@@ -73,9 +73,11 @@ static bool has_peer(const struct nlmsghdr *h)
 	return local && peer && attr_addr(local).host != attr_addr(peer).host;
 }
 
-static int dump(struct kern *kern, struct look *look, struct err *err)
+/* index 0: of every device */
+static int dump_device(struct kern *kern, uint32_t index, struct objects *observed,
+		       struct facts *facts, struct err *err)
 {
-	struct ifaddrmsg header = {.ifa_family = AF_INET};
+	struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_index = index};
 	cleanup_message struct nl_msg *request = netlink_message(RTM_GETADDR, 0, &header,
 								 sizeof(header));
 	cleanup_messages struct messages messages = {0};
@@ -89,14 +91,40 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 		if (!address_parse(h, &kern->names, &address))
 			continue;
 		if (!has_peer(h)) /* with one it is another address to the kernel */
-			memcpy(objects_add(look->observed, KIND_ADDRESS), &address,
-			       sizeof(address));
-		struct fact_addr *fact = vec_add(&look->facts->addrs);
+			memcpy(objects_add(observed, KIND_ADDRESS), &address, sizeof(address));
+		if (!facts)
+			continue;
+		struct fact_addr *fact = vec_add(&facts->addrs);
 		fact->addr = address.prefix.addr;
 		fact->len = address.prefix.len;
 		memcpy(fact->device, address.device, IFNAMSIZ);
 	}
 	return 0;
+}
+
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	return dump_device(kern, 0, look->observed, look->facts, err);
+}
+
+/* All of each device that is named: there is no asking for one address. */
+static int look_at(struct kern *kern, const struct object_list *keys, struct look *look,
+		   struct err *err)
+{
+	const char *last = "";
+	int error = 0;
+
+	for (size_t i = 0; i < keys->len && !error; i++) {
+		const char *device = ((const struct address *)keys->v[i])->device;
+		uint32_t index = names_index(&kern->names, device);
+
+		if (index && strcmp(device, last) != 0)
+			error = dump_device(kern, index, look->observed, NULL, err);
+		last = device;
+		if (error == -ENODEV) /* gone since the links were looked at */
+			error = 0;
+	}
+	return error;
 }
 
 static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
@@ -113,6 +141,7 @@ const struct kern_adapter address_adapter = {
 	.kind = KIND_ADDRESS,
 	.groups = {RTNLGRP_IPV4_IFADDR},
 	.dump = dump,
+	.look_at = look_at,
 	.build = build,
 	.gone = -EADDRNOTAVAIL,
 };

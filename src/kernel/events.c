@@ -9,10 +9,9 @@
 
 #include <errno.h>
 #include <linux/netconf.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -105,37 +104,84 @@ int events_fd(const struct events *events)
 	return events->epoll_fd;
 }
 
-/* A link event is sent for much that concerns nobody here: compare with what is known. */
-static bool link_matters(struct kern *kern, const struct nlmsghdr *h)
+static void note_device(const char *device, struct scope *scope)
+{
+	struct link key = {0};
+
+	snprintf(key.device, sizeof(key.device), "%s", device);
+	scope_add(scope, KIND_LINK, &key);
+}
+
+/* A link event is sent for much that concerns nobody here: compare with what is known. Of a
+ * device of ours no fact hangs on it but that it is there. */
+static void note_link(struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
 	const struct ifinfomsg *header = nlmsg_data(h);
 	struct link link = {0};
 
-	if (h->nlmsg_type == RTM_DELLINK)
-		return !nlmsg_valid_hdr(h, sizeof(*header)) ||
-		       names_row(&kern->names, (uint32_t)header->ifi_index);
-	if (!link_parse(h, &kern->names, &link))
-		return true;
+	if (!nlmsg_valid_hdr(h, sizeof(*header))) {
+		scope->everything = true;
+		return;
+	}
 	const struct name_row *row = names_row(&kern->names, (uint32_t)header->ifi_index);
-	return !row || row->ours || strcmp(row->device, link.device) != 0 || row->mtu != link.mtu ||
-	       row->up != link.up || row->group != link.group || row->tunnel != link_digest(&link);
+	if (h->nlmsg_type == RTM_DELLINK) {
+		if (row && row->ours)
+			note_device(row->device, scope);
+		else
+			scope->everything |= row != NULL;
+		return;
+	}
+	if (!link_parse(h, &kern->names, &link) || !row || strcmp(row->device, link.device) != 0)
+		scope->everything = true;
+	else if (row->ours)
+		note_device(row->device, scope);
+	else
+		scope->everything |= row->mtu != link.mtu || row->up != link.up ||
+				     row->group != link.group || row->tunnel != link_digest(&link);
 }
 
-static bool netconf_matters(const struct kern *kern, const struct nlmsghdr *h)
+static void note_netconf(const struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
 	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
 	int header = sizeof(struct netconfmsg);
+	struct sysctl key = {0};
 
-	if (!nlmsg_valid_hdr(h, header))
-		return true;
+	if (!nlmsg_valid_hdr(h, header)) {
+		scope->everything = true;
+		return;
+	}
 	const struct nlattr *index = nlmsg_find_attr(writable, header, NETCONFA_IFINDEX);
 	const struct name_row *row = index ? names_row(&kern->names, nla_get_u32(index)) : NULL;
-	if (!row) /* all, default, or a device that is new */
-		return true;
+	if (!row) { /* all, default, or a device that is new */
+		scope->everything = true;
+		return;
+	}
 	const struct nlattr *forwarding = nlmsg_find_attr(writable, header, NETCONFA_FORWARDING);
 	const struct nlattr *rp_filter = nlmsg_find_attr(writable, header, NETCONFA_RP_FILTER);
-	return (forwarding && nla_get_u32(forwarding) != row->forwarding) ||
-	       (rp_filter && nla_get_u32(rp_filter) != row->rp_filter);
+	memcpy(key.device, row->device, sizeof(key.device));
+	if (forwarding && nla_get_u32(forwarding) != row->forwarding) {
+		key.name = SYSCTL_FORWARDING;
+		scope_add(scope, KIND_SYSCTL, &key);
+	}
+	if (rp_filter && nla_get_u32(rp_filter) != row->rp_filter) {
+		key.name = SYSCTL_RP_FILTER;
+		scope_add(scope, KIND_SYSCTL, &key);
+	}
+}
+
+/* With an address go routes that name it, and the kernel does not say so: whatever is on that
+ * device is looked at. Any other own address is a fact. */
+static void note_address(const struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
+{
+	const struct ifaddrmsg *header = nlmsg_data(h);
+	const struct name_row *row = nlmsg_valid_hdr(h, sizeof(*header))
+					     ? names_row(&kern->names, header->ifa_index)
+					     : NULL;
+
+	if (row && row->ours)
+		note_device(row->device, scope);
+	else
+		scope->everything = true;
 }
 
 /* Is one of the remotes in that prefix? They are sorted: the first not below it tells. */
@@ -155,61 +201,58 @@ static bool covers_remote(const struct kern *kern, struct prefix prefix)
 	return from < kern->remotes.len && prefix_covers(prefix, kern->remotes.v[from]);
 }
 
-static bool route_matters(struct kern *kern, const struct nlmsghdr *h)
+static void note_route(struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
 	struct route route = {0};
 
 	if (!route_parse(h, &kern->names, &route))
-		return false; /* another family, or a cached one */
+		return; /* another family, or a cached one */
 	if (route.table >= OUR_TABLE_FIRST && route.table <= OUR_TABLE_LAST) {
 		tables_use(&kern->tables, route.table);
-		return true;
+		scope_add(scope, KIND_ROUTE, &route);
+	} else if (route.dst.len == 0 || covers_remote(kern, route.dst)) {
+		scope->everything = true;
 	}
-	return route.dst.len == 0 || covers_remote(kern, route.dst);
 }
 
-static bool rule_matters(const struct nlmsghdr *h)
+static void note_rule(const struct nlmsghdr *h, struct scope *scope)
 {
 	struct rule rule = {0};
 
-	return rule_parse(h, &rule) && rule.priority >= OUR_RULE_FIRST &&
-	       rule.priority <= OUR_RULE_LAST;
+	/* there are few of them */
+	if (rule_parse(h, &rule) && rule.priority >= OUR_RULE_FIRST &&
+	    rule.priority <= OUR_RULE_LAST)
+		scope_add_whole(scope, KIND_RULE);
 }
 
-bool events_matter(struct kern *kern, const struct nlmsghdr *h)
+void events_note(struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		return link_matters(kern, h);
+		note_link(kern, h, scope);
+		return;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		return route_matters(kern, h);
+		note_route(kern, h, scope);
+		return;
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
-		return rule_matters(h);
+		note_rule(h, scope);
+		return;
 	case RTM_NEWNETCONF:
-		return netconf_matters(kern, h);
+		note_netconf(kern, h, scope);
+		return;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		note_address(kern, h, scope);
+		return;
 	}
-	return true; /* addresses */
-}
-
-/* Every message of nf_tables about a thing in a table has the table's name first. */
-bool events_nft_matter(const struct nlmsghdr *h)
-{
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
-	const struct nfgenmsg *header = nlmsg_data(h);
-
-	if (NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
-	    NFNL_MSG_TYPE(h->nlmsg_type) == NFT_MSG_NEWGEN ||
-	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->nfgen_family != NFPROTO_IPV4)
-		return false;
-	struct nlattr *table = nlmsg_find_attr(writable, sizeof(*header), NFTA_TABLE_NAME);
-	return table && nla_strcmp(table, OUR_NFT_TABLE) == 0;
 }
 
 /* What one socket has, until it has no more. */
-static void take(struct kern *kern, struct netlink *netlink, struct kernel_events *taken)
+static void take(struct kern *kern, struct netlink *netlink, struct scope *scope,
+		 struct kernel_events *taken)
 {
 	bool nft = netlink == kern->events->nft;
 	uint32_t own = nft ? nft_port(kern->nft) : netlink_port(kern->netlink);
@@ -221,7 +264,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct kernel_event
 		if (len == -EAGAIN)
 			return;
 		if (len < 0) { /* lost, or unreadable, which is the same */
-			taken->overrun = taken->look = true;
+			taken->overrun = scope->everything = true;
 			kern->tables.scanned = false;
 			if (len != -ENOBUFS && len != -EMSGSIZE)
 				return;
@@ -230,18 +273,24 @@ static void take(struct kern *kern, struct netlink *netlink, struct kernel_event
 		for (int left = (int)len; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
 			if (h->nlmsg_pid == own)
 				continue;
-			if (!(nft ? events_nft_matter(h) : events_matter(kern, h)))
-				continue;
-			taken->look = true;
+			if (nft)
+				nft_note_event(kern->nft, h, scope);
+			else
+				events_note(kern, h, scope);
 			if (h->nlmsg_pid)
 				taken->port = h->nlmsg_pid;
 		}
 	}
 }
 
-void events_take(struct kern *kern, struct kernel_events *taken)
+void events_take(struct kern *kern, struct scope *scope, struct kernel_events *taken)
 {
+	struct scope noted = {0};
+
 	*taken = (struct kernel_events){0};
-	take(kern, kern->events->route, taken);
-	take(kern, kern->events->nft, taken);
+	take(kern, kern->events->route, &noted, taken);
+	take(kern, kern->events->nft, &noted, taken);
+	taken->look = !scope_is_empty(&noted);
+	scope_join(scope, &noted);
+	scope_done(&noted);
 }

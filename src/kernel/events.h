@@ -16,8 +16,7 @@ void events_close(struct events *events);
 /* one descriptor for all of it */
 int events_fd(const struct events *events);
 /* Takes all that is there, without waiting. */
-void events_take(struct kern *kern, struct kernel_events *taken);
-/* Can this message of rtnetlink change a fact or an object of ours? Pure, for tests. */
-bool events_matter(struct kern *kern, const struct nlmsghdr *h);
-/* The same of nftables. */
-bool events_nft_matter(const struct nlmsghdr *h);
+void events_take(struct kern *kern, struct scope *scope, struct kernel_events *taken);
+/* Adds to the scope what this message of rtnetlink may concern of ours: nothing, a key, a kind,
+ * or everything where a fact may be another one now. */
+void events_note(struct kern *kern, const struct nlmsghdr *h, struct scope *scope);

@@ -61,6 +61,62 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 	return 0;
 }
 
+/* Of what was dumped, that which the scope names. */
+static void keep_named(const struct objects *dumped, enum kind_id kind, const struct scope *scope,
+		       struct objects *observed)
+{
+	const struct object_list *keys = &scope->keys.kind[kind];
+
+	for (size_t i = 0; i < keys->len; i++) {
+		struct object *found = objects_find(dumped, kind, keys->v[i]);
+
+		if (found)
+			object_list_push(&observed->kind[kind], found);
+	}
+}
+
+static int look_at(struct kern *kern, const struct kern_adapter *adapter, const struct scope *scope,
+		   struct look *look, struct err *err)
+{
+	struct facts unused = {0};
+	struct objects dumped = {.arena = look->observed->arena};
+	enum kind_id kind = adapter->kind;
+
+	if (!scope_is_whole(scope, kind) && !scope->keys.kind[kind].len)
+		return 0;
+	if (!scope_is_whole(scope, kind) && adapter->look_at)
+		return adapter->look_at(kern, &scope->keys.kind[kind], look, err);
+	int error = adapter->dump(kern, &(struct look){&dumped, &unused}, err);
+	objects_sort(&dumped);
+	if (!error && scope_is_whole(scope, kind))
+		for (size_t i = 0; i < dumped.kind[kind].len; i++)
+			object_list_push(&look->observed->kind[kind], dumped.kind[kind].v[i]);
+	else if (!error)
+		keep_named(&dumped, kind, scope, look->observed);
+	objects_done(&dumped);
+	facts_done(&unused);
+	return error;
+}
+
+static int observe_some(struct kernel *kernel, struct arena *arena, const struct scope *scope,
+			struct objects *observed, struct facts *facts, struct err *err)
+{
+	struct kern *kern = kern_of(kernel);
+	struct look look = {observed, facts};
+	int error = 0;
+
+	observed->arena = arena;
+	for (size_t i = 0; i < ARRAY_LEN(adapters) && !error; i++)
+		error = look_at(kern, adapters[i], scope, &look, err);
+	if (!error && scope_is_whole(scope, KIND_NFT_ELEMENT))
+		error = nft_observe(kern->nft, arena, observed, err);
+	else if (!error && scope->keys.kind[KIND_NFT_ELEMENT].len)
+		error = nft_observe_elements(kern->nft, &scope->keys.kind[KIND_NFT_ELEMENT],
+					     observed, err);
+	objects_sort(observed);
+	return error;
+}
+
 static void apply(struct kernel *kernel, struct arena *arena, struct op *ops, size_t n)
 {
 	struct kern *kern = kern_of(kernel);
@@ -92,9 +148,9 @@ static int get_events_fd(struct kernel *kernel)
 	return events_fd(kern_of(kernel)->events);
 }
 
-static void read_events(struct kernel *kernel, struct kernel_events *events)
+static void read_events(struct kernel *kernel, struct scope *scope, struct kernel_events *events)
 {
-	events_take(kern_of(kernel), events);
+	events_take(kern_of(kernel), scope, events);
 }
 
 static int route(struct kernel *kernel, const struct route_question *question,
@@ -141,6 +197,7 @@ static void kern_close(struct kernel *kernel)
 
 static const struct kernel_vtable vtable = {
 	.observe = observe,
+	.observe_some = observe_some,
 	.apply = apply,
 	.ifindex = ifindex,
 	.events_fd = get_events_fd,

@@ -8,12 +8,13 @@
 
 #include "model/facts.h"
 #include "model/op.h"
+#include "model/scope.h"
 
 struct kernel;
 
 /* What woke the event socket. */
 struct kernel_events {
-	bool look;     /* something that can matter changed: observe again */
+	bool look;     /* something that can matter changed: the scope says where */
 	bool overrun;  /* ENOBUFS: events were lost */
 	uint32_t port; /* nlmsg_pid of the last foreign change, 0 unknown */
 };
@@ -53,6 +54,13 @@ struct kernel_vtable {
 	int (*observe)(struct kernel *kernel, struct arena *arena, struct objects *observed,
 		       struct facts *facts, struct err *err);
 	/*
+	 * Reads only what the scope names, which is not everything; observed is sorted then.
+	 * facts are those of the last look: of links and sysctls that are looked at they are
+	 * put right, in place.
+	 */
+	int (*observe_some)(struct kernel *kernel, struct arena *arena, const struct scope *scope,
+			    struct objects *observed, struct facts *facts, struct err *err);
+	/*
 	 * Applies n consecutive ops of one stage (nft_* kinds together; else of one kind), in
 	 * order, in as few messages as possible. Fills done, result and message of each;
 	 * messages live in the arena. Never fails as a whole.
@@ -63,7 +71,9 @@ struct kernel_vtable {
 	/* As of the last observe and our own changes since; 0: no such device. */
 	uint32_t (*ifindex)(struct kernel *kernel, const char *device);
 	int (*events_fd)(struct kernel *kernel); /* for epoll; -1: none */
-	void (*events_read)(struct kernel *kernel, struct kernel_events *events);
+	/* Takes all that is there, and adds what it concerns to the scope. */
+	void (*events_read)(struct kernel *kernel, struct scope *scope,
+			    struct kernel_events *events);
 	int (*route)(struct kernel *kernel, const struct route_question *question,
 		     struct route_answer *answer, struct err *err);
 	/* -ENODEV */

@@ -197,28 +197,32 @@ static void name_take(struct kern *kern, struct nlmsghdr *h)
 		names_put(&kern->names, (uint32_t)header->ifi_index, nla_data(name));
 }
 
-static void fact_take(struct kern *kern, struct facts *facts, const struct nlmsghdr *h,
-		      const struct link *link)
+static struct fact_link fact_of(const struct kern *kern, const struct nlmsghdr *h,
+				const struct link *link)
 {
 	const struct ifinfomsg *header = nlmsg_data(h);
-	struct name_row *row = names_row(&kern->names, (uint32_t)header->ifi_index);
-	struct fact_link *fact = vec_add(&facts->links);
+	struct name_row *row = names_row(&kern->names, link->ifindex);
+	struct fact_link fact = {
+		.ifindex = link->ifindex,
+		.mtu = link->mtu,
+		.up = link->up,
+		.ours = link->head.marks & OBJECT_OURS,
+		.adoptable = link_is_adoptable(link),
+		.loopback = header->ifi_flags & IFF_LOOPBACK,
+	};
 
-	memcpy(fact->device, link->device, IFNAMSIZ);
-	memcpy(fact->driver, link->driver, IFNAMSIZ);
-	fact->ifindex = link->ifindex;
-	fact->mtu = link->mtu;
-	fact->up = link->up;
-	fact->ours = link->head.marks & OBJECT_OURS;
-	fact->adoptable = link_is_adoptable(link);
-	fact->loopback = header->ifi_flags & IFF_LOOPBACK;
+	memcpy(fact.device, link->device, IFNAMSIZ);
+	memcpy(fact.driver, link->driver, IFNAMSIZ);
 	if (!row)
-		return;
+		return fact;
 	row->mtu = link->mtu;
 	row->group = link->group;
 	row->up = link->up;
 	row->tunnel = link_digest(link);
-	row->ours = fact->ours;
+	row->ours = fact.ours;
+	fact.forwarding = row->forwarding;
+	fact.rp_filter = row->rp_filter;
+	return fact;
 }
 
 /* Names first: a tunnel's underlay may be dumped after it. */
@@ -238,16 +242,66 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 
 		if (!link_parse(h, &kern->names, &link))
 			continue;
-		fact_take(kern, look->facts, h, &link);
+		vec_push(&look->facts->links, fact_of(kern, h, &link));
 		if (!link_is_fallback(&link))
 			memcpy(objects_add(look->observed, KIND_LINK), &link, sizeof(link));
 	}
 	return 0;
 }
 
+static void looked_at(struct kern *kern, const struct link *key, const struct request *request,
+		      struct look *look)
+{
+	struct link link = {0};
+
+	if (request->result || !nlmsg_valid_hdr(request->answer, sizeof(struct ifinfomsg)) ||
+	    !link_parse(request->answer, &kern->names, &link)) {
+		names_remove(&kern->names, names_index(&kern->names, key->device));
+		facts_drop_link(look->facts, key->device);
+		return;
+	}
+	if (names_index(&kern->names, link.device) != link.ifindex) {
+		names_remove(&kern->names, names_index(&kern->names, link.device));
+		names_put(&kern->names, link.ifindex, link.device);
+	}
+	struct fact_link fact = fact_of(kern, request->answer, &link);
+	facts_put_link(look->facts, &fact);
+	memcpy(objects_add(look->observed, KIND_LINK), &link, sizeof(link));
+}
+
+static int look_at(struct kern *kern, const struct object_list *keys, struct look *look,
+		   struct err *err)
+{
+	cleanup_batch struct batch batch = {.arena = look->observed->arena};
+	uint32_t mask = RTEXT_FILTER_SKIP_STATS;
+
+	for (size_t i = 0; i < keys->len; i++) {
+		const struct link *key = (const struct link *)keys->v[i];
+		struct ifinfomsg header = {0};
+		struct nl_msg *msg = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+
+		netlink_put(msg, IFLA_EXT_MASK, &mask, sizeof(mask));
+		netlink_put(msg, IFLA_IFNAME, key->device, strlen(key->device) + 1);
+		batch_ask(&batch, msg, i);
+	}
+	batch_send(kern->netlink, &batch);
+	for (size_t i = 0; i < batch.requests.len; i++) {
+		const struct request *request = &batch.requests.v[i];
+		const struct link *key = (const struct link *)keys->v[request->tag];
+
+		if (request->result && request->result != -ENODEV)
+			return err_set(err, request->result, "reading link %s: %s", key->device,
+				       strerror(-request->result));
+		looked_at(kern, key, request, look);
+	}
+	/* a device that was made anew has other switches than the one before */
+	return sysctl_look_at(kern, keys, look, err);
+}
+
 const struct kern_adapter link_adapter = {
 	.kind = KIND_LINK,
 	.groups = {RTNLGRP_LINK},
 	.dump = dump,
+	.look_at = look_at,
 	.apply = link_apply,
 };

@@ -10,6 +10,7 @@
 #include "kernel/kernel.h"
 
 struct nft;
+struct nlmsghdr;
 
 int nft_open(struct nft **nft, struct err *err) must_check;
 void nft_close(struct nft *nft);
@@ -30,6 +31,12 @@ int nft_observe(struct nft *nft, struct arena *arena, struct objects *observed, 
  * ruleset changed since it was observed.
  */
 void nft_apply(struct nft *nft, struct arena *arena, struct op *ops, size_t n);
+
+/* Only those elements, by their keys, of sets without intervals. Appends what is there. */
+int nft_observe_elements(struct nft *nft, const struct object_list *keys, struct objects *observed,
+			 struct err *err);
+/* Adds what an event of nftables may concern of our table: elements, or all of it. */
+void nft_note_event(const struct nft *nft, const struct nlmsghdr *nlh, struct scope *scope);
 
 /* Fills stats[i] with the counter of prefixes[i]; 0 where there is none. */
 int nft_element_stats(struct nft *nft, const char *set, const struct prefix *prefixes, size_t n,

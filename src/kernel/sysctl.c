@@ -110,6 +110,55 @@ static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h
 	row->rp_filter = (uint8_t)nla_get_u32(rp_filter);
 }
 
+/* From the names' row, where the kernel's answer was taken to. */
+static void fact_refresh(const struct kern *kern, struct fact_link *fact)
+{
+	const struct name_row *row = names_row(&kern->names,
+					       names_index(&kern->names, fact->device));
+
+	if (!row)
+		return;
+	fact->forwarding = row->forwarding;
+	fact->rp_filter = row->rp_filter;
+}
+
+int sysctl_look_at(struct kern *kern, const struct object_list *keys, struct look *look,
+		   struct err *err)
+{
+	cleanup_batch struct batch batch = {.arena = look->observed->arena};
+
+	for (size_t i = 0; i < keys->len; i++) {
+		/* the device is the first member of both */
+		const char *device = ((const struct sysctl *)keys->v[i])->device;
+		struct netconfmsg header = {.ncm_family = AF_INET};
+		uint32_t index = names_index(&kern->names, device);
+
+		if (!index)
+			continue;
+		struct nl_msg *msg = netlink_message(RTM_GETNETCONF, 0, &header, sizeof(header));
+		netlink_put(msg, NETCONFA_IFINDEX, &index, sizeof(index));
+		batch_ask(&batch, msg, i);
+	}
+	batch_send(kern->netlink, &batch);
+	for (size_t i = 0; i < batch.requests.len; i++) {
+		const struct request *request = &batch.requests.v[i];
+		const char *device = ((const struct sysctl *)keys->v[request->tag])->device;
+
+		/* gone meanwhile: an event says so */
+		if (request->result == -EINVAL || request->result == -ENODEV)
+			continue;
+		if (request->result)
+			return err_set(err, request->result, "reading switches of %s: %s", device,
+				       strerror(-request->result));
+		fact_take(kern, look->facts, (struct nlmsghdr *)(uintptr_t)request->answer);
+		struct fact_link *fact = (struct fact_link *)(uintptr_t)facts_link(look->facts,
+										   device);
+		if (fact)
+			fact_refresh(kern, fact);
+	}
+	return 0;
+}
+
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct netconfmsg header = {.ncm_family = AF_INET};
@@ -123,16 +172,8 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 	look->facts->ip_forward = false;
 	messages_each(h, &messages)
 		fact_take(kern, look->facts, h);
-	for (size_t i = 0; i < look->facts->links.len; i++) {
-		struct fact_link *fact = &look->facts->links.v[i];
-		const struct name_row *row = names_row(&kern->names,
-						       names_index(&kern->names, fact->device));
-
-		if (!row)
-			continue;
-		fact->forwarding = row->forwarding;
-		fact->rp_filter = row->rp_filter;
-	}
+	for (size_t i = 0; i < look->facts->links.len; i++)
+		fact_refresh(kern, &look->facts->links.v[i]);
 	return 0;
 }
 
@@ -206,5 +247,6 @@ const struct kern_adapter sysctl_adapter = {
 	.kind = KIND_SYSCTL,
 	.groups = {RTNLGRP_IPV4_NETCONF},
 	.dump = dump,
+	.look_at = sysctl_look_at,
 	.apply = apply,
 };

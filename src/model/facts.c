@@ -60,6 +60,29 @@ void facts_sort(struct facts *facts)
 	vec_sort(&facts->remotes, remote_compare);
 }
 
+void facts_put_link(struct facts *facts, const struct fact_link *link)
+{
+	struct fact_link *found = (struct fact_link *)(uintptr_t)facts_link(facts, link->device);
+
+	if (found) {
+		*found = *link;
+		return;
+	}
+	vec_push(&facts->links, *link);
+	vec_sort(&facts->links, link_compare);
+}
+
+void facts_drop_link(struct facts *facts, const char *device)
+{
+	struct fact_link *found = (struct fact_link *)(uintptr_t)facts_link(facts, device);
+
+	if (!found)
+		return;
+	facts->links.len--;
+	memmove(found, found + 1,
+		(size_t)(facts->links.v + facts->links.len - found) * sizeof(*found));
+}
+
 void facts_done(struct facts *facts)
 {
 	vec_done(&facts->links);

@@ -57,4 +57,7 @@ const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr);
 const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
 				       const char *underlay);
 void facts_sort(struct facts *facts);
+/* One device of sorted facts: put right or inserted; removed. */
+void facts_put_link(struct facts *facts, const struct fact_link *link);
+void facts_drop_link(struct facts *facts, const char *device);
 void facts_done(struct facts *facts);

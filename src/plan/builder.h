@@ -15,6 +15,7 @@ struct builder {
 	/* names of links that are deleted or replaced (what sits on them is gone), and of
 	 * links that will stand when the ups are through; sorted, the input's memory */
 	struct names vec_of(const char *) gone, standing;
+	struct names_known vec_of(const char *) known; /* every link that one of the three has */
 	struct names_of_sets vec_of(const char *) remade_sets;
 };
 

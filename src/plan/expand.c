@@ -364,7 +364,8 @@ static void begin(struct expander *x, const struct kind *kind, const struct reso
 	*x->now = (struct expansion){
 		.resource = r,
 		.kind = kind,
-		.effective = arena_memdup(x->arena, r, kind->size),
+		.effective = arena_memdup(x->out->scratch ? x->out->scratch : x->arena, r,
+					  kind->size),
 		.claims_from = x->out->claims.len,
 	};
 }

@@ -49,6 +49,7 @@ struct expand_output {
 	struct objects desired;       /* sorted; in the arena given */
 	struct expansions expansions; /* in order of kind and name */
 	struct claims claims;         /* sorted runs, one for each expansion */
+	struct arena *scratch;        /* of what is not desired: effective. NULL: as desired */
 };
 
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out);

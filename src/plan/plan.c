@@ -165,14 +165,19 @@ static const struct object *keep_orphan_rules(struct builder *b, const struct ro
 	return &merged->head;
 }
 
+static bool stands(const struct builder *b, const char *device)
+{
+	return name_in(b->standing.v, b->standing.len, device) ||
+	       (b->input->partial && !name_in(b->known.v, b->known.len, device));
+}
+
 static void decide_desired(struct builder *b, const struct row *row)
 {
 	if (!row->observed) {
 		const char *device = object_device(row->kind, row->desired);
 
-		if (row->kind == KIND_LINK
-			    ? row->desired->marks & OBJECT_KEEP
-			    : device && !name_in(b->standing.v, b->standing.len, device))
+		if (row->kind == KIND_LINK ? row->desired->marks & OBJECT_KEEP
+					   : device && !stands(b, device))
 			return;
 		emit(&b->up, OP_ADD, row, 0, "not there");
 		return;
@@ -238,7 +243,7 @@ static bool stands_until_ups(const struct builder *b, const struct row *row)
 {
 	const char *device = object_device(row->kind, row->observed);
 
-	return device && !name_in(b->standing.v, b->standing.len, device);
+	return device && !stands(b, device);
 }
 
 static void decide(struct builder *b, const struct row *row)
@@ -290,10 +295,12 @@ static void merge(struct builder *b, enum kind_id kind,
 static void note_link(struct builder *b, const struct row *row)
 {
 	const struct object *any = row->desired ? row->desired : row->observed;
+	const struct object *some = any ? any : row->owned;
 	struct ops *lists[] = {&b->up, &b->down};
 	bool gone = false, added = false;
 
 	decide(b, row);
+	vec_push(&b->known, ((const struct link *)some)->device);
 	if (!any)
 		return;
 	const char *name = ((const struct link *)any)->device;
@@ -334,6 +341,7 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 	order_untie(&b);
 	vec_sort(&b.gone, name_compare);
 	vec_sort(&b.standing, name_compare);
+	vec_sort(&b.known, name_compare);
 	merge(&b, KIND_NFT_SET, note_set);
 	vec_sort(&b.remade_sets, name_compare);
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
@@ -344,5 +352,6 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 	vec_done(&b.down);
 	vec_done(&b.gone);
 	vec_done(&b.standing);
+	vec_done(&b.known);
 	vec_done(&b.remade_sets);
 }

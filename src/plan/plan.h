@@ -13,6 +13,9 @@ struct plan_input {
 	const struct objects *desired;
 	const struct objects *observed; /* marks say what is ours by the kernel's mark */
 	const struct objects *owned;    /* the ledger: marks OURS, FOUND or ORPHAN */
+	/* The three hold what a scope names, and nothing of the rest: a link that is in none of
+	 * them stands. */
+	bool partial;
 };
 
 /* Fills ops in the order of application; strings and objects that it makes are the arena's. */

@@ -37,6 +37,7 @@ int ground_free(void **state)
 		ground->kernel->vt->close(ground->kernel);
 	objects_done(&ground->observed);
 	facts_done(&ground->facts);
+	scope_done(&ground->scope);
 	arena_done(&ground->arena);
 	free(ground);
 	return 0;
@@ -135,7 +136,7 @@ struct kernel_events ground_events(struct ground *ground, bool until_look)
 	while (poll(&fd, 1, until_look ? 2000 : 50) > 0) {
 		struct kernel_events events;
 
-		ground->kernel->vt->events_read(ground->kernel, &events);
+		ground->kernel->vt->events_read(ground->kernel, &ground->scope, &events);
 		sum.look |= events.look;
 		sum.overrun |= events.overrun;
 		if (events.port)
@@ -149,6 +150,7 @@ struct kernel_events ground_events(struct ground *ground, bool until_look)
 void ground_quiet(struct ground *ground)
 {
 	ground_events(ground, false);
+	scope_done(&ground->scope);
 }
 
 struct addr ground_addr(const char *s)

@@ -20,6 +20,7 @@ struct ground {
 	struct arena arena;
 	struct objects observed;
 	struct facts facts;
+	struct scope scope; /* of the events since ground_quiet */
 	struct err err;
 };
 
@@ -41,7 +42,7 @@ int ground_add(struct ground *ground, enum kind_id kind, const void *want);
 int ground_delete(struct ground *ground, enum kind_id kind, const void *have);
 /* Waits for events, up to two seconds; what they said, summed up. */
 struct kernel_events ground_events(struct ground *ground, bool until_look);
-/* Takes what is there and forgets it. */
+/* Takes what is there and forgets it, the scope too. */
 void ground_quiet(struct ground *ground);
 
 struct addr ground_addr(const char *s);

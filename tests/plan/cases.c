@@ -3,6 +3,7 @@
  * Runs the cases of one file. A case is
  *
  *	case NAME
+ *	partial			(only where the three hold but a part of what there is)
  *	desired | observed | owned
  *		NOUN FIELD=VALUE … [ours] [found] [orphan] [adopt] [keep] [doomed]
  *	plan
@@ -22,6 +23,7 @@ struct expected vec_of(char *);
 
 struct test {
 	char name[128];
+	bool partial;
 	struct arena arena;
 	struct objects sets[PLAN];
 	struct expected expected;
@@ -144,7 +146,7 @@ static bool run(struct test *test)
 		objects_sort(&test->sets[s]);
 	}
 	plan_build(&(struct plan_input){&test->sets[DESIRED], &test->sets[OBSERVED],
-					&test->sets[OWNED]},
+					&test->sets[OWNED], test->partial},
 		   &test->arena, &ops);
 	ok = ops.len == test->expected.len;
 	for (size_t i = 0; ok && i < ops.len; i++)
@@ -198,8 +200,10 @@ static int feed(struct test *test, enum section *section, char *line)
 		vec_push(&test->expected, arena_strdup(&test->arena, text));
 		return 0;
 	}
-	if (*section == NOWHERE)
-		return -1;
+	if (*section == NOWHERE) {
+		test->partial = strcmp(text, "partial") == 0;
+		return test->partial ? 0 : -1;
+	}
 	test->sets[*section].arena = &test->arena;
 	return parse_object(test, *section, text);
 }

@@ -479,14 +479,15 @@ static void a_replaced_script_wakes_the_agent_and_its_own_writing_does_not(void 
 	struct scene *scene = *state;
 	struct pollfd fd = {scene->kernel->vt->events_fd(scene->kernel), POLLIN, 0};
 	struct kernel_events events;
+	struct scope scope = {0};
 
 	put_file(scene, "script", "link tun_x mtu 1400\n");
 	assert_int_equal(poll(&fd, 1, 1000), 1);
-	scene->kernel->vt->events_read(scene->kernel, &events);
+	scene->kernel->vt->events_read(scene->kernel, &scope, &events);
 	assert_true(events.look);
 	assert_true(holds(scene, "link tun_x driver= "));
 	fake_state_save(scene->fake);
-	scene->kernel->vt->events_read(scene->kernel, &events);
+	scene->kernel->vt->events_read(scene->kernel, &scope, &events);
 	assert_false(events.look);
 	assert_int_equal(poll(&fd, 1, 0), 0);
 }

@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whatever somebody changes comes back, and only what events named is looked at for it."""
+
+import api
+from api import EXIT, NAT, TUNNEL
+
+PARTIAL = "a pass over what events named"
+VERIFIED = "a pass over everything follows"
+
+
+class Drift(api.ApiTest):
+    def setUp(self):
+        super().setUp()
+        self.three()
+        for i in range(5):  # more of each, which is to stay as it is
+            self.agent.put(f"/v1/tunnels/other{i}?wait=10",
+                           {**TUNNEL, "remote": f"172.16.2.{i + 1}",
+                            "addresses": [f"192.168.{i + 2}.1/24"], "rp_filter": "loose"})
+            self.agent.put(f"/v1/exit-routes/other{i}?wait=10",
+                           {**EXIT, "tunnel": f"other{i}", "destinations": [f"203.0.{i}.0/24"]})
+        self.ok(self.agent.post("/v1/reconcile"))
+        self.before = self.agent.objects()
+
+    def passes(self):
+        return self.agent.get("/v1/status").body["last_pass"]["number"]
+
+    def disturbed(self, *script):
+        """The script happens; all is as before; by passes over what it changed alone."""
+        log = self.agent.log
+        passes = self.passes()
+        self.agent.kernel(*script)
+        self.agent.until("/v1/status", lambda a: a.body["last_pass"]["number"] > passes
+                         and self.agent.objects() == self.before)
+        fresh = self.agent.log[len(log):]
+        self.assertIn(PARTIAL, fresh)
+        self.assertNotIn(VERIFIED, fresh)
+        for path in ("/v1/tunnels/tun_a", "/v1/exit-routes/qq", "/v1/nat-rules/exit"):
+            self.assertEqual(self.agent.get(path).state, "ready")
+
+    def test_every_kind_comes_back(self):
+        for script in (
+                ("delete link tun_a",),
+                ("link tun_a down",),
+                ("link tun_a mtu 1300",),
+                ("link tun_a ttl 3",),
+                ("link tun_a alias nobody",),
+                ("delete addr tun_a 192.168.1.1/24",),
+                ("delete route 180.163.26.39/32 table 7000",),
+                ("delete rule 9999",),
+                ("sysctl eth0 forwarding 0",),
+                ("sysctl other1 rp_filter 1",),
+                ("sysctl tun_a forwarding 0", "delete route 203.0.1.0/24 table 7000"),
+                ("flush nft",),
+                ("delete chain forward",),
+                ("rule 7500 from 10.0.0.0/8 lookup 7000 protocol 105",),
+                ("route 198.51.100.0/24 dev tun_a table 7000 protocol 105",),
+        ):
+            with self.subTest(script=script):
+                self.disturbed(*script)
+
+    def test_a_table_that_is_flushed_comes_back(self):
+        destinations = [f"10.{i // 250}.{i % 250}.0/24" for i in range(500)]
+        self.agent.put("/v1/exit-routes/qq?wait=10", {**EXIT, "destinations": destinations})
+        self.ok(self.agent.post("/v1/reconcile"))
+        self.before = self.agent.objects()
+        self.disturbed(*(f"delete route {d} table 7000" for d in destinations))
+
+    def test_what_cannot_be_put_right_is_judged(self):
+        passes = self.passes()
+        self.agent.kernel("fail route add * EPERM not today",
+                          "delete route 180.163.26.39/32 table 7000")
+        answer = self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "failed")
+        self.assertIn("not today", answer.body["status"]["message"])
+        self.assertGreater(self.passes(), passes)
+        self.assertIn(VERIFIED, self.agent.log)
+        self.agent.kernel("")
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
+        self.assertEqual(self.agent.objects(), self.before)
+
+    def test_what_stands_in_the_way_is_a_conflict(self):
+        self.agent.kernel("route 180.163.26.39/32 dev eth0 table 7000 protocol 4")
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "conflict")
+        self.agent.kernel("delete route 180.163.26.39/32 table 7000")
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
+        self.assertEqual(self.agent.objects(), self.before)
+
+    def test_repairs_are_counted(self):
+        before = self.agent.get("/v1/status").body["drift_repaired"]
+        self.disturbed("delete route 180.163.26.39/32 table 7000")
+        self.assertEqual(self.agent.get("/v1/status").body["drift_repaired"], before + 1)
+
+
+if __name__ == "__main__":
+    api.main()
