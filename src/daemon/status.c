@@ -200,6 +200,18 @@ static void list(struct status *status, enum kind_id kind, const struct object *
 	};
 }
 
+/* Nothing was left to do: what is claimed is there, or its hold says why not. */
+static void count_objects(struct status *status, const struct outcome *outcome,
+			  const struct expansion *e)
+{
+	for (size_t i = e->claims_from; i < e->claims_to; i++) {
+		const struct claim *claim = &outcome->claims->v[i];
+
+		status->objects_total += !(claim->object->marks & OBJECT_COVERED) &&
+					 status_lists(e->kind, claim->kind, OBJECT_IN_SYNC);
+	}
+}
+
 /* The troubled objects first, then the others, as far as there is room. */
 static void judge_objects(struct status *status, const struct outcome *outcome,
 			  const struct expansion *e, struct arena *arena)
@@ -294,8 +306,12 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 		return;
 	}
 	say(status, STATE_READY, "InSync", "");
-	judge_shared(status, outcome, e, arena);
-	judge_objects(status, outcome, e, arena);
+	if (outcome->ops->len || e->hold.reason || (dependency && dependency->objects)) {
+		judge_shared(status, outcome, e, arena);
+		judge_objects(status, outcome, e, arena);
+	} else {
+		count_objects(status, outcome, e);
+	}
 	if (status->state == STATE_FAILED || status->state == STATE_CONFLICT)
 		return;
 	if (e->hold.reason)

@@ -37,6 +37,7 @@ enum object_mark {
 	OBJECT_ADOPT = 1 << 3,  /* desired: a foreign one in the way may be taken over */
 	OBJECT_DOOMED = 1 << 4, /* observed link: in our doomed group */
 	OBJECT_SHARED = 1 << 6, /* desired: needed by all resources of a kind, claimed by none */
+	OBJECT_COVERED = 1 << 7, /* desired: another element stands for it; not in the list */
 	OBJECT_KEEP = 1 << 5,   /* desired link: kept where it stands, not made where not */
 };
 

@@ -396,8 +396,10 @@ static void drop_covered(struct object_list *elements)
 		const struct nft_element *e = (struct nft_element *)elements->v[i];
 
 		if (last && !e->device[0] && strcmp(last->set_name, e->set_name) == 0 &&
-		    prefix_overlaps(last->prefix, e->prefix))
+		    prefix_overlaps(last->prefix, e->prefix)) {
+			elements->v[i]->marks |= OBJECT_COVERED;
 			continue;
+		}
 		elements->v[kept++] = elements->v[i];
 	}
 	elements->len = kept;

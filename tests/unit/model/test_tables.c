@@ -39,6 +39,16 @@ static void kinds_are_at_their_id(void **state)
 	assert_null(resource_kind_of_path("links"));
 }
 
+/* kind_key_compare ends at the first row that is no key. */
+static void keys_stand_first(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < KINDS; k++)
+		for (unsigned f = 1; f < kinds[k]->n_fields; f++)
+			if (kinds[k]->fields[f].flags & FIELD_KEY)
+				assert_true(kinds[k]->fields[f - 1].flags & FIELD_KEY);
+}
+
 static void row_is_within_its_struct(const struct kind *kind, const struct field *field)
 {
 	assert_true(field->size > 0);
@@ -151,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_are_at_their_id),
+		cmocka_unit_test(keys_stand_first),
 		cmocka_unit_test(rows_are_within_their_struct_and_apart),
 		cmocka_unit_test(names_are_unique_and_plain),
 		cmocka_unit_test(numbers_have_bounds),
