@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,21 @@ static int build_tunnel(struct nl_msg *msg, const struct link *link, const struc
 	return 0;
 }
 
+/* Or the old address of a subnet takes the new one along when it goes. By this message no
+ * event says so, and needs to: the device is ours. */
+static void build_switches(struct nl_msg *msg)
+{
+	uint32_t on = 1;
+	struct nlattr *families = netlink_nest(msg, IFLA_AF_SPEC);
+	struct nlattr *inet = netlink_nest(msg, AF_INET);
+	struct nlattr *conf = netlink_nest(msg, IFLA_INET_CONF);
+
+	netlink_put(msg, IPV4_DEVCONF_PROMOTE_SECONDARIES, &on, sizeof(on));
+	nla_nest_end(msg, conf);
+	nla_nest_end(msg, inet);
+	nla_nest_end(msg, families);
+}
+
 struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
 			  const struct names *names, struct err *err)
 {
@@ -94,6 +110,8 @@ struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t inde
 		error = attr_build(msg, &name_map, link, names, &device);
 	if (parts & LINK_REST && !error)
 		error = attr_build(msg, &rest_map, link, names, &device);
+	if (parts & LINK_SWITCH)
+		build_switches(msg);
 	if (parts & LINK_TUNNEL && !error)
 		error = build_tunnel(msg, link, names, &device);
 	if (error) {

@@ -11,6 +11,7 @@ enum link_part {
 	LINK_NAME = 1 << 0,   /* name and group, of a creating message */
 	LINK_TUNNEL = 1 << 1, /* driver, endpoints and the rest of the tunnel, all together */
 	LINK_REST = 1 << 2,   /* alias, group, mtu, up: those that are set */
+	LINK_SWITCH = 1 << 3, /* what is switched on a device that we made: promote_secondaries */
 };
 
 /*

@@ -191,10 +191,10 @@ static void create_finish(struct kern *kern, struct arena *arena, struct creatio
 		row->ours = true;
 		/* a kernel or a container without it has no IPv6 to switch off */
 		(void)!sysctl_write(kern->sysctls.ipv6_fd, want->device, "disable_ipv6", 1);
-		/* or the old address of a subnet takes the new one along when it goes */
-		(void)!sysctl_write(kern->sysctls.ipv4_fd, want->device, "promote_secondaries", 1);
 		batch_add(&batch,
-			  link_build(want, LINK_REST, creation->index, 0, &kern->names, NULL), i);
+			  link_build(want, LINK_REST | LINK_SWITCH, creation->index, 0,
+				     &kern->names, NULL),
+			  i);
 	}
 	batch_send(kern->netlink, &batch);
 	for (size_t i = 0; i < batch.requests.len; i++) {
