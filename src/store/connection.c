@@ -68,7 +68,8 @@ void connection_finalize(struct store *store)
 	for (size_t k = 0; k < RESOURCE_KINDS; k++) {
 		struct table *table = &store->tables[k];
 
-		sqlite3_finalize(table->put);
+		sqlite3_finalize(table->add);
+		sqlite3_finalize(table->change);
 		sqlite3_finalize(table->remove);
 		sqlite3_finalize(table->load);
 		for (size_t i = 0; i < CONNECTION_FIELDS_MAX; i++) {

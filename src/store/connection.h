@@ -34,7 +34,7 @@ enum { CONNECTION_FIELDS_MAX = 64, CONNECTION_BOOT_ID = 64 };
 
 /* statements of a resource kind's table, and of the child table of each list */
 struct table {
-	sqlite3_stmt *put, *remove, *load;
+	sqlite3_stmt *add, *change, *remove, *load;
 	struct list_table {
 		sqlite3_stmt *put, *trim, *load;
 	} lists[CONNECTION_FIELDS_MAX]; /* at the index of the field */

@@ -55,24 +55,28 @@ static void add_columns(struct text *text, const struct kind *kind)
 		text_addf(text, "%s\"%s\"", i ? ", " : "", column_name(kind, i));
 }
 
+/* add leaves a row of that name alone, change writes over it: parameter i + 1 is column i. */
 static int prepare_put(struct store *store, const struct kind *kind, struct err *err)
 {
 	struct table *table = &store->tables[kind->id];
-	cleanup_text struct text text = {0};
+	cleanup_text struct text add = {0}, change = {0};
 
 	assert(kind->n_fields <= CONNECTION_FIELDS_MAX);
-	if (table->put)
+	if (table->change)
 		return 0;
-	text_addf(&text, "INSERT INTO \"%s\" (", kind->member);
-	add_columns(&text, kind);
-	text_add(&text, ") VALUES (");
+	text_addf(&add, "INSERT INTO \"%s\" (", kind->member);
+	add_columns(&add, kind);
+	text_add(&add, ") VALUES (");
 	for (unsigned i = 0; i < column_count(kind); i++)
-		text_add(&text, i ? ", ?" : "?");
-	text_addf(&text, ") ON CONFLICT (\"%s\") DO UPDATE SET ", column_name(kind, 0));
+		text_add(&add, i ? ", ?" : "?");
+	text_addf(&add, ") ON CONFLICT (\"%s\") DO NOTHING", column_name(kind, 0));
+	text_addf(&change, "UPDATE \"%s\" SET ", kind->member);
 	for (unsigned i = 1; i < column_count(kind); i++)
-		text_addf(&text, "%s\"%s\" = excluded.\"%s\"", i > 1 ? ", " : "",
-			  column_name(kind, i), column_name(kind, i));
-	return sql_prepare(store->database.db, text.s, &table->put, err);
+		text_addf(&change, "%s\"%s\" = ?%u", i > 1 ? ", " : "", column_name(kind, i),
+			  i + 1);
+	text_addf(&change, " WHERE \"%s\" = ?1", column_name(kind, 0));
+	int result = sql_prepare(store->database.db, add.s, &table->add, err);
+	return result ? result : sql_prepare(store->database.db, change.s, &table->change, err);
 }
 
 static int prepare_remove(struct store *store, const struct kind *kind, struct err *err)
@@ -150,7 +154,7 @@ static void bind_member(sqlite3_stmt *put, const struct field *field, const void
 }
 
 static int put_list(struct store *store, const struct kind *kind, const struct field *field,
-		    const struct resource *resource, struct err *err)
+		    const struct resource *resource, bool is_new, struct err *err)
 {
 	struct list_table *list = &store->tables[kind->id].lists[field - kind->fields];
 	uint32_t len = resource->set & kind_bit(kind, field) ? list_length(field, resource) : 0;
@@ -162,7 +166,7 @@ static int put_list(struct store *store, const struct kind *kind, const struct f
 		bind_member(list->put, field, resource, i);
 		result = sql_run(list->put, err);
 	}
-	if (result)
+	if (result || is_new) /* a search for more of it would cost more than all the rest */
 		return result;
 	sql_bind_text(list->trim, 1, resource->name);
 	sqlite3_bind_int64(list->trim, 2, len);
@@ -192,6 +196,14 @@ static void bind_agent_columns(sqlite3_stmt *put, int first, const struct resour
 	sqlite3_bind_int64(put, first + ROWS_UPDATED_MS, resource->updated_ms);
 }
 
+static int put_row(sqlite3_stmt *put, const struct kind *kind, const struct resource *resource,
+		   struct err *err)
+{
+	bind_fields(put, kind, resource);
+	bind_agent_columns(put, (int)kind->n_fields + 1, resource);
+	return sql_run(put, err);
+}
+
 /* A row and its lists are many statements: outside a transaction a failure would leave half. */
 static int check_transaction(const struct store *store, struct err *err)
 {
@@ -203,20 +215,19 @@ static int check_transaction(const struct store *store, struct err *err)
 int store_put(struct store *store, const struct kind *kind, const struct resource *resource,
 	      struct err *err)
 {
-	sqlite3_stmt *put;
+	const struct table *table = &store->tables[kind->id];
 	int result = check_transaction(store, err);
 
 	if (!result)
 		result = prepare_put(store, kind, err);
-	if (result)
-		return result;
-	put = store->tables[kind->id].put;
-	bind_fields(put, kind, resource);
-	bind_agent_columns(put, (int)kind->n_fields + 1, resource);
-	result = sql_run(put, err);
+	if (!result)
+		result = put_row(table->add, kind, resource, err);
+	bool is_new = !result && sqlite3_changes(store->database.db) > 0;
+	if (!result && !is_new)
+		result = put_row(table->change, kind, resource, err);
 	for (unsigned i = 0; i < kind->n_fields && !result; i++)
 		if (value_is_list(&kind->fields[i]))
-			result = put_list(store, kind, &kind->fields[i], resource, err);
+			result = put_list(store, kind, &kind->fields[i], resource, is_new, err);
 	return result;
 }
 

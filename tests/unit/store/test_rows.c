@@ -225,8 +225,25 @@ static void statements_are_prepared_once(void **state)
 
 	for (int i = 0; i < 5; i++)
 		put(s, &tunnel_kind, resource);
-	assert_int_equal(sqlite3_stmt_status(table->put, SQLITE_STMTSTATUS_RUN, 0), 5);
-	assert_int_equal(sqlite3_stmt_status(table->put, SQLITE_STMTSTATUS_REPREPARE, 0), 0);
+	assert_int_equal(sqlite3_stmt_status(table->add, SQLITE_STMTSTATUS_RUN, 0), 5);
+	assert_int_equal(sqlite3_stmt_status(table->add, SQLITE_STMTSTATUS_REPREPARE, 0), 0);
+	assert_int_equal(sqlite3_stmt_status(table->change, SQLITE_STMTSTATUS_RUN, 0), 4);
+}
+
+/* Of a new one there is nothing to trim; of one that was there before, there may be. */
+static void lists_of_a_new_resource_are_not_searched(void **state)
+{
+	struct scratch *s = *state;
+	cleanup_arena struct arena arena = {0};
+	struct resource *resource = make(&tunnel_kind, FILL_ALL, &arena);
+	const struct field *field = kind_field(&tunnel_kind, "addresses");
+
+	put(s, &tunnel_kind, resource);
+	const struct list_table *list =
+		&s->store->tables[KIND_TUNNEL].lists[field - tunnel_kind.fields];
+	assert_int_equal(sqlite3_stmt_status(list->trim, SQLITE_STMTSTATUS_RUN, 0), 0);
+	put(s, &tunnel_kind, resource);
+	assert_int_equal(sqlite3_stmt_status(list->trim, SQLITE_STMTSTATUS_RUN, 0), 1);
 }
 
 static void put_outside_a_transaction_is_refused(void **state)
@@ -310,6 +327,7 @@ int main(void)
 		scratch_test(deleting_a_row_takes_its_lists_along),
 		scratch_test(list_that_did_not_change_is_not_written),
 		scratch_test(statements_are_prepared_once),
+		scratch_test(lists_of_a_new_resource_are_not_searched),
 		scratch_test(put_outside_a_transaction_is_refused),
 		scratch_test(load_hands_over_sorted_and_with_the_revision),
 		scratch_test(damaged_values_are_named),
