@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What disturbers take away, and how soon it is back; bench_heal is the floor."""
+import datetime
+import json
+import time
+
+import bench
+import lab
+import load
+from bench import Sample, check
+
+
+def _routes(present):
+    return load.document([load.tunnel(0)], [load.exit_route(0, present)])
+
+
+def _addresses(present):
+    return load.document(map(load.tunnel, range(present)))
+
+
+def _rules(present):
+    return load.document([load.tunnel(0)],
+                         [{**load.exit_route(0), "from": [f"{load.source(i)}/32"
+                                                          for i in range(min(present, 250))]}])
+
+
+def _elements(present):
+    return load.document(rules=[load.sources(present)])
+
+
+DOCUMENTS = {"route": _routes, "address": _addresses, "rule": _rules, "element": _elements}
+
+
+def one(rounds, present, count, kind, pause_ms=100):
+    """Single objects of a kind, one after the other."""
+    for _ in rounds:
+        with bench.host() as ns, bench.agent(ns, DOCUMENTS[kind](present)) as agent:
+            agent.settle()
+            ours = bench.raw(ns, "drift", kind, count, pause_ms)
+            agent.settle()
+            agent.stop()
+            with bench.background(ns, "heal"):
+                raw = bench.raw(ns, "drift", kind, count, 1)
+        yield {"p50": Sample(ours["p50"]), "raw p50": Sample(raw["p50"]),
+               "p99": Sample(ours["p99"]), "raw p99": Sample(raw["p99"])}
+
+
+def _count_elements(ns):
+    listed = json.loads(lab.run(ns, "nft", "-j", "list", "table", "ip", "ipipd"))
+    return sum(len((part.get("set") or part.get("map") or {}).get("elem", ()))
+               for part in listed["nftables"])
+
+
+def flush_ruleset(rounds, count):
+    with bench.host() as ns, bench.agent(ns, _elements(count)) as agent:
+        for _ in rounds:
+            agent.settle()
+            elements = _count_elements(ns)
+            ours = bench.raw(ns, "drift", "ruleset", elements)
+            agent.settle()
+            check(_count_elements(ns) == elements, "not all elements are back")
+            agent.stop()
+            yield {"ours": Sample(ours["wall"]), "raw": bench.raw_sample(ns, "ruleset")}
+            agent.start()
+
+
+def flush_routes(rounds, count):
+    with bench.host() as ns, bench.agent(ns, _routes(count)) as agent:
+        for _ in rounds:
+            agent.settle()
+            ours = bench.raw(ns, "drift", "routes")
+            agent.settle()
+            check(len(lab.our_routes(ns)) == count, "not all routes are back")
+            agent.stop()
+            yield {"ours": Sample(ours["wall"]), "raw": bench.raw_sample(ns, "routes", "replay")}
+            agent.start()
+
+
+def _looked_after(agent, moment):
+    """Did a pass begin after that moment, and find nothing?"""
+    last = agent.get("status")["last_pass"]
+    finished = datetime.datetime.fromisoformat(last["finished_at"].replace("Z", "+00:00"))
+    began = finished.timestamp() - last["duration_us"] / 1e6
+    return began >= moment - 0.002 and last["ops"] == 0
+
+
+def overrun(rounds, present, changes):
+    """Changes that the event socket has no room for."""
+    with bench.host() as ns, \
+            bench.agent(ns, _routes(present), counted=True, event_buffer=2048) as agent:
+        for _ in rounds:
+            agent.settle()
+            bench.raw(ns, "routes", "churn", changes)
+            moment, begin = time.time(), time.monotonic()
+            bench.wait_for(lambda: _looked_after(agent, moment), "a look after the last change",
+                           pause=0.001)
+            ours = Sample(time.monotonic() - begin)
+            check(len(lab.our_routes(ns)) == present, "not all routes are there")
+            yield {"ours": ours, "raw": bench.raw_sample(ns, "look")}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rows of the table: what is measured, at which sizes, and what is asked of it."""
+import collections
+import functools
+
+import drift_rows as drift
+import host_rows as here
+import tunnel_rows as tunnels
+
+# ours against baseline; sense: "faster" (baseline/ours at least), "within" (ours/baseline at
+# most), "most" (ours at most, no baseline), or "" where it is only printed.
+Judge = collections.namedtuple("Judge", "sense bound baseline ours measure")
+
+
+def faster(bound, than, ours="ours", measure="value"):
+    return Judge("faster", bound, than, ours, measure)
+
+
+def within(bound, of, ours="ours"):
+    return Judge("within", bound, of, ours, "value")
+
+
+def most(bound, ours="ours"):
+    return Judge("most", bound, None, ours, "value")
+
+
+def printed(ours="ours", beside=None):
+    return Judge("", None, beside, ours, "value")
+
+
+# place: "lab" needs IPIP, "host" is on the running kernel. small and full are the arguments of
+# the function; the first is what --size N changes. rounds: where five take too long.
+Row = collections.namedtuple("Row", "name place what measure small full judges unit rounds",
+                             defaults=("s", 5))
+
+_some = functools.partial
+
+DRIFT = (within(8, "raw p50", "p50"), within(40, "raw p99", "p99"))
+BULK = (faster(2.5, "ip+nft"), printed(beside="raw"))
+
+ROWS = (
+    Row("tunnels", "lab", "{0} tunnels + address + exit + NAT, IPv6 on", tunnels.bulk,
+        (30,), (2000,), BULK),
+    Row("tunnels-10k", "lab", "{0} tunnels + address + exit + NAT, IPv6 on", tunnels.bulk,
+        (), (10000,), (faster(7, "ip+nft"), printed(beside="raw")), "s", 3),
+    Row("tunnels-noipv6", "lab", "{0} tunnels + address + exit + NAT, IPv6 off by default",
+        _some(tunnels.bulk, ipv6=False), (30,), (2000,),
+        (faster(1.5, "ip+nft"), printed(beside="raw"))),
+    Row("delete", "lab", "of {0} tunnels, delete {1}", tunnels.delete,
+        (40, 20), (10000, 1000), (faster(8, "ip+nft"), printed(beside="raw")), "s", 3),
+    Row("routes", "lab", "{0} exit routes on one tunnel", tunnels.exit_routes,
+        (500,), (10000,), (faster(2.5, "ip -batch"), faster(2.5, "ip -batch", measure="cpu"),
+                           printed(beside="raw"))),
+    Row("post-one", "lab", "POST one tunnel, applied, {0} present", tunnels.post_one,
+        (0, 1), (0,), (faster(10, "commands"), printed("with exit and NAT", "commands"))),
+    Row("post-one-more", "lab", "POST one tunnel, applied, {0} present", tunnels.post_one,
+        (), (1000,), (faster(10, "commands"), printed("with exit and NAT", "commands"))),
+    Row("look", "lab", "no-op full pass over {0} tunnels, twice the routes", tunnels.look,
+        (20,), (10000,), (faster(6, "ip+nft"), most(0, "modifying messages and syncs"),
+                          printed("pass alone"), printed(beside="raw"))),
+    Row("start", "lab", "start with {0} in sync", tunnels.start,
+        (20,), (10000,), (within(2, "raw"),)),
+    Row("memory", "lab", "resident MB: idle, {0} tunnels, peak of PUT", tunnels.memory,
+        (20,), (10000,), (most(8, "idle"), most(24, "loaded"), most(48, "peak")), "MB", 1),
+    Row("latency", "lab", "GET p99 while {0} tunnels are made, deleted", tunnels.latency,
+        (64,), (10000,), (within(2, "raw create", "creating"),
+                          within(2, "raw delete", "deleting"), printed("worst creating"),
+                          printed("worst deleting")), "s", 3),
+    Row("drift-route", "lab", "one of {0} routes", _some(drift.one, kind="route"),
+        (20, 2), (10000, 100), DRIFT),
+    Row("drift-address", "lab", "address of one of {0} tunnels", _some(drift.one, kind="address"),
+        (10, 2), (1000, 100), DRIFT),
+    Row("drift-rule", "lab", "one rule, {0} sources", _some(drift.one, kind="rule"),
+        (10, 2), (250, 100), DRIFT),
+    Row("drift-element", "host", "one of {0} NAT sources", _some(drift.one, kind="element"),
+        (50, 3), (10000, 100), DRIFT),
+    Row("flush-routes", "lab", "flush of {0} exit routes, healed", drift.flush_routes,
+        (200,), (10000,), (within(4, "raw"),)),
+    Row("overrun", "lab", "{1} changes of {0} routes, 2 KB of event buffer", drift.overrun,
+        (200, 1000), (10000, 10000), (within(3, "raw"),)),
+    Row("flush-ruleset", "host", "nft flush ruleset with {0} sources, healed",
+        drift.flush_ruleset, (500,), (10000,), (within(4, "raw"),)),
+    Row("sources", "host", "{0} NAT sources (/32)", here.sources,
+        (500,), (10000,), (faster(10, "rules"), faster(2, "map"), printed(beside="raw"))),
+    Row("source-more", "host", "one NAT source more, kernel time, {0}, {1}, {2} present",
+        here.one_source_more, (10, 50, 200, 2), (10, 1000, 100000),
+        (within(2, "few", "some"), within(2, "few", "many"), printed("few, whole"),
+         printed("some, whole"), printed("many, whole"))),
+    Row("post", "host", "durable POST of a disabled tunnel, one at a time",
+        _some(here.post_disabled, parallel=1), (100,), (3000,),
+        (faster(0.9, "raw single"),)),
+    Row("post-64", "host", "the same, 64 at a time", _some(here.post_disabled, parallel=64),
+        (256,), (20000,), (faster(8, "raw single"), printed(beside="raw grouped"))),
+    Row("get-one", "host", "GET one", here.get_one, (200,), (20000,), (faster(0.7, "raw"),)),
+    Row("get-config", "host", "GET /v1/config of {0}", here.get_config,
+        (200,), (10000,), (within(3, "raw"), most(1, "extra memory"))),
+    Row("start-empty", "host", "start with nothing", here.start_empty, (0,), (0,), (printed(),)),
+    Row("idle", "host", "wake-ups in {0} s without a due timer", here.idle, (1,), (60,),
+        (most(0, "wake-ups"),), "", 1),
+)
