@@ -14,35 +14,45 @@ def _routes(present):
     return load.document([load.tunnel(0)], [load.exit_route(0, present)])
 
 
-def _addresses(present):
-    return load.document(map(load.tunnel, range(present)))
-
-
-def _rules(present):
-    return load.document([load.tunnel(0)],
-                         [{**load.exit_route(0), "from": [f"{load.source(i)}/32"
-                                                          for i in range(min(present, 250))]}])
-
-
 def _elements(present):
     return load.document(rules=[load.sources(present)])
 
 
-DOCUMENTS = {"route": _routes, "address": _addresses, "rule": _rules, "element": _elements}
+# An agent takes as many different `from` prefixes.
+FROM_MAX = 999
 
 
-def one(rounds, present, count, kind, pause_ms=100):
-    """Single objects of a kind, one after the other."""
+def _rtnetlink(present):
+    """Routes on the first tunnel, as many tunnels without any, rules with `from`."""
+    froms = {**load.exit_route(present), "name": "from", "tunnel": "t0",
+             "from": [f"{load.source(i)}/32" for i in range(min(present, FROM_MAX // 4))]}
+    return load.document(map(load.tunnel, range(present)),
+                         [load.exit_route(0, present), froms])
+
+
+def _disturbed(rounds, document, count, kinds):
     for _ in rounds:
-        with bench.host() as ns, bench.agent(ns, DOCUMENTS[kind](present)) as agent:
-            agent.settle()
-            ours = bench.raw(ns, "drift", kind, count, pause_ms)
+        found = {}
+        with bench.host() as ns, bench.agent(ns, document) as agent:
+            for kind in kinds:
+                agent.settle()
+                found[kind] = bench.raw(ns, "drift", kind, count, 100)
             agent.settle()
             agent.stop()
             with bench.background(ns, "heal"):
-                raw = bench.raw(ns, "drift", kind, count, 1)
-        yield {"p50": Sample(ours["p50"]), "raw p50": Sample(raw["p50"]),
-               "p99": Sample(ours["p99"]), "raw p99": Sample(raw["p99"])}
+                for kind in kinds:
+                    found[f"raw {kind}"] = bench.raw(ns, "drift", kind, count, 1)
+        yield {f"{kind} {name}": Sample(times[name])
+               for kind, times in found.items() for name in ("p50", "p99")}
+
+
+def objects(rounds, present, count):
+    """Routes, addresses and rules: one at a time, with as many of each around it."""
+    return _disturbed(rounds, _rtnetlink(present), count, ("route", "address", "rule"))
+
+
+def elements(rounds, present, count):
+    return _disturbed(rounds, _elements(present), count, ("element",))
 
 
 def _count_elements(ns):
@@ -60,8 +70,9 @@ def flush_ruleset(rounds, count):
             agent.settle()
             check(_count_elements(ns) == elements, "not all elements are back")
             agent.stop()
-            yield {"ours": Sample(ours["wall"]), "raw": bench.raw_sample(ns, "ruleset")}
+            raw = bench.raw_sample(ns, "ruleset")
             agent.start()
+            yield {"ours": Sample(ours["wall"]), "raw": raw}
 
 
 def flush_routes(rounds, count):
@@ -72,8 +83,9 @@ def flush_routes(rounds, count):
             agent.settle()
             check(len(lab.our_routes(ns)) == count, "not all routes are back")
             agent.stop()
-            yield {"ours": Sample(ours["wall"]), "raw": bench.raw_sample(ns, "routes", "replay")}
+            raw = bench.raw_sample(ns, "routes", "replay")
             agent.start()
+            yield {"ours": Sample(ours["wall"]), "raw": raw}
 
 
 def _looked_after(agent, moment):

@@ -88,11 +88,6 @@ def _raw_http(ns, folder, size, count):
         return bench.raw(ns, "http", "get", path, "/", count)
 
 
-def _size(agent, path):
-    return len(agent.request("GET", path, headers={"Accept": "*/*"}).body and
-               _body(agent, path))
-
-
 def _body(agent, path):
     """The bytes as they are sent."""
     connection = lab._UnixConnection(agent.socket, 60)

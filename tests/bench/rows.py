@@ -35,7 +35,14 @@ Row = collections.namedtuple("Row", "name place what measure small full judges u
 
 _some = functools.partial
 
-DRIFT = (within(8, "raw p50", "p50"), within(40, "raw p99", "p99"))
+
+
+def drift_of(*kinds):
+    """An event to repaired, at the median and at the worst of a hundred."""
+    return tuple(within(bound, f"raw {kind} {name}", f"{kind} {name}")
+                 for kind in kinds for name, bound in (("p50", 8), ("p99", 40)))
+
+
 BULK = (faster(2.5, "ip+nft"), printed(beside="raw"))
 
 ROWS = (
@@ -66,14 +73,10 @@ ROWS = (
         (64,), (10000,), (within(2, "raw create", "creating"),
                           within(2, "raw delete", "deleting"), printed("worst creating"),
                           printed("worst deleting")), "s", 3),
-    Row("drift-route", "lab", "one of {0} routes", _some(drift.one, kind="route"),
-        (20, 2), (10000, 100), DRIFT),
-    Row("drift-address", "lab", "address of one of {0} tunnels", _some(drift.one, kind="address"),
-        (10, 2), (1000, 100), DRIFT),
-    Row("drift-rule", "lab", "one rule, {0} sources", _some(drift.one, kind="rule"),
-        (10, 2), (250, 100), DRIFT),
-    Row("drift-element", "host", "one of {0} NAT sources", _some(drift.one, kind="element"),
-        (50, 3), (10000, 100), DRIFT),
+    Row("drift", "lab", "one route, address, rule of {0}", drift.objects,
+        (10, 2), (1000, 100), drift_of("route", "address", "rule"), "s", 3),
+    Row("drift-element", "host", "one of {0} NAT sources", drift.elements,
+        (50, 3), (10000, 100), drift_of("element")),
     Row("flush-routes", "lab", "flush of {0} exit routes, healed", drift.flush_routes,
         (200,), (10000,), (within(4, "raw"),)),
     Row("overrun", "lab", "{1} changes of {0} routes, 2 KB of event buffer", drift.overrun,

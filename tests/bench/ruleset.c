@@ -21,22 +21,21 @@ enum { SETS_MAX = 4096 };
 struct part {
 	int get, new, flags;
 	int table; /* the attribute with the table's name */
+	int most; /* attributes above are newer than what a request knows */
 	int drop[3];
 };
 
 static const struct part parts[] = {
-	{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, 0, NFTA_TABLE_NAME, {NFTA_TABLE_HANDLE, NFTA_TABLE_USE}},
-	{NFT_MSG_GETSET, NFT_MSG_NEWSET, 0, NFTA_SET_TABLE, {NFTA_SET_HANDLE, NFTA_SET_ID}},
-	{NFT_MSG_GETCHAIN,
-	 NFT_MSG_NEWCHAIN,
-	 0,
-	 NFTA_CHAIN_TABLE,
+	/* clang-format off */
+	{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, 0, NFTA_TABLE_NAME, NFTA_TABLE_FLAGS,
+	 {NFTA_TABLE_HANDLE, NFTA_TABLE_USE}},
+	{NFT_MSG_GETSET, NFT_MSG_NEWSET, 0, NFTA_SET_TABLE, NFTA_SET_EXPRESSIONS,
+	 {NFTA_SET_HANDLE, NFTA_SET_ID}},
+	{NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, 0, NFTA_CHAIN_TABLE, NFTA_CHAIN_FLAGS,
 	 {NFTA_CHAIN_HANDLE, NFTA_CHAIN_USE, NFTA_CHAIN_COUNTERS}},
-	{NFT_MSG_GETRULE,
-	 NFT_MSG_NEWRULE,
-	 NLM_F_APPEND,
-	 NFTA_RULE_TABLE,
+	{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NLM_F_APPEND, NFTA_RULE_TABLE, NFTA_RULE_CHAIN,
 	 {NFTA_RULE_HANDLE, NFTA_RULE_POSITION}},
+	/* clang-format on */
 };
 
 struct table {
@@ -49,7 +48,7 @@ struct table {
 static int is_dropped(const struct part *part, int type)
 {
 	for (size_t i = 0; i < BENCH_LEN(part->drop); i++)
-		if (part->drop[i] && part->drop[i] == type)
+		if (type > part->most || (part->drop[i] && part->drop[i] == type))
 			return 1;
 	return 0;
 }
@@ -72,6 +71,40 @@ static void copy_attrs(struct table *table, const struct nlmsghdr *h)
 			batch_attr(&table->load, at->nla_type, attr_value(at), attr_size(at));
 }
 
+/* A dump says flags of an option that is set, which a request must not. */
+static void copy_expression(struct batch *load, const struct nlattr *expression)
+{
+	const struct nlattr *name = attr_in(expression, NFTA_EXPR_NAME);
+	const struct nlattr *inner = attr_in(expression, NFTA_EXPR_DATA);
+	size_t one = batch_nest(load, NFTA_LIST_ELEM);
+
+	batch_attr(load, NFTA_EXPR_NAME, attr_value(name), attr_size(name));
+	if (inner) {
+		const char *end = (const char *)inner + inner->nla_len;
+		int sets = strcmp(attr_value(name), "exthdr") == 0 && attr_in(inner, NFTA_EXTHDR_SREG);
+		size_t nest = batch_nest(load, NFTA_EXPR_DATA);
+
+		for (const struct nlattr *at = attr_value(inner);
+		     at && (const char *)at < end && at->nla_len >= NLA_HDRLEN;
+		     at = attr_next(at, end))
+			if (!sets || (at->nla_type & NLA_TYPE_MASK) != NFTA_EXTHDR_FLAGS)
+				batch_attr(load, at->nla_type, attr_value(at), attr_size(at));
+		batch_nest_end(load, nest);
+	}
+	batch_nest_end(load, one);
+}
+
+static void copy_expressions(struct batch *load, const struct nlattr *list)
+{
+	const char *end = list ? (const char *)list + list->nla_len : NULL;
+	size_t nest = batch_nest(load, NFTA_RULE_EXPRESSIONS);
+
+	for (const struct nlattr *at = list ? attr_value(list) : NULL;
+	     at && (const char *)at < end && at->nla_len >= NLA_HDRLEN; at = attr_next(at, end))
+		copy_expression(load, at);
+	batch_nest_end(load, nest);
+}
+
 static void take(const struct nlmsghdr *h, void *user)
 {
 	struct table *table = user;
@@ -80,6 +113,9 @@ static void take(const struct nlmsghdr *h, void *user)
 		return;
 	batch_nft(&table->load, table->part->new, NLM_F_CREATE | table->part->flags);
 	copy_attrs(table, h);
+	if (table->part->new == NFT_MSG_NEWRULE)
+		copy_expressions(&table->load, attr_find(h, sizeof(struct nfgenmsg),
+							 NFTA_RULE_EXPRESSIONS));
 	if (table->part->new != NFT_MSG_NEWSET)
 		return;
 	const struct nlattr *name = attr_find(h, sizeof(struct nfgenmsg), NFTA_SET_NAME);
@@ -88,6 +124,8 @@ static void take(const struct nlmsghdr *h, void *user)
 	strncpy(table->sets[table->n_sets], attr_value(name), NFT_SET_MAXNAMELEN - 1);
 	batch_u32(&table->load, NFTA_SET_ID, ++table->n_sets);
 }
+
+static const struct part elements = {.most = NFTA_SET_ELEM_LIST_ELEMENTS};
 
 static void take_elements(const struct nlmsghdr *h, void *user)
 {
@@ -111,6 +149,7 @@ static void read_part(struct netlink *netlink, struct table *table, const struct
 		batch_nft(&request, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 		batch_text(&request, NFTA_SET_ELEM_LIST_TABLE, TABLE);
 		batch_text(&request, NFTA_SET_ELEM_LIST_SET, table->sets[i]);
+		table->part = &elements;
 		netlink_dump(netlink, &request, take_elements, table);
 	}
 }
