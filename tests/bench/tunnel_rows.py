@@ -89,7 +89,7 @@ def exit_routes(rounds, count):
             yield {"ours": ours, "ip -batch": theirs, "raw": raw}
 
 
-def post_one(rounds, present, each=5):
+def post_one(rounds, present, each):
     """One tunnel, and the same with its exit route and NAT source, as the commands make."""
     command_lines = load.ip_tunnel
     with bench.host() as ns, bench.agent(ns, load.full(present + 1)) as agent, \
