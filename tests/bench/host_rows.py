@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What needs no tunnel: NAT sources, HTTP, durability, start and rest of an agent."""
+import contextlib
 import json
 import os
 import time
@@ -83,6 +84,8 @@ def _disabled(count):
 
 def _raw_http(ns, folder, size, count):
     path = os.path.join(folder, "raw.sock")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
     with bench.background(ns, "mhd", path, size, ready=False):
         bench.wait_for(lambda: os.path.exists(path), "the raw server")
         return bench.raw(ns, "http", "get", path, "/", count)
