@@ -18,6 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lab"))
 import lab  # noqa: E402  tests/lab/lab.py
+import load  # noqa: E402
 
 BUILD = os.path.dirname(lab.IPIPD)
 _serial = itertools.count(1)
@@ -254,6 +255,15 @@ def agent(ns, document=None, **more):
         raise
     finally:
         made.close()
+
+
+def warm_up(place):
+    """What the first one pays for all: kernel modules, and programs read from the disk."""
+    with host() as ns, agent(ns) as made:
+        if place == "lab":
+            made.converge(load.full(1))
+        else:
+            made.converge(load.document(rules=[load.sources(1)]))
 
 
 @contextlib.contextmanager
