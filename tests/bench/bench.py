@@ -129,7 +129,8 @@ def background(ns, name, *arguments, ready=True):
 
 @contextlib.contextmanager
 def host(ipv6=True):
-    """A namespace with eth0 (and an eth1 that does nothing) like the lab's A. When it is gone, it is gone."""
+    """A namespace with an eth0 like that of the lab's A, and an eth1 that goes nowhere. After
+    the block it is gone from the kernel, too."""
     serial = next(_serial)
     ns, peer = f"b{os.getpid()}x{serial}", f"bench{serial}"
     lab.netns_add(ns)

@@ -26,7 +26,14 @@
 #define NFT(type) (NFNL_SUBSYS_NFTABLES << 8 | (type))
 #define NFT_TABLE "ipipd"
 
-enum { PROTOCOL = 105, TABLE = 7000, FIRST_RULE = 7010, END_RULE = 9999, KEY = 64, PATIENCE_S = 60 };
+enum {
+	PROTOCOL = 105,
+	TABLE = 7000,
+	FIRST_RULE = 7010,
+	END_RULE = 9999,
+	KEY = 64,
+	PATIENCE_S = 60
+};
 
 struct kind {
 	const char *name;
@@ -67,6 +74,7 @@ static int is_our_element(const struct nlmsghdr *h)
 	return table && strcmp(attr_value(table), NFT_TABLE) == 0;
 }
 
+/* clang-format off */
 static const struct kind kinds[] = {
 	{"route", NETLINK_ROUTE, RTNLGRP_IPV4_ROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTM_DELROUTE,
 	 sizeof(struct rtmsg), {RTA_DST, RTA_TABLE}, is_our_route},
@@ -78,6 +86,7 @@ static const struct kind kinds[] = {
 	 NFT(NFT_MSG_NEWSETELEM), NFT(NFT_MSG_DELSETELEM), sizeof(struct nfgenmsg), {0},
 	 is_our_element},
 };
+/* clang-format on */
 
 /* One object that will be removed: the removing message, and how its return is known. */
 struct victim {
@@ -111,9 +120,9 @@ static void key_of(const struct kind *kind, const struct nlmsghdr *h, struct vic
 {
 	if (kind->protocol == NETLINK_NETFILTER) {
 		key_add(victim, attr_find(h, kind->header, NFTA_SET_ELEM_LIST_SET));
-		key_add(victim, element_key(attr_in(attr_find(h, kind->header,
-							      NFTA_SET_ELEM_LIST_ELEMENTS),
-						    NFTA_LIST_ELEM)));
+		key_add(victim,
+			element_key(attr_in(attr_find(h, kind->header, NFTA_SET_ELEM_LIST_ELEMENTS),
+					    NFTA_LIST_ELEM)));
 		return;
 	}
 	for (size_t i = 0; i < BENCH_LEN(kind->keys); i++)
@@ -259,7 +268,8 @@ static int nothing(const struct nlmsghdr *h, void *user)
 
 static void pause_ms(unsigned long ms)
 {
-	struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+	struct timespec pause = {.tv_sec = (time_t)(ms / 1000),
+				 .tv_nsec = (long)(ms % 1000) * 1000000};
 
 	nanosleep(&pause, NULL);
 }
@@ -372,5 +382,6 @@ int main(int argc, char **argv)
 			disturb(&kinds[i], number(argv[2]), number(argv[3]));
 			return 0;
 		}
-	die("usage: bench_drift route|address|rule|element COUNT PAUSE-MS | routes | ruleset COUNT");
+	die("usage: bench_drift route|address|rule|element COUNT PAUSE-MS | routes |"
+	    " ruleset COUNT");
 }

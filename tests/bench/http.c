@@ -40,8 +40,7 @@ static void client_open(struct client *client, const char *path)
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd < 0 ||
-	    connect(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		die("%s: %s", path, strerror(errno));
 }
 
@@ -133,8 +132,8 @@ static size_t post_request(char *text, size_t size, unsigned long i)
 {
 	char body[128];
 	int len = snprintf(body, sizeof(body),
-			   "{\"name\":\"p%06lu\",\"remote\":\"198.18.%lu.%lu\",\"enabled\":false}", i,
-			   i / 250 % 250, i % 250 + 1);
+			   "{\"name\":\"p%06lu\",\"remote\":\"198.18.%lu.%lu\",\"enabled\":false}",
+			   i, i / 250 % 250, i % 250 + 1);
 
 	return (size_t)snprintf(text, size,
 				"POST /v1/tunnels HTTP/1.1\r\nHost: ipipd\r\n"

@@ -131,7 +131,7 @@ static void create(struct netlink *netlink, unsigned count)
 	times_print(&times, now_ns() - begin);
 }
 
-static void delete(struct netlink *netlink, unsigned count)
+static void delete (struct netlink *netlink, unsigned count)
 {
 	struct batch batch = {0};
 	struct times times = {0};
@@ -170,6 +170,6 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "create") == 0)
 		create(&netlink, (unsigned)number(argv[2]));
 	else
-		delete(&netlink, (unsigned)number(argv[2]));
+		delete (&netlink, (unsigned)number(argv[2]));
 	return 0;
 }

@@ -41,8 +41,8 @@ static enum MHD_Result access_(void *user, struct MHD_Connection *connection, co
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		answer->len, answer->body, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = MHD_create_response_from_buffer(answer->len, answer->body,
+									MHD_RESPMEM_PERSISTENT);
 	MHD_add_response_header(response, "Content-Type", "application/json");
 	enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
 	MHD_destroy_response(response);

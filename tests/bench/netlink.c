@@ -304,8 +304,8 @@ static const struct nlattr *find(const char *from, const char *end, int type)
 
 const struct nlattr *attr_find(const struct nlmsghdr *h, size_t size, int type)
 {
-	return find((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(size),
-		    (const char *)h + h->nlmsg_len, type);
+	return find((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(size), (const char *)h + h->nlmsg_len,
+		    type);
 }
 
 const struct nlattr *attr_in(const struct nlattr *nest, int type)

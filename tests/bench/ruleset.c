@@ -21,7 +21,7 @@ enum { SETS_MAX = 4096 };
 struct part {
 	int get, new, flags;
 	int table; /* the attribute with the table's name */
-	int most; /* attributes above are newer than what a request knows */
+	int most;  /* attributes above are newer than what a request knows */
 	int drop[3];
 };
 
@@ -81,7 +81,8 @@ static void copy_expression(struct batch *load, const struct nlattr *expression)
 	batch_attr(load, NFTA_EXPR_NAME, attr_value(name), attr_size(name));
 	if (inner) {
 		const char *end = (const char *)inner + inner->nla_len;
-		int sets = strcmp(attr_value(name), "exthdr") == 0 && attr_in(inner, NFTA_EXTHDR_SREG);
+		int sets = strcmp(attr_value(name), "exthdr") == 0 &&
+			   attr_in(inner, NFTA_EXTHDR_SREG);
 		size_t nest = batch_nest(load, NFTA_EXPR_DATA);
 
 		for (const struct nlattr *at = attr_value(inner);
@@ -114,8 +115,8 @@ static void take(const struct nlmsghdr *h, void *user)
 	batch_nft(&table->load, table->part->new, NLM_F_CREATE | table->part->flags);
 	copy_attrs(table, h);
 	if (table->part->new == NFT_MSG_NEWRULE)
-		copy_expressions(&table->load, attr_find(h, sizeof(struct nfgenmsg),
-							 NFTA_RULE_EXPRESSIONS));
+		copy_expressions(&table->load,
+				 attr_find(h, sizeof(struct nfgenmsg), NFTA_RULE_EXPRESSIONS));
 	if (table->part->new != NFT_MSG_NEWSET)
 		return;
 	const struct nlattr *name = attr_find(h, sizeof(struct nfgenmsg), NFTA_SET_NAME);

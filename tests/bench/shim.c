@@ -116,8 +116,8 @@ static void sent(int protocol, int batch, uint64_t begin)
 		counters->send_ns += now_ns() - begin;
 }
 
-EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
-		      __CONST_SOCKADDR_ARG to, socklen_t to_len)
+EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags, __CONST_SOCKADDR_ARG to,
+		      socklen_t to_len)
 {
 	static ssize_t (*real)(int, const void *, size_t, int, __CONST_SOCKADDR_ARG, socklen_t);
 	int protocol = protocol_of(fd);

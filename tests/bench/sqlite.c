@@ -12,15 +12,14 @@
 #include <string.h>
 
 static const char *const settings[] = {
-	"PRAGMA locking_mode = exclusive", "PRAGMA mmap_size = 0",
-	"PRAGMA temp_store = 2",           "PRAGMA foreign_keys = 1",
-	"PRAGMA journal_mode = wal",       "PRAGMA synchronous = 2",
+	"PRAGMA locking_mode = exclusive",  "PRAGMA mmap_size = 0",      "PRAGMA temp_store = 2",
+	"PRAGMA foreign_keys = 1",          "PRAGMA journal_mode = wal", "PRAGMA synchronous = 2",
 	"PRAGMA wal_autocheckpoint = 1000",
 };
 
 static const char schema[] =
-	"CREATE TABLE tunnels (name TEXT NOT NULL PRIMARY KEY, remote TEXT NOT NULL, enabled INTEGER,"
-	" uid TEXT NOT NULL, generation INTEGER NOT NULL, revision INTEGER NOT NULL,"
+	"CREATE TABLE tunnels (name TEXT NOT NULL PRIMARY KEY, remote TEXT NOT NULL,"
+	" enabled INTEGER, uid TEXT NOT NULL, generation INTEGER NOT NULL, revision INTEGER NOT NULL,"
 	" created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID";
 
 static const char insert[] = "INSERT INTO tunnels VALUES (?1, '198.18.0.1', 0,"
