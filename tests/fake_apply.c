@@ -104,6 +104,19 @@ static int sysctl_write(struct fake *fake, const struct sysctl *want, uint32_t v
 	return 0;
 }
 
+/* As the adapter does: only what we wrote, and no 0 while the host forwards at large. */
+static int sysctl_put_back(struct fake *fake, const struct sysctl *have)
+{
+	struct sysctl *sysctl = (struct sysctl *)fake_state_find(fake, KIND_SYSCTL, have);
+
+	if (!sysctl || sysctl->value != have->value)
+		return 0;
+	if (have->name == SYSCTL_FORWARDING && !have->before && fake->ip_forward)
+		return 0;
+	sysctl->value = have->before;
+	return 0;
+}
+
 static int route_put(struct fake *fake, const struct route *want)
 {
 	const struct link *link = fake_state_link(fake, want->device);
@@ -232,8 +245,7 @@ static int delete (struct fake *fake, enum kind_id kind, const struct object *ha
 	case KIND_ADDRESS:
 		return address_delete(fake, (const struct address *)have);
 	case KIND_SYSCTL:
-		return sysctl_write(fake, (const struct sysctl *)have,
-				    ((const struct sysctl *)have)->before);
+		return sysctl_put_back(fake, (const struct sysctl *)have);
 	case KIND_ROUTE:
 	case KIND_RULE:
 		if (!fake_state_find(fake, kind, have))
