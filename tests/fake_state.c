@@ -307,6 +307,8 @@ static void replace_file(const struct fake *fake, const char *name, const struct
 static void add_memory(const struct fake *fake, struct text *text)
 {
 	text_add_len(text, (const char *)&fake->ip_forward, sizeof(fake->ip_forward));
+	text_add_len(text, (const char *)&fake->default_rp_filter,
+		     sizeof(fake->default_rp_filter));
 	text_add_len(text, (const char *)&fake->last_ifindex, sizeof(fake->last_ifindex));
 	for (uint32_t kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
 		const struct object_list *list = &fake->state.kind[kind];
@@ -371,6 +373,8 @@ void fake_state_load(struct fake *fake)
 	if (!file)
 		return;
 	must(fread(&fake->ip_forward, sizeof(fake->ip_forward), 1, file) == 1, path.s);
+	must(fread(&fake->default_rp_filter, sizeof(fake->default_rp_filter), 1, file) == 1,
+	     path.s);
 	must(fread(&fake->last_ifindex, sizeof(fake->last_ifindex), 1, file) == 1, path.s);
 	while (load_object(fake, file))
 		continue;

@@ -36,6 +36,7 @@ class Player:
         self.agent.kernel(*generate.HOST)
         self.agent.start()
         self.settle()
+        self.script_is_done()
 
     def close(self):
         self.agent.clean()
@@ -343,6 +344,12 @@ class Player:
         self.agent.kernel(*lines)
         # every third time the agent is left to itself
         self.settle(ask=self.steps % 3 != 0)
+        self.script_is_done()
+
+    def script_is_done(self):
+        """An agent that starts would do it again. It is read before the kernel is asked."""
+        self.reconcile()
+        (self.agent.directory / "kernel" / "script").unlink()
 
     def play_trouble(self, lines, inner):
         if self.unsettled:
@@ -360,6 +367,7 @@ class Player:
             self.check_config()
         self.agent.kernel("# over")
         self.settle(ask=self.steps % 2 != 0)
+        self.script_is_done()
         self.check_config()
 
     def play_stop(self):
@@ -384,11 +392,16 @@ class Player:
             self.agent.kernel(*lines)
         self.agent.start()
         self.settle()
+        if lines:
+            self.script_is_done()
 
     def check_rest(self):
         """What the API says when nothing is left to be done."""
         self.check_config()
-        ops = self.agent.post("/v1/plan").body["ops"]
+        answer = self.agent.post("/v1/plan")
+        if answer.status != 200:
+            raise Failure(f"POST /v1/plan: {answer}")
+        ops = answer.body["ops"]
         odd = [op for op in ops if op["verb"] != "conflict" and not self.is_hopeless(op)]
         if odd:
             raise Failure(f"at rest, yet the plan is {json.dumps(odd)}")
