@@ -140,6 +140,8 @@ static void answer_remotes(const struct fake *fake, struct facts *facts)
 		struct route_answer answer;
 
 		remote->error = fake_route_lookup(fake, &question, remote->underlay, &answer);
+		if (in(answer.table, OUR_TABLE_FIRST, OUR_TABLE_LAST))
+			remote->error = -EAGAIN;
 		memcpy(remote->device, answer.device, sizeof(remote->device));
 		remote->source = answer.source;
 		remote->mtu = answer.mtu;

@@ -35,7 +35,7 @@ struct fact_addr {
 struct fact_remote {
 	struct addr remote;
 	char underlay[IFNAMSIZ]; /* asked with this oif; "": without */
-	int error;               /* 0, or negative errno: ENETUNREACH … */
+	int error;               /* 0, or negative errno: ENETUNREACH …; EAGAIN: not known now */
 	char device[IFNAMSIZ];
 	struct addr source; /* that the kernel picks */
 	uint32_t mtu;       /* min of the device's and the route's own metric, never learned */

@@ -154,6 +154,9 @@ static void answers_how_a_remote_is_reached(void **state)
 		  "ip route add 198.51.100.7 dev lo table 7000",
 		  OUR_MARK);
 	assert_string_equal(asked(ground)->device, "eth0");
+	ground_sh("ip rule del priority 7000");
+	assert_int_equal(asked(ground)->error, -EAGAIN);
+	ground_sh("ip rule add priority 7000 fwmark %u goto 9999", OUR_MARK);
 	ground_sh("ip route flush table main");
 	assert_int_equal(asked(ground)->error, -ENETUNREACH);
 }

@@ -1,0 +1,36 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the property test (tests/property) has found, each made small."""
+
+import api
+
+
+def tunnel(remote, inner, **more):
+    return {"remote": remote, "addresses": [inner], **more}
+
+
+class Disturbance(api.ApiTest):
+    def rest(self, *script):
+        if script:
+            self.agent.kernel(*script)
+        self.ok(self.agent.post("/v1/reconcile"))
+
+    def declare(self, **config):
+        self.ok(self.agent.put("/v1/config", {
+            member: [{"name": name, **doc} for name, doc in docs.items()]
+            for member, docs in config.items()}))
+        self.rest()
+
+    def test_a_lost_question_rule_sends_no_tunnel_through_another(self):
+        self.rest("delete route default")
+        self.declare(tunnels={"near": tunnel("172.16.16.50", "10.0.0.1/24", local="172.16.16.22"),
+                              "far": tunnel("172.16.1.1", "10.0.1.1/24")},
+                     exit_routes={"all": {"tunnel": "near", "destinations": ["0.0.0.0/0"]}})
+        self.assertEqual(self.agent.objects("link far"), [])
+        self.rest("delete rule 7005")
+        self.assertEqual(self.agent.objects("link far"), [])
+        self.assertTrue(self.agent.objects("rule 7005 "))
+
+
+if __name__ == "__main__":
+    api.main()
