@@ -171,20 +171,30 @@ static bool stands(const struct builder *b, const char *device)
 	       (b->input->partial && !name_in(b->known.v, b->known.len, device));
 }
 
+/* Is its device there, or for a link: may it be made? */
+static bool has_ground(const struct builder *b, const struct row *row)
+{
+	const char *device = object_device(row->kind, row->desired);
+
+	if (row->kind == KIND_LINK)
+		return !(row->desired->marks & OBJECT_KEEP);
+	return !device || stands(b, device);
+}
+
 static void decide_desired(struct builder *b, const struct row *row)
 {
 	if (!row->observed) {
-		const char *device = object_device(row->kind, row->desired);
-
-		if (row->kind == KIND_LINK ? row->desired->marks & OBJECT_KEEP
-					   : device && !stands(b, device))
-			return;
-		emit(&b->up, OP_ADD, row, 0, "not there");
+		if (has_ground(b, row))
+			emit(&b->up, OP_ADD, row, 0, "not there");
 		return;
 	}
 	uint64_t differs = kind_differences(kinds[row->kind], row->desired, row->observed);
 	if (!is_ours(row)) {
 		decide_foreign(b, row, differs);
+		return;
+	}
+	if (differs && row->kind == KIND_ROUTE && !has_ground(b, row)) {
+		emit(&b->down, OP_DELETE, row, 0, "leads elsewhere, and its device is not there");
 		return;
 	}
 	if (differs) {

@@ -31,6 +31,17 @@ class Disturbance(api.ApiTest):
         self.assertEqual(self.agent.objects("link far"), [])
         self.assertTrue(self.agent.objects("rule 7005 "))
 
+    def test_a_route_leaves_its_old_tunnel_though_the_new_one_cannot_stand(self):
+        self.rest("delete route default")
+        route = {"tunnel": "near", "destinations": ["8.8.8.8/32"]}
+        self.declare(tunnels={"near": tunnel("172.16.16.50", "10.0.0.1/24", local="172.16.16.22"),
+                              "far": tunnel("172.16.1.1", "10.0.1.1/24")},
+                     exit_routes={"e": route})
+        self.assertTrue(self.agent.objects("route 7000 8.8.8.8/32 "))
+        self.ok(self.agent.put("/v1/exit-routes/e", {**route, "tunnel": "far"}))
+        self.rest()
+        self.assertEqual(self.agent.objects("route 7000 "), [])
+
 
 if __name__ == "__main__":
     api.main()
