@@ -8,7 +8,10 @@
  *
  *   - a device that goes down loses its routes, one that is deleted its addresses and sysctls
  *     too; one that comes up gets the routes of its addresses, in table 254
- *   - an address that goes takes the routes with that prefsrc; the last one of a device all
+ *   - an address that goes, also with its device, takes the routes with that prefsrc; the last
+ *     one of a device all
+ *   - a sysctl is put back only where it is still what we wrote, and no forwarding to 0 while
+ *     the host forwards at large
  *   - EEXIST for a name, and for (local, remote, underlay) of another ipip device
  *   - ENODEV on a missing device, ENETDOWN for a route on one that is down, EINVAL for a
  *     prefsrc that is no own address, EOPNOTSUPP and EINVAL where a link cannot be changed

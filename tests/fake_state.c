@@ -206,13 +206,25 @@ void fake_state_put_link(struct fake *fake, const struct link *link)
 		set_up(fake, link->device, link->up);
 }
 
+/* The first address of a device; NULL when it has none. */
+static struct address *first_address(const struct fake *fake, const char *device)
+{
+	const struct object_list *list = &fake->state.kind[KIND_ADDRESS];
+
+	for (size_t i = 0; i < list->len; i++)
+		if (strcmp(((struct address *)list->v[i])->device, device) == 0)
+			return (struct address *)list->v[i];
+	return NULL;
+}
+
 void fake_state_remove_link(struct fake *fake, const char *device)
 {
 	struct link key = {.head.set = kind_all(&link_kind)};
 
 	snprintf(key.device, sizeof(key.device), "%s", device);
+	for (struct address *address; (address = first_address(fake, key.device));)
+		fake_state_remove_address(fake, address);
 	drop(fake, KIND_ROUTE, key.device, (struct addr){0});
-	drop(fake, KIND_ADDRESS, key.device, (struct addr){0});
 	drop(fake, KIND_SYSCTL, key.device, (struct addr){0});
 	fake_state_remove(fake, KIND_LINK, &key);
 }

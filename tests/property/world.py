@@ -77,8 +77,11 @@ class World:
         self.links[device] = base
         self.birth(device)
 
-    def drop_device(self, device):
-        """Everything that goes with it."""
+    def drop_device(self, device, ours=frozenset()):
+        """Everything that goes with it. Routes elsewhere lose the source that it had, too."""
+        for owner, prefix in sorted(self.addrs):
+            if owner == device:
+                self.delete_addr(device, prefix, ours)
         self.links.pop(device, None)
         self.ours.discard(device)
         self.remade.discard(device)
@@ -230,7 +233,7 @@ class World:
         if noun == "link":
             if words[1] not in self.devices():
                 return False
-            self.drop_device(words[1])
+            self.drop_device(words[1], {a for a in known["addresses"] if a[0] != words[1]})
         elif noun == "addr":
             if (words[1], words[2]) not in known["addresses"] | self.addrs:
                 return False
