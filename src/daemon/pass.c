@@ -22,6 +22,7 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 		s->name = key->name;
 		s->value = key->name == SYSCTL_FORWARDING ? link->forwarding : link->rp_filter;
 		s->head.set = kind_compared(&sysctl_kind);
+		s->head.marks = link->ours ? OBJECT_ON_OURS : 0;
 	}
 }
 

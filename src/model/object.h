@@ -31,14 +31,15 @@ enum {
 #define OUR_SET_OPENED "opened"
 
 enum object_mark {
-	OBJECT_OURS = 1 << 0,   /* the kernel, or the ledger, says that we made it */
-	OBJECT_FOUND = 1 << 1,  /* ledger: equal to what is declared, made by another */
-	OBJECT_ORPHAN = 1 << 2, /* ledger: made by an agent with another database */
-	OBJECT_ADOPT = 1 << 3,  /* desired: a foreign one in the way may be taken over */
-	OBJECT_DOOMED = 1 << 4, /* observed link: in our doomed group */
-	OBJECT_SHARED = 1 << 6, /* desired: needed by all resources of a kind, claimed by none */
+	OBJECT_OURS = 1 << 0,    /* the kernel, or the ledger, says that we made it */
+	OBJECT_FOUND = 1 << 1,   /* ledger: equal to what is declared, made by another */
+	OBJECT_ORPHAN = 1 << 2,  /* ledger: made by an agent with another database */
+	OBJECT_ADOPT = 1 << 3,   /* desired: a foreign one in the way may be taken over */
+	OBJECT_DOOMED = 1 << 4,  /* observed link: in our doomed group */
+	OBJECT_SHARED = 1 << 6,  /* desired: needed by all resources of a kind, claimed by none */
 	OBJECT_COVERED = 1 << 7, /* desired: another element stands for it; not in the list */
-	OBJECT_KEEP = 1 << 5,   /* desired link: kept where it stands, not made where not */
+	OBJECT_KEEP = 1 << 5,    /* desired link: kept where it stands, not made where not */
+	OBJECT_ON_OURS = 1 << 8, /* observed sysctl: of a device that carries our mark */
 };
 
 /* Head of every kernel object. */

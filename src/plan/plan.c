@@ -103,6 +103,16 @@ static bool is_ours(const struct row *row)
 	       owned_marks(row) & (OBJECT_OURS | OBJECT_ORPHAN);
 }
 
+/* A sysctl has no owner but the one who changes what we found as it is wanted; and on our own
+ * devices nobody. */
+static bool has_owner(const struct row *row)
+{
+	if (row->kind != KIND_SYSCTL)
+		return true;
+	return owned_marks(row) & OBJECT_FOUND && !(row->observed->marks & OBJECT_ON_OURS) &&
+	       !kind_differences(&sysctl_kind, row->desired, row->owned);
+}
+
 /* Desired, and in the kernel, but not ours. */
 static void decide_foreign(struct builder *b, const struct row *row, uint64_t differs)
 {
@@ -117,8 +127,7 @@ static void decide_foreign(struct builder *b, const struct row *row, uint64_t di
 			emit(&b->up, OP_FOUND, row, 0, "an equal one of another owner is used");
 		return;
 	}
-	/* a sysctl has no owner but the one who changes what we found */
-	if (row->kind == KIND_SYSCTL && !(owned_marks(row) & OBJECT_FOUND)) {
+	if (!has_owner(row)) {
 		emit(&b->up, OP_CHANGE, row, differs, why_differs(b, row->kind, differs));
 		return;
 	}

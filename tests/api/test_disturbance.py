@@ -42,6 +42,23 @@ class Disturbance(api.ApiTest):
         self.rest()
         self.assertEqual(self.agent.objects("route 7000 "), [])
 
+    def forwarding(self):
+        (line,) = self.agent.objects("sysctl tun_a forwarding ")
+        return line.rpartition("=")[2]
+
+    def test_a_switch_that_was_found_on_a_device_of_ours_is_kept_on(self):
+        self.rest("sysctl ip_forward 1")
+        self.three()
+        self.assertEqual(self.forwarding(), "1")
+        self.rest("sysctl ip_forward 0")
+        self.assertEqual(self.forwarding(), "1")
+
+    def test_a_filter_that_was_found_as_declared_can_be_declared_otherwise(self):
+        for declared, value in (("off", "0"), ("strict", "1"), ("off", "0")):
+            self.declare(tunnels={"tun_a": {**api.TUNNEL, "rp_filter": declared}})
+            self.assertEqual(self.agent.objects("sysctl tun_a rp_filter"),
+                             [f"sysctl tun_a rp_filter value={value}"])
+
 
 if __name__ == "__main__":
     api.main()

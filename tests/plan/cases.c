@@ -5,7 +5,7 @@
  *	case NAME
  *	partial			(only where the three hold but a part of what there is)
  *	desired | observed | owned
- *		NOUN FIELD=VALUE … [ours] [found] [orphan] [adopt] [keep] [doomed]
+ *		NOUN FIELD=VALUE … [ours] [found] [orphan] [adopt] [keep] [doomed] [on-ours]
  *	plan
  *		VERB NOUN KEY [: WHY]
  *
@@ -33,8 +33,9 @@ static const struct {
 	const char *word;
 	enum object_mark mark;
 } marks[] = {
-	{"ours", OBJECT_OURS},   {"found", OBJECT_FOUND}, {"orphan", OBJECT_ORPHAN},
-	{"adopt", OBJECT_ADOPT}, {"keep", OBJECT_KEEP},   {"doomed", OBJECT_DOOMED},
+	{"ours", OBJECT_OURS},       {"found", OBJECT_FOUND}, {"orphan", OBJECT_ORPHAN},
+	{"adopt", OBJECT_ADOPT},     {"keep", OBJECT_KEEP},   {"doomed", OBJECT_DOOMED},
+	{"on-ours", OBJECT_ON_OURS},
 };
 
 static const struct kind *kind_of(const char *noun)
