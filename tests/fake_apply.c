@@ -60,7 +60,9 @@ static int link_change(struct fake *fake, const struct link *want)
 		return -EINVAL;
 	if (strcmp(changed.driver, "ipip") == 0 && endpoints_are_taken(fake, &changed))
 		return -EEXIST;
-	if (*changed.underlay && !fake_state_link(fake, changed.underlay))
+	/* one that is gone meanwhile stays what it was */
+	if (*changed.underlay && strcmp(changed.underlay, have->underlay) != 0 &&
+	    !fake_state_link(fake, changed.underlay))
 		return -ENODEV;
 	fake_state_put_link(fake, &changed);
 	return 0;

@@ -319,8 +319,7 @@ static void replace_file(const struct fake *fake, const char *name, const struct
 static void add_memory(const struct fake *fake, struct text *text)
 {
 	text_add_len(text, (const char *)&fake->ip_forward, sizeof(fake->ip_forward));
-	text_add_len(text, (const char *)&fake->default_rp_filter,
-		     sizeof(fake->default_rp_filter));
+	text_add_len(text, (const char *)&fake->default_rp_filter, sizeof(fake->default_rp_filter));
 	text_add_len(text, (const char *)&fake->last_ifindex, sizeof(fake->last_ifindex));
 	for (uint32_t kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
 		const struct object_list *list = &fake->state.kind[kind];
