@@ -4,6 +4,7 @@
 /* What a pass leaves behind: all that the statuses are judged from. */
 
 #include "base/text.h"
+#include "daemon/contest.h"
 #include "daemon/status.h"
 #include "plan/expand.h"
 
@@ -16,6 +17,8 @@ struct outcome {
 	const struct objects *desired, *observed, *owned;
 	const struct claims *claims;
 	const struct ops *ops;                              /* with their results */
+	const struct contests *contests;
+	uint64_t now_ms; /* monotonic, of the contests */
 	struct op_refs vec_of(struct op_ref) refs;          /* by want: outcome_index */
 	struct op_refs_shared vec_of(struct op_ref) shared; /* of objects that nobody claims */
 };

@@ -173,9 +173,11 @@ static bool is_applied(const struct op *op)
 	return op->verb != OP_FOUND && op->verb != OP_FORGET && op->verb != OP_CONFLICT;
 }
 
-static void block(struct op *op, const char *message)
+/* Because of another op, that failed or is held. */
+static void block(struct op *op, const struct op *by, const char *message)
 {
 	op->done = true;
+	op->held |= by && by->held;
 	op->result = -ECANCELED;
 	op->message = message;
 }
@@ -192,15 +194,19 @@ static void check_blocked(struct round *round, struct op *op)
 {
 	const char *device = object_device(op->kind, op_object(op));
 
+	if (op->held)
+		return;
 	for (size_t i = 0; device && i < round->failed_links.len; i++)
-		if (strcmp(round->failed_links.v[i], device) == 0) {
-			block(op, arena_printf(&round->arena, "waits for link %s", device));
+		if (strcmp(object_device(KIND_LINK, round->failed_links.v[i]->want), device) == 0) {
+			block(op, round->failed_links.v[i],
+			      arena_printf(&round->arena, "waits for link %s", device));
 			return;
 		}
 	if (round->nft_failed && opens(op))
-		block(op, "waits for the nft table, without which forwarding would leak");
+		block(op, round->nft_failed,
+		      "waits for the nft table, without which forwarding would leak");
 	if (round->closing_failed && op->verb == OP_DELETE && object_is_nft(op->kind))
-		block(op, "waits until forwarding is off, without which it would leak");
+		block(op, NULL, "waits until forwarding is off, without which it would leak");
 }
 
 static void note_failures(struct round *round, const struct op *op)
@@ -208,9 +214,9 @@ static void note_failures(struct round *round, const struct op *op)
 	if (!op->done || !op->result)
 		return;
 	if (op->kind == KIND_LINK && op->want)
-		vec_push(&round->failed_links, ((const struct link *)op->want)->device);
+		vec_push(&round->failed_links, op);
 	if (object_is_nft(op->kind) && op->verb != OP_DELETE)
-		round->nft_failed = true;
+		round->nft_failed = op;
 	if (op->kind == KIND_SYSCTL && op->verb == OP_DELETE)
 		round->closing_failed = true;
 }

@@ -22,9 +22,9 @@ struct round {
 	struct objects owned; /* partial: the ledger's rows of it */
 	struct ops ops;
 	size_t next;         /* the first op that was not applied yet */
-	bool nft_failed;     /* no device may forward before NAT stands */
+	const struct op *nft_failed; /* no device may forward before NAT stands */
 	bool closing_failed; /* NAT stays while a device still forwards */
-	struct names_failed vec_of(const char *) failed_links;
+	struct ops_failed vec_of(const struct op *) failed_links;
 };
 
 struct round_input {

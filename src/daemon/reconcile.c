@@ -54,6 +54,9 @@ struct reconcile {
 	unsigned backoff_ms;
 
 	struct statuses statuses;
+	struct contests contests;
+	bool drift;             /* what the running pass repairs, nobody here has asked for */
+	uint64_t held_until_ms; /* something contested waits till then; 0: nothing */
 	struct facts facts;
 	uint64_t covered, full_passes;
 	/* what is desired, as of the last full pass; false: it failed, or there was none */
@@ -104,6 +107,8 @@ static void publish_statuses(struct reconcile *r)
 		.owned = &r->ledger.owned,
 		.claims = &r->round.expanded.claims,
 		.ops = &r->round.ops,
+		.contests = &r->contests,
+		.now_ms = loop_now_ms(),
 	};
 
 	outcome_index(&outcome);
@@ -125,7 +130,7 @@ static void count_failures(struct reconcile *r)
 	for (size_t i = 0; i < r->round.ops.len; i++) {
 		const struct op *op = &r->round.ops.v[i];
 
-		if (!op->done || !op->result)
+		if (!op->done || !op->result || op->held)
 			continue;
 		pass->failed++;
 		if (op->result != -ECANCELED)
@@ -139,6 +144,8 @@ static void count_failures(struct reconcile *r)
  */
 static unsigned delay_ms(const struct reconcile *r, bool event)
 {
+	if (event && r->held_until_ms)
+		return EVENT_DELAY_MAX_MS; /* the fight goes on */
 	if (event && r->backoff_ms)
 		return r->backoff_ms < EVENT_DELAY_MAX_MS ? r->backoff_ms : EVENT_DELAY_MAX_MS;
 	return loop_now_ms() - r->finished_ms > QUIET_MS ? 0 : r->config.coalesce_ms;
@@ -162,6 +169,8 @@ static void rearm(struct reconcile *r, bool failed)
 		schedule(r, "retry", now + r->backoff_ms);
 	else
 		schedule_period(r);
+	if (r->held_until_ms)
+		schedule(r, "contested", r->held_until_ms);
 }
 
 static void keep_desired(struct reconcile *r)
@@ -185,7 +194,7 @@ static void publish(struct reconcile *r)
 	r->report.n_orphans = r->orphans.len;
 	purge_deleted(r->store, r->declaration,
 		      &(struct purge){r->revision, &r->round.ops, drop_status, r});
-	if (r->covered == r->revision && strcmp(r->running_trigger, "start") != 0)
+	if (r->drift)
 		r->report.drift_repaired += r->applied;
 	r->covered = r->revision;
 	facts_done(&r->facts);
@@ -201,7 +210,9 @@ static void publish(struct reconcile *r)
 static void publish_partial(struct reconcile *r, int error)
 {
 	r->report.drift_repaired += r->applied;
-	if (error == 0 && !r->round.ops.len && !r->unsettled && !r->statuses.troubled)
+	/* a fight is judged when it begins, not at each blow */
+	bool waits = r->held_until_ms && !r->applied && r->statuses.troubled;
+	if (error == 0 && !r->unsettled && (waits || (!r->round.ops.len && !r->statuses.troubled)))
 		return;
 	log_debug("it left something to judge: a pass over everything follows");
 	r->scope.everything = true;
@@ -271,6 +282,13 @@ static bool can_be_partial(const struct reconcile *r)
 	       !r->look_for_orphans && !r->delete_orphans;
 }
 
+static void plan(struct reconcile *r)
+{
+	round_plan(&r->round, &r->ledger);
+	r->held_until_ms = contests_hold(&r->contests, &r->round.ops, &r->round.arena,
+					 loop_now_ms());
+}
+
 static int look(struct reconcile *r, struct err *err)
 {
 	struct round_input input = {
@@ -285,7 +303,7 @@ static int look(struct reconcile *r, struct err *err)
 	if (r->partial) {
 		error = round_look_at(&r->round, &input, &r->looking, &r->desired, &r->facts, err);
 		if (error == 0)
-			round_plan(&r->round, &r->ledger);
+			plan(r);
 		return error;
 	}
 	error = numbers_keep(&r->from_numbers, r->store, r->declaration, err);
@@ -302,7 +320,7 @@ static int look(struct reconcile *r, struct err *err)
 		error = round_look(&r->round, &input, err);
 	}
 	if (error == 0)
-		round_plan(&r->round, &r->ledger);
+		plan(r);
 	return error;
 }
 
@@ -337,6 +355,8 @@ static void step(struct reconcile *r)
 		r->running = true;
 		r->running_trigger = r->trigger ? r->trigger : "timer";
 		r->partial = can_be_partial(r);
+		r->drift = r->covered == r->declaration->revision &&
+			   strcmp(r->running_trigger, "start") != 0;
 		r->looking = r->scope;
 		r->scope = (struct scope){0};
 		r->trigger = NULL;
@@ -356,6 +376,8 @@ static void step(struct reconcile *r)
 		applied = count_applied(&r->round);
 		r->applied += applied;
 		settled = settle(r);
+		if (r->drift)
+			contests_note(&r->contests, &r->round.ops, loop_now_ms());
 	}
 	if (error < 0 || !(applied || settled) || ++r->rounds == ROUNDS_MAX) {
 		finish(r, error, &err);
@@ -390,6 +412,7 @@ static void kernel_ready(void *user)
 	r->kernel->vt->events_read(r->kernel, &r->scope, &events);
 	if (!events.look)
 		return;
+	contests_blame(&r->contests, events.port, events.process);
 	log_debug("kernel event%s, by port %u", events.overrun ? " (overrun)" : "", events.port);
 	schedule(r, "event", loop_now_ms() + delay_ms(r, true));
 }
@@ -438,6 +461,7 @@ void reconcile_free(struct reconcile *r)
 	scope_done(&r->looking);
 	objects_done(&r->desired);
 	arena_done(&r->desired_arena);
+	contests_done(&r->contests);
 	statuses_done(&r->statuses);
 	facts_done(&r->facts);
 	vec_done(&r->orphans);

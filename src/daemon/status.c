@@ -18,8 +18,10 @@ const char *const state_names[STATES] = {
 };
 
 const char *const object_state_names[] = {
-	[OBJECT_IN_SYNC] = "in-sync", [OBJECT_STATE_FOUND] = "found", [OBJECT_MISSING] = "missing",
-	[OBJECT_DIFFERS] = "differs", [OBJECT_FOREIGN] = "foreign",   [OBJECT_FAILED] = "failed",
+	[OBJECT_IN_SYNC] = "in-sync",   [OBJECT_STATE_FOUND] = "found",
+	[OBJECT_MISSING] = "missing",   [OBJECT_DIFFERS] = "differs",
+	[OBJECT_FOREIGN] = "foreign",   [OBJECT_FAILED] = "failed",
+	[OBJECT_CONTESTED] = "differs",
 };
 
 static int op_ref_compare(const void *a, const void *b)
@@ -73,6 +75,10 @@ static struct verdict judge(const struct outcome *outcome, enum kind_id kind,
 
 	if (op && op->verb == OP_CONFLICT)
 		return (struct verdict){OBJECT_FOREIGN, op};
+	if (op && op->held)
+		return (struct verdict){OBJECT_CONTESTED, op};
+	if (contests_has(outcome->contests, kind, want, outcome->now_ms))
+		return (struct verdict){OBJECT_CONTESTED, NULL};
 	if (op && op->verb != OP_FOUND) {
 		if (op->done && !op->result)
 			return (struct verdict){OBJECT_IN_SYNC, NULL};
@@ -127,13 +133,15 @@ static const char *foreign(const struct op *op, const char *key, struct arena *a
 }
 
 /* The sentence for an object that is not as declared. */
-static const char *trouble(const struct verdict *v, enum kind_id kind, const struct object *want,
-			   struct arena *arena)
+static const char *trouble(const struct contests *contests, const struct verdict *v,
+			   enum kind_id kind, const struct object *want, struct arena *arena)
 {
 	const char *key = kind_key_text(kinds[kind], want, arena);
 
 	if (v->op && v->op->message)
 		return v->op->message;
+	if (v->state == OBJECT_CONTESTED)
+		return contests_words(contests, kind, want, arena);
 	if (v->state == OBJECT_FOREIGN && v->op)
 		return foreign(v->op, key, arena);
 	return arena_printf(arena, "%s %s is %s", kinds[kind]->noun, key,
@@ -163,6 +171,10 @@ static void weigh(struct status *status, const struct verdict *v, const char *me
 	case OBJECT_FOREIGN:
 		if (status->state != STATE_CONFLICT)
 			say(status, STATE_CONFLICT, "ForeignObject", message);
+		return;
+	case OBJECT_CONTESTED:
+		if (status->state != STATE_CONFLICT)
+			say(status, STATE_CONFLICT, "Contested", message);
 		return;
 	case OBJECT_MISSING:
 	case OBJECT_DIFFERS:
@@ -228,7 +240,8 @@ static void judge_objects(struct status *status, const struct outcome *outcome,
 			if (is_troubled(v.state) != (troubled == 1) ||
 			    !status_lists(e->kind, claim->kind, v.state))
 				continue;
-			const char *message = troubled ? trouble(&v, claim->kind, want, arena)
+			const char *message = troubled ? trouble(outcome->contests, &v, claim->kind,
+								 want, arena)
 						       : NULL;
 			weigh(status, &v, message);
 			status->objects_total++;
@@ -265,7 +278,8 @@ static void judge_shared(struct status *status, const struct outcome *outcome,
 		/* a tunnel whose link cannot be made says so itself */
 		if (ref->op->result == -ECANCELED && object_device(ref->op->kind, ref->want))
 			continue;
-		const char *message = trouble(&v, ref->op->kind, ref->want, arena);
+		const char *message = trouble(outcome->contests, &v, ref->op->kind, ref->want,
+					      arena);
 		weigh(status, &v, message);
 		status->objects_total++;
 		if (status->objects_len < STATUS_OBJECTS_MAX)
@@ -306,7 +320,8 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 		return;
 	}
 	say(status, STATE_READY, "InSync", "");
-	if (outcome->ops->len || e->hold.reason || (dependency && dependency->objects)) {
+	if (outcome->ops->len || outcome->contests->contested || e->hold.reason ||
+	    (dependency && dependency->objects)) {
 		judge_shared(status, outcome, e, arena);
 		judge_objects(status, outcome, e, arena);
 	} else {

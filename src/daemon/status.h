@@ -27,6 +27,7 @@ enum object_state {
 	OBJECT_DIFFERS,
 	OBJECT_FOREIGN,
 	OBJECT_FAILED,
+	OBJECT_CONTESTED,
 };
 
 extern const char *const object_state_names[]; /* "in-sync" … */

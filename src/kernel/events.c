@@ -250,6 +250,31 @@ void events_note(struct kern *kern, const struct nlmsghdr *h, struct scope *scop
 	}
 }
 
+/* One event of somebody else's. Who it was counts only where it concerns us. */
+static void note(struct kern *kern, bool nft, const struct nlmsghdr *h, struct scope *scope,
+		 struct kernel_events *taken)
+{
+	struct scope own = {0};
+	uint32_t pid = 0;
+	char name[16];
+
+	if (nft && nft_event_culprit(h, &pid, name)) { /* it comes behind what it made */
+		if (pid && pid == taken->port)
+			memcpy(taken->process, name, sizeof(name));
+		return;
+	}
+	if (nft)
+		nft_note_event(kern->nft, h, &own);
+	else
+		events_note(kern, h, &own);
+	if (!scope_is_empty(&own) && h->nlmsg_pid) {
+		taken->port = h->nlmsg_pid;
+		taken->process[0] = '\0';
+	}
+	scope_join(scope, &own);
+	scope_done(&own);
+}
+
 /* What one socket has, until it has no more. */
 static void take(struct kern *kern, struct netlink *netlink, struct scope *scope,
 		 struct kernel_events *taken)
@@ -273,12 +298,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 		for (int left = (int)len; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
 			if (h->nlmsg_pid == own)
 				continue;
-			if (nft)
-				nft_note_event(kern->nft, h, scope);
-			else
-				events_note(kern, h, scope);
-			if (h->nlmsg_pid)
-				taken->port = h->nlmsg_pid;
+			note(kern, nft, h, scope, taken);
 		}
 	}
 }

@@ -16,7 +16,8 @@ struct kernel;
 struct kernel_events {
 	bool look;     /* something that can matter changed: the scope says where */
 	bool overrun;  /* ENOBUFS: events were lost */
-	uint32_t port; /* nlmsg_pid of the last foreign change, 0 unknown */
+	uint32_t port;    /* nlmsg_pid of the last foreign change, 0 unknown: usually a pid */
+	char process[16]; /* its name, where the kernel told (nft); "" */
 };
 
 struct route_question {

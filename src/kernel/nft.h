@@ -37,6 +37,8 @@ int nft_observe_elements(struct nft *nft, const struct object_list *keys, struct
 			 struct err *err);
 /* Adds what an event of nftables may concern of our table: elements, or all of it. */
 void nft_note_event(const struct nft *nft, const struct nlmsghdr *nlh, struct scope *scope);
+/* Of the event that ends a transaction: who made it. False: it is another event. */
+bool nft_event_culprit(const struct nlmsghdr *nlh, uint32_t *pid, char name[static 16]);
 
 /* Fills stats[i] with the counter of prefixes[i]; 0 where there is none. */
 int nft_element_stats(struct nft *nft, const char *set, const struct prefix *prefixes, size_t n,

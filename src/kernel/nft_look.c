@@ -2,6 +2,7 @@
 /* Single elements: which of them an event speaks of, and what the kernel has of them now. */
 #include "kernel/nft.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +81,19 @@ void nft_note_event(const struct nft *nft, const struct nlmsghdr *nlh, struct sc
 		note_elements(nft, nlh, scope);
 	else
 		scope_add_whole(scope, KIND_NFT_TABLE);
+}
+
+bool nft_event_culprit(const struct nlmsghdr *nlh, uint32_t *pid, char name[static 16])
+{
+	if (NFNL_SUBSYS_ID(nlh->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+	    NFNL_MSG_TYPE(nlh->nlmsg_type) != NFT_MSG_NEWGEN)
+		return false;
+	const struct nlattr *id = find_attr(nlh, NFTA_GEN_PROC_PID);
+	const struct nlattr *text = find_attr(nlh, NFTA_GEN_PROC_NAME);
+	*pid = id && mnl_attr_get_payload_len(id) == 4 ? ntohl(mnl_attr_get_u32(id)) : 0;
+	snprintf(name, 16, "%.*s", text ? (int)mnl_attr_get_payload_len(text) : 0,
+		 text ? mnl_attr_get_str(text) : "");
+	return true;
 }
 
 static void read_element(const struct nlmsghdr *nlh, void *data)

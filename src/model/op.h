@@ -30,6 +30,7 @@ struct op {
 	/* filled when it was applied */
 	bool done;           /* tried: result says how it went */
 	int result;          /* 0, or negative errno; -ECANCELED: blocked by another op */
+	bool held;           /* not tried now: somebody fights for it */
 	const char *message; /* on failure: what was attempted, the kernel's own words */
 };
 

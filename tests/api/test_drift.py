@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whatever somebody changes comes back, and only what events named is looked at for it."""
 
+import time
+
 import api
 from api import EXIT, NAT, TUNNEL
 
@@ -84,6 +86,25 @@ class Drift(api.ApiTest):
         self.agent.kernel("delete route 180.163.26.39/32 table 7000")
         self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
         self.assertEqual(self.agent.objects(), self.before)
+
+    def test_a_fight_is_told_and_slowed_down(self):
+        delete = "delete route 180.163.26.39/32 table 7000"
+        key = "route 7000 180.163.26.39/32"
+        repaired = self.agent.get("/v1/status").body["drift_repaired"]
+        for i in range(10):
+            self.agent.kernel(delete, f"# {i}")
+            self.agent.until("/v1/status", lambda a: a.body["drift_repaired"] > repaired + i)
+        begin = time.monotonic()
+        self.agent.kernel(delete, "# 11")
+        answer = self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "conflict")
+        self.assertEqual(answer.reason, "Contested", self.agent.log)
+        self.assertIn("again and again", answer.body["status"]["message"])
+        self.assertEqual(self.agent.objects(key), [])
+        passes = self.passes()
+        self.agent.until("/v1/status", lambda a: self.agent.objects() == self.before)
+        self.assertGreater(time.monotonic() - begin, 3)
+        self.assertLess(self.passes() - passes, 10)
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "ready")
 
     def test_repairs_are_counted(self):
         before = self.agent.get("/v1/status").body["drift_repaired"]
