@@ -71,6 +71,12 @@ class Repaired(lab.LabTest):
         return ruleset + "".join(
             sysctl(ns, f"net/ipv4/conf/{device}/forwarding") for device in ("eth0", "tun_b"))
 
+    @staticmethod
+    def rename(ns):
+        """Down, then renamed: unless the agent has it up again before."""
+        lab.eventually(lambda: ip(ns, "link set tun_a down", "link set tun_a name other",
+                                  check=False).status == 0, 20)
+
     def test_on_a(self):
         t, a, b = self.pair()
         declare(a, b)
@@ -91,10 +97,11 @@ class Repaired(lab.LabTest):
                  " remote 172.16.1.77 ttl 64"),
                 ("a changed mtu", "link set tun_a mtu 1300"),
                 ("a changed alias", "link set tun_a alias mine"),
-                ("a changed group", "link set tun_a group 5"),
-                ("a renamed device", "link set tun_a down", "link set tun_a name other")):
+                ("a changed group", "link set tun_a group 5")):
             with self.subTest(what):
                 self.repaired(t.a, what, lambda: ip(t.a, *lines), self.links)
+        with self.subTest("a renamed device"):
+            self.repaired(t.a, "a renamed device", lambda: self.rename(t.a), self.links)
         self.assert_ping(t.a, INET)
         lab.eventually(lambda: a.get("status")["ready"], 10)
         self.assert_same(whole, lab.snapshot(t.a))
