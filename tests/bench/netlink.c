@@ -151,9 +151,10 @@ void batch_nft_end(struct batch *batch)
 static uint32_t number_messages(struct netlink *netlink, struct batch *batch)
 {
 	uint32_t first = netlink->seq + 1;
-	int left = (int)batch->len;
+	size_t left = batch->len;
 
-	for (struct nlmsghdr *h = (void *)batch->bytes; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
+	for (struct nlmsghdr *h = (void *)batch->bytes; message_ok(h, left);
+	     h = message_next(h, &left))
 		h->nlmsg_seq = ++netlink->seq;
 	return first;
 }
@@ -193,10 +194,10 @@ unsigned netlink_send(struct netlink *netlink, struct batch *batch, unsigned ack
 		die("netlink send of %zu bytes: %s", batch->len, strerror(errno));
 	for (int more = 1; more;) {
 		ssize_t len = receive(netlink, acks ? 0 : MSG_DONTWAIT);
-		int left = (int)len;
+		size_t left = len > 0 ? (size_t)len : 0;
 
-		for (struct nlmsghdr *h = (void *)netlink->buffer; NLMSG_OK(h, left);
-		     h = NLMSG_NEXT(h, left)) {
+		for (struct nlmsghdr *h = (void *)netlink->buffer; message_ok(h, left);
+		     h = message_next(h, &left)) {
 			unsigned one = h->nlmsg_seq >= first ? answered(h, pass, &passed) : 0;
 
 			acks -= one && acks ? 1 : 0;
@@ -221,10 +222,10 @@ void netlink_dump(struct netlink *netlink, struct batch *request,
 	if (send(netlink->fd, request->bytes, request->len, 0) < 0)
 		die("netlink dump: %s", strerror(errno));
 	for (;;) {
-		int left = (int)receive(netlink, 0);
+		size_t left = (size_t)receive(netlink, 0);
 
-		for (struct nlmsghdr *h = (void *)netlink->buffer; NLMSG_OK(h, left);
-		     h = NLMSG_NEXT(h, left)) {
+		for (struct nlmsghdr *h = (void *)netlink->buffer; message_ok(h, left);
+		     h = message_next(h, &left)) {
 			if (h->nlmsg_seq != seq)
 				continue;
 			if (h->nlmsg_type == NLMSG_DONE)
@@ -252,12 +253,12 @@ int netlink_listen(struct netlink *netlink, uint64_t until_ns,
 {
 	while (!stopped && wait_readable(netlink->fd, until_ns)) {
 		ssize_t len = recv(netlink->fd, netlink->buffer, RECEIVE, MSG_DONTWAIT);
-		int left = (int)len;
+		size_t left = len > 0 ? (size_t)len : 0;
 
 		if (len < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
 			die("netlink events: %s", strerror(errno));
-		for (struct nlmsghdr *h = (void *)netlink->buffer; NLMSG_OK(h, left);
-		     h = NLMSG_NEXT(h, left)) {
+		for (struct nlmsghdr *h = (void *)netlink->buffer; message_ok(h, left);
+		     h = message_next(h, &left)) {
 			int result = each(h, user);
 
 			if (result)

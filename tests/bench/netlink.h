@@ -25,6 +25,20 @@ struct batch {
 void netlink_open(struct netlink *netlink, int protocol);
 void netlink_join(struct netlink *netlink, unsigned group);
 
+/* NLMSG_OK and NLMSG_NEXT, which compare an int with an unsigned number. */
+static inline int message_ok(const struct nlmsghdr *h, size_t left)
+{
+	return left >= sizeof(*h) && h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= left;
+}
+
+static inline struct nlmsghdr *message_next(const struct nlmsghdr *h, size_t *left)
+{
+	size_t size = NLMSG_ALIGN(h->nlmsg_len);
+
+	*left -= size < *left ? size : *left;
+	return (struct nlmsghdr *)((uintptr_t)h + size);
+}
+
 /* Appends a message, its header of the family behind it; attributes go to the last one. */
 void batch_message(struct batch *batch, int type, int flags, const void *header, size_t size);
 void batch_attr(struct batch *batch, int type, const void *value, size_t size);

@@ -6,13 +6,14 @@
  * why epoll_wait came back. With $BENCH_EVENT_BUFFER it gives the sockets of that agent a
  * small receive buffer.
  */
+#include "netlink.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,9 +99,10 @@ static int is_modifying(int protocol, const struct nlmsghdr *h)
 /* Returns whether it is a batch of nftables. */
 static int count(int protocol, const void *bytes, size_t size)
 {
-	int left = (int)size, batch = 0;
+	size_t left = size;
+	int batch = 0;
 
-	for (const struct nlmsghdr *h = bytes; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+	for (const struct nlmsghdr *h = bytes; message_ok(h, left); h = message_next(h, &left)) {
 		counters->requests++;
 		counters->modifying += (uint64_t)is_modifying(protocol, h);
 		batch |= protocol == NETLINK_NETFILTER && h->nlmsg_type == NFNL_MSG_BATCH_BEGIN;

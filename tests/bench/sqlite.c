@@ -19,7 +19,8 @@ static const char *const settings[] = {
 
 static const char schema[] =
 	"CREATE TABLE tunnels (name TEXT NOT NULL PRIMARY KEY, remote TEXT NOT NULL,"
-	" enabled INTEGER, uid TEXT NOT NULL, generation INTEGER NOT NULL, revision INTEGER NOT NULL,"
+	" enabled INTEGER, uid TEXT NOT NULL, generation INTEGER NOT NULL,"
+	" revision INTEGER NOT NULL,"
 	" created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID";
 
 static const char insert[] = "INSERT INTO tunnels VALUES (?1, '198.18.0.1', 0,"
