@@ -107,10 +107,16 @@ def raw_sample(ns, name, *arguments):
     return Sample(answer["wall"], answer["cpu"])
 
 
+def cpu_of(process):
+    """Seconds that a process of one thread has run."""
+    with open(f"/proc/{process.pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
 @contextlib.contextmanager
 def background(ns, name, *arguments, ready=True):
     """A program of ours that runs until the end of the block; yields a function that stops
-    it and gives what it printed."""
+    it and gives what it printed; its process is an attribute of that."""
     answers = []
     with _spawned(ns, [program(name), *map(str, arguments)], stdin=subprocess.DEVNULL,
                   stdout=subprocess.PIPE) as process:
@@ -119,6 +125,7 @@ def background(ns, name, *arguments, ready=True):
                 process.terminate()
                 answers.append(process.communicate(timeout=120)[0])
             return json.loads(answers[0]) if answers[0].strip() else None
+        stop.process = process
         if ready:
             check(process.stdout.readline(), f"{name} does not start")
         yield stop
@@ -187,8 +194,7 @@ class Agent(lab.Agent):
         return Counters._make(now - then for now, then in zip(self.counters(), before))
 
     def cpu(self):
-        with open(f"/proc/{self.process.pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0]) / 1e9
+        return cpu_of(self.process)
 
     def system_cpu(self):
         """Seconds in the kernel, in ticks."""

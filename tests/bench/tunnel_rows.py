@@ -61,14 +61,13 @@ def delete(rounds, count, doomed):
                   "the wrong links are gone")
         with bench.host() as ns:
             bench.raw(ns, "links", "create", count)
+            raw = bench.raw_sample(ns, "links", "delete", doomed)
+            bench.raw(ns, "links", "create", doomed)
             lab.nft(ns, rules)
             links = load.lines(f"link del t{i}" for i in range(doomed))
             theirs = bench.total(bench.timed(ns, "ip", "-batch", "-", stdin=links),
                                  bench.timed(ns, "nft", "-f", "-", stdin=gone))
-        with bench.host() as ns:
-            bench.raw(ns, "links", "create", count)
-            yield {"ours": ours, "ip+nft": theirs,
-                   "raw": bench.raw_sample(ns, "links", "delete", doomed)}
+        yield {"ours": ours, "ip+nft": theirs, "raw": raw}
 
 
 def exit_routes(rounds, count):
