@@ -226,7 +226,8 @@ class Generator:
             "delete chain nat", "delete chain forward", "delete chain clamp",
             "delete chain sources", f"delete set allowed_{d}",
             f"element allowed_{d} 203.0.113.0/24", f"@element {r.randrange(50)}",
-            f"@delete element {r.randrange(50)}", f"link {d} group 7 alias mine", f"sysctl {d} forwarding {r.randint(0, 1)}",
+            f"@delete element {r.randrange(50)}", f"link {d} group 7 alias mine",
+            f"sysctl {d} forwarding {r.randint(0, 1)}",
             f"sysctl {d} rp_filter {r.randint(0, 2)}", "sysctl eth0 forwarding 0"])
 
     def underlay(self):

@@ -182,7 +182,8 @@ class Player:
             if row and row[0] == "found" and row[1] != now:
                 return True
         for name, tunnel in (declaration or self.declaration)["tunnels"].items():
-            if "remote" in tunnel and enabled(tunnel) and self.oracle.link_fields(name, tunnel, w)[1]:
+            if ("remote" in tunnel and enabled(tunnel)
+                    and self.oracle.link_fields(name, tunnel, w)[1]):
                 return True
         return False
 
