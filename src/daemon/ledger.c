@@ -143,26 +143,31 @@ static bool makes_ours(const struct op *op)
 	return false;
 }
 
-/* Of the device that a row was written for; 0: the row is of no recorded kind. */
+/* Of the device that a row was written for; NULL: the row is of no device. */
 static uint32_t *row_ifindex(enum kind_id kind, struct object *row)
 {
 	if (kind == KIND_ADDRESS)
 		return &((struct address *)row)->ifindex;
+	if (kind == KIND_LINK)
+		return &((struct link *)row)->ifindex;
 	return kind == KIND_SYSCTL ? &((struct sysctl *)row)->ifindex : NULL;
 }
 
 void ledger_check_devices(struct ledger *ledger, const struct facts *facts)
 {
-	static const enum kind_id recorded[] = {KIND_ADDRESS, KIND_SYSCTL};
+	static const enum kind_id of_devices[] = {KIND_LINK, KIND_ADDRESS, KIND_SYSCTL};
 
-	for (size_t k = 0; k < ARRAY_LEN(recorded); k++) {
-		const struct object_list *list = &ledger->owned.kind[recorded[k]];
+	for (size_t k = 0; k < ARRAY_LEN(of_devices); k++) {
+		const struct object_list *list = &ledger->owned.kind[of_devices[k]];
 
 		for (size_t i = 0; i < list->len; i++) {
 			const struct fact_link *link = facts_link(
-				facts, object_device(recorded[k], list->v[i]));
+				facts, object_device(of_devices[k], list->v[i]));
 
-			if (link && link->ifindex != *row_ifindex(recorded[k], list->v[i]))
+			/* an orphan is known by its mark, too, whoever made it anew */
+			if (of_devices[k] == KIND_LINK && list->v[i]->marks & OBJECT_ORPHAN)
+				continue;
+			if (link && link->ifindex != *row_ifindex(of_devices[k], list->v[i]))
 				list->v[i]->marks = 0;
 		}
 	}
@@ -177,9 +182,8 @@ static uint32_t sysctl_before(const struct sysctl *want, const struct sysctl *ow
 {
 	const struct fact_link *link = facts_link(facts, want->device);
 
-	if (owned && owned->head.marks & (OBJECT_OURS | OBJECT_ORPHAN) &&
-	    owned->ifindex == want->ifindex)
-		return owned->before;
+	if (owned && owned->head.marks && owned->ifindex == want->ifindex)
+		return owned->head.marks & OBJECT_FOUND ? owned->value : owned->before;
 	if (link && link->ifindex != want->ifindex)
 		link = NULL;
 	if (want->name == SYSCTL_FORWARDING)
@@ -198,7 +202,8 @@ static int put(struct ledger *ledger, const struct op *op, uint32_t marks,
 	if (ifindex) {
 		*ifindex = ledger->kernel->vt->ifindex(ledger->kernel,
 						       object_device(op->kind, row));
-		row->set = kind_all(kinds[op->kind]);
+		row->set = op->kind == KIND_LINK ? row->set | object_bit(link_kind, "ifindex")
+						 : kind_all(kinds[op->kind]);
 	}
 	if (op->kind == KIND_SYSCTL) {
 		struct sysctl *s = (struct sysctl *)row;

@@ -109,7 +109,8 @@ bool expander_usable(const struct expander *x, const struct tunnel *tunnel)
 	if (!link || link->ours || (tunnel->head.adopt && link->adoptable))
 		return true;
 	snprintf(key.device, sizeof(key.device), "%s", tunnel_device(tunnel));
-	return objects_find(x->input->owned, KIND_LINK, &key) != NULL;
+	const struct object *owned = objects_find(x->input->owned, KIND_LINK, &key);
+	return owned && owned->marks; /* none: it was of another device of that name */
 }
 
 const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device)

@@ -59,6 +59,21 @@ class Disturbance(api.ApiTest):
             self.assertEqual(self.agent.objects("sysctl tun_a rp_filter"),
                              [f"sysctl tun_a rp_filter value={value}"])
 
+    def test_a_found_device_made_anew_in_another_form_is_not_used(self):
+        self.rest("foreign-link tun_a ipip 172.16.16.22 172.16.1.62")
+        self.declare(tunnels={"tun_a": api.TUNNEL})
+        self.assertTrue(self.agent.objects("address tun_a 192.168.1.1/24"))
+        self.rest("delete link tun_a", "foreign-link tun_a ipip 172.16.16.22 172.16.1.99")
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "conflict")
+        self.assertEqual(self.agent.objects("address tun_a"), [])
+
+    def test_a_repaired_switch_goes_back_to_what_was_found_first(self):
+        self.declare(tunnels={"tun_a": {**api.TUNNEL, "rp_filter": "off"}})
+        self.rest("sysctl tun_a rp_filter 2")
+        self.declare(tunnels={"tun_a": api.TUNNEL})
+        self.assertEqual(self.agent.objects("sysctl tun_a rp_filter"),
+                         ["sysctl tun_a rp_filter value=0"])
+
 
 if __name__ == "__main__":
     api.main()
