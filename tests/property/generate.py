@@ -277,7 +277,8 @@ class Generator:
         if self.chance(0.2):
             lines = [f"refuse-observe {r.choice(['EINTR', 'ENOBUFS'])}"]
         else:
-            nouns = ["*", "link", "address", "route", "rule", "sysctl", "nft-chain", "nft-element"]
+            nouns = ["*", "link", "address", "route", "rule", "sysctl", "nft-chain",
+                     "nft-element"]
             lines = [f"fail {r.choice(nouns)} {r.choice(['*', '*', 'add', 'delete', 'change'])} "
                      f"{r.choice(['*', '*', 't?*', '*1*'])} {r.choice(ERRORS)} no"
                      for _ in range(r.randint(1, 2))]

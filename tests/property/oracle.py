@@ -260,7 +260,7 @@ class Oracle:
             elif found and row[1] == value and key[0] not in world.ours:
                 pass  # changed by its owner: a conflict
             else:
-                before = row[1] if row and not found else now
+                before = row[1] if row else now  # what was found first
                 self.sysctl_rows[key] = ("ours", before, value)
                 world.sysctls[key] = value
 

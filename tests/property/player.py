@@ -182,8 +182,8 @@ class Player:
             if row and row[0] == "found" and row[1] != now:
                 return True
         for name, tunnel in (declaration or self.declaration)["tunnels"].items():
-            if ("remote" in tunnel and enabled(tunnel)
-                    and self.oracle.link_fields(name, tunnel, w)[1]):
+            if "remote" in tunnel and enabled(tunnel) and \
+                    self.oracle.link_fields(name, tunnel, w)[1]:
                 return True
         return False
 
@@ -197,7 +197,8 @@ class Player:
 
     def write(self, method, path, body, candidate, trouble=False):
         """One write; candidate: the declaration that it would make. None: it does not apply."""
-        if candidate is not None and (self.is_ambiguous(candidate) or self.is_lossy(candidate)):
+        if candidate is not None and (
+                self.is_ambiguous(candidate) or self.is_lossy(candidate)):
             return
         if candidate is not None and self.unsettled and self.is_fragile(candidate):
             if trouble:
