@@ -33,6 +33,7 @@ class Player:
         self.declaration = {member: {} for member in KINDS.values()}
         self.unsettled = 0       # writes since the last quiescence
         self.checked_nft = None  # what was compared last
+        self.seen = {}           # at the last quiescence
         self.steps = self.late = 0
         for line in generate.HOST:
             self.world.run(line, self.known({}))
@@ -79,6 +80,7 @@ class Player:
             diff = self.compare(expected, objects)
             looks += 1
             if not diff:
+                self.seen = objects
                 self.late += looks > 1 and ask
                 return
             if time.monotonic() > end:
@@ -301,8 +303,8 @@ class Player:
         """Those that can be done now, done in the world too."""
         if self.unsettled:
             self.settle()
-        objects = self.objects()
-        known, done, marked = self.known(objects), [], set()
+        objects = self.seen
+        known, done = self.known(objects), []
         for line in lines:
             if line.startswith("@"):
                 line = self.element(line, objects, done)
@@ -316,7 +318,6 @@ class Player:
                 continue
             if self.world.run(line, known):
                 done.append(line)
-                marked.add(words[1])
                 self.update(known, words)
         return done
 
