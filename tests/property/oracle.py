@@ -155,6 +155,10 @@ class Oracle:
                 if tunnel.get("adopt"):
                     world.addrs.discard((device, prefix))
                 out.addresses.add((device, prefix))
+        # the kernel takes along what hung on an address that the agent takes back
+        for device, prefix in sorted(self.expected.addresses - out.addresses - world.addrs):
+            if device in world.devices():
+                world.delete_addr(device, prefix, out.addresses)
         for device, prefix in world.addrs | out.addresses:
             out.objects["address", f"{device} {prefix}"] = {}
 
