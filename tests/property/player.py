@@ -224,12 +224,14 @@ class Player:
     deleting = False
 
     def is_ambiguous(self, candidate):
-        """Two tunnels that may come to the same endpoints by what is chosen for them."""
+        """Two tunnels that may come to the same endpoints by what is chosen for them, or by
+        what stays as it was while an underlay device is not there."""
         seen = {}
         for tunnel in candidate["tunnels"].values():
             seen.setdefault(tunnel.get("remote"), []).append(tunnel)
-        return any(len(ts) > 1 and any(t.get("local", "auto") == "auto" for t in ts)
-                   for ts in seen.values())
+        return any(len(ts) > 1 and (
+            any(t.get("local", "auto") == "auto" for t in ts)
+            or len({t["local"] for t in ts}) < len(ts)) for ts in seen.values())
 
     def is_lossy(self, candidate):
         """Devices exchange endpoints, which may make them anew, and with them what is foreign."""

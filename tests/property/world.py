@@ -164,6 +164,7 @@ class World:
         if device in self.ours and options[0] == "group" and len(options) == 4:
             self.links[device] = dict(known["links"][device])  # without our marks: not ours
             self.ours.discard(device)
+            self.drop_routes(device)  # its addresses go, and come again when it is found equal
         while options:
             word = options.pop(0)
             if word in ("up", "down"):
