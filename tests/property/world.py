@@ -162,9 +162,10 @@ class World:
         if device not in self.devices():
             self.new_link(device)
         if device in self.ours and options[0] == "group" and len(options) == 4:
+            if any(r["device"] == device for r in self.routes.values()):
+                return False  # its addresses go, and come again when it is found equal
             self.links[device] = dict(known["links"][device])  # without our marks: not ours
             self.ours.discard(device)
-            self.drop_routes(device)  # its addresses go, and come again when it is found equal
         while options:
             word = options.pop(0)
             if word in ("up", "down"):
