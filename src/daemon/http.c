@@ -79,23 +79,10 @@ struct http {
 	struct loop_timer *deadline_timer;
 	int hangup_fd; /* epoll over suspended connections: the library does not look */
 	struct connection *connections;
-	size_t bodies_bytes; /* held now */
-	bool stopping;
+	size_t bodies_bytes;    /* held now */
+	bool stopping, resumed; /* resumed: an answer waits for the next run */
 	uint32_t id_prefix, id_counter;
 };
-
-static const char *fault_code(unsigned status)
-{
-	switch (status) {
-	case MHD_HTTP_CONTENT_TOO_LARGE:
-		return "body-too-large";
-	case MHD_HTTP_TOO_MANY_REQUESTS:
-		return "too-many-requests";
-	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
-		return "headers-too-large";
-	}
-	return "bad-request";
-}
 
 static void set_deadline(struct connection *connection, uint64_t in_ms)
 {
@@ -113,6 +100,7 @@ static void drop_late(void *user)
 	struct http *http = user;
 	uint64_t now = loop_now_ms(), next = 0;
 
+	MHD_run(http->daemon); /* what came in time counts, also when it was we who were late */
 	for (struct connection *c = http->connections; c; c = c->next) {
 		if (c->deadline_ms && c->deadline_ms <= now) {
 			shutdown(c->fd, SHUT_RDWR);
@@ -152,6 +140,7 @@ static void suspend(struct exchange *x)
 static void resume(struct exchange *x)
 {
 	x->suspended = false;
+	x->connection->http->resumed = true;
 	unwatch_hangup(x);
 	MHD_resume_connection(x->mhd);
 }
@@ -316,7 +305,7 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *s
 	x->phase = PHASE_HANDLER;
 	x->close = true; /* where the next request begins is not known, or not believed */
 	x->request.body = "";
-	handler->refuse(handler->user, &x->request, status, fault_code(status), sentence);
+	handler->refuse(handler->user, &x->request, status, http_guard_code(status), sentence);
 	assert(x->phase == PHASE_ANSWERED);
 	return queue(x);
 }
@@ -472,15 +461,21 @@ static void library_log(unused_ void *cls, const char *fmt, va_list args)
 
 static void run(void *user)
 {
-	MHD_run(((struct http *)user)->daemon);
+	struct http *http = user;
+
+	http->resumed = false;
+	MHD_run(http->daemon);
 }
 
 /* Its sockets are edge-triggered: what it has read but not used wakes no epoll. */
 static uint64_t wait_ms(void *user)
 {
+	const struct http *http = user;
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	return MHD_get_timeout(((struct http *)user)->daemon, &ms) == MHD_YES ? ms : UINT64_MAX;
+	if (http->resumed)
+		return 0;
+	return MHD_get_timeout(http->daemon, &ms) == MHD_YES ? ms : UINT64_MAX;
 }
 
 static void woken(unused_ void *user)

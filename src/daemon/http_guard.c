@@ -155,3 +155,16 @@ const char *http_guard_fault(const struct http_guard *guard, const char *version
 		return "no Host";
 	return NULL;
 }
+
+const char *http_guard_code(unsigned status)
+{
+	switch (status) {
+	case 413:
+		return "body-too-large";
+	case 429:
+		return "too-many-requests";
+	case 431:
+		return "headers-too-large";
+	}
+	return "bad-request";
+}

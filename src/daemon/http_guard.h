@@ -27,3 +27,5 @@ void http_guard_header(struct http_guard *guard, const char *name, size_t name_s
 		       const char *value, size_t value_size);
 /* After the last header. version: "HTTP/1.1". NULL, or a sentence. */
 const char *http_guard_fault(const struct http_guard *guard, const char *version);
+/* The code of the problem with which a request of that status is refused. */
+const char *http_guard_code(unsigned status);

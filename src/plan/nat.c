@@ -79,7 +79,8 @@ static void check_device(struct expander *x, const char *device)
 {
 	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
 
-	if (expander_tunnel_of(x, device) || facts_link(x->input->facts, device))
+	/* in this order: the second looks at every tunnel */
+	if (facts_link(x->input->facts, device) || expander_tunnel_of(x, device))
 		return;
 	for (size_t i = 0; i < tunnels->len; i++)
 		if (strcmp(tunnel_device((struct tunnel *)tunnels->v[i]), device) == 0) {

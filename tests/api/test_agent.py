@@ -3,11 +3,12 @@
 """The process: its options, its end, and that there is one."""
 
 import os
-import signal
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
+import time
 import unittest
 import api
 from api import TUNNEL
@@ -63,6 +64,18 @@ class Agent(unittest.TestCase):
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertRegex(shown.stderr, "flushed: [1-9][0-9]* objects removed")
         self.assertEqual(self.agent.objects("link tun_a"), [])
+
+    def test_its_own_pause_drops_no_client(self):
+        self.agent.start()
+        connection = api.Connection(self.agent.socket)
+        connection.connect()
+        self.assertEqual(self.agent.get("/livez").status, 200)  # so it has accepted the first
+        self.agent.process.send_signal(signal.SIGSTOP)
+        connection.request("GET", "/livez")
+        time.sleep(5.3)  # past the deadline for headers, which have been there all the time
+        self.agent.process.send_signal(signal.SIGCONT)
+        self.assertEqual(connection.getresponse().status, 200)
+        connection.close()
 
     def test_a_hangup_does_not_end_it(self):
         self.agent.start()
