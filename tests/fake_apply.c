@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The fake kernel's answers to ops: what the kernel would refuse is refused here too. */
+#include "failpoint.h"
 #include "fake_kernel.h"
 
 #include <errno.h>
@@ -403,7 +404,11 @@ void fake_apply(struct kernel *kernel, struct arena *arena, struct op *ops, size
 	if (n && ops[0].kind <= KIND_NFT_CHAIN)
 		apply_batch(fake, arena, ops, n);
 	else
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			apply_one(fake, arena, &ops[i]);
+			if (failpoint_is_due("fake.applied")) /* with what was done up to here */
+				fake_state_save(fake);
+			failpoint("fake.applied");
+		}
 	fake_state_save(fake);
 }

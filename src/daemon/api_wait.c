@@ -2,6 +2,7 @@
 /* Waiting requests: who waits for what, and the answer when it came or the time is over. */
 #include "daemon/api_wait.h"
 
+#include "base/failpoint.h"
 #include "daemon/api_call.h"
 #include "daemon/api_json.h"
 #include "daemon/api_problem.h"
@@ -116,6 +117,7 @@ static void answer(struct api *api, const struct api_waiter *waiter)
 
 	if (!waiter->request)
 		return;
+	failpoint("reply.write");
 	if (resource)
 		api_json_respond_resource(api->agent, waiter->request, waiter->status, waiter->kind,
 					  resource);
@@ -126,6 +128,7 @@ static void answer(struct api *api, const struct api_waiter *waiter)
 			    waiter->kind->noun, waiter->name);
 	else
 		answer_counts(api, waiter);
+	failpoint("reply.written");
 }
 
 /* The timer stands at the earliest deadline of those that wait. */

@@ -5,6 +5,7 @@
  */
 #include "daemon/api_write.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "daemon/api_json.h"
 #include "daemon/api_plan.h"
@@ -150,6 +151,7 @@ static bool apply(struct api_call *call, struct api_changes *changes)
 			api_write_commit(call->api); /* it took the turn's other writes along */
 		return false;
 	}
+	failpoint("declaration.stored");
 	for (size_t i = 0; i < changes->len; i++) {
 		log_write(call, &changes->v[i]);
 		declaration_put(&agent->declaration, changes->v[i].kind->id,
@@ -218,9 +220,11 @@ void api_write_commit(struct api *api)
 		return;
 	api->turn_open = false;
 	api->uncommitted = (struct api_waiters){0};
+	failpoint("declaration.commit");
 	int rc = store_in_transaction(agent->store)
 			 ? store_commit(agent->store, &err)
 			 : err_set(&err, -EIO, "the transaction was rolled back");
+	failpoint("declaration.committed");
 	if (rc) {
 		store_rollback(agent->store);
 		reload(agent);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "kernel/kernel.h"
 
 static int load(struct ledger *ledger, struct err *err)
@@ -101,10 +102,13 @@ static int end_transaction(struct ledger *ledger, int r, struct err *err)
 	struct ledger_changes changes = ledger->changes;
 
 	ledger->changes = (struct ledger_changes){0};
-	if (r == 0 && store_in_transaction(ledger->store))
+	if (r == 0 && store_in_transaction(ledger->store)) {
+		failpoint("ledger.commit");
 		r = store_commit(ledger->store, err);
-	else
+		failpoint("ledger.committed");
+	} else {
 		store_rollback(ledger->store);
+	}
 	vec_sort(&changes, change_compare);
 	for (size_t from = 0, to; from < changes.len; from = to) {
 		for (to = from; to < changes.len && changes.v[to].kind == changes.v[from].kind;
@@ -245,7 +249,10 @@ static int transaction(struct ledger *ledger, struct op *ops, size_t n, const st
 
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = intend(ledger, &ops[i], facts, err);
-	return end_transaction(ledger, r, err);
+	failpoint("intent.commit");
+	r = end_transaction(ledger, r, err);
+	failpoint("intent.committed");
+	return r;
 }
 
 static bool needs_intent(const struct ledger *ledger, const struct op *op)
@@ -304,7 +311,10 @@ int ledger_settle(struct ledger *ledger, const struct ops *ops, const struct fac
 		if (r == 0)
 			r = settle(ledger, op, facts, err);
 	}
-	return end_transaction(ledger, r, err);
+	failpoint("settle.commit");
+	r = end_transaction(ledger, r, err);
+	failpoint("settle.committed");
+	return r;
 }
 
 static int orphan_list(struct ledger *ledger, enum kind_id kind, const struct objects *observed,
@@ -372,7 +382,9 @@ int ledger_orphan(struct ledger *ledger, const struct objects *observed,
 		r = orphan_opened(ledger, observed, facts, err);
 	if (r == 0)
 		r = store_meta_set(ledger->store, "looked_for_orphans", "yes", err);
+	failpoint("orphans.commit");
 	r = end_transaction(ledger, r, err);
+	failpoint("orphans.committed");
 	return r < 0 ? r : 0;
 }
 
@@ -400,7 +412,9 @@ int ledger_release_orphans(struct ledger *ledger, struct err *err)
 			if (list->v[i]->marks & OBJECT_ORPHAN)
 				r = release(ledger, kind, list->v[i], err);
 	}
+	failpoint("release.commit");
 	r = end_transaction(ledger, r, err);
+	failpoint("release.committed");
 	return r < 0 ? r : 0;
 }
 

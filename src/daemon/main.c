@@ -5,6 +5,7 @@
  * agent ends; --flush takes it out.
  */
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "daemon/api.h"
 #include "daemon/namespace.h"
@@ -165,8 +166,10 @@ static int load_host_id(struct agent *agent, struct err *err)
 	rc = store_begin(agent->store, err);
 	if (!rc)
 		rc = store_meta_set(agent->store, "host_id", agent->host_id, err);
+	failpoint("host-id.commit");
 	if (!rc)
 		rc = store_commit(agent->store, err);
+	failpoint("host-id.committed");
 	return rc;
 }
 
@@ -211,6 +214,7 @@ static int serve(struct agent *agent, bool created, const struct options *option
 	if (!rc) {
 		api_join_loop(api);
 		log_notice("ipipd %s serves %s", IPIPD_VERSION, options->socket_path);
+		failpoint("agent.ready");
 		notify_ready();
 		rc = loop_run(agent->loop);
 	}

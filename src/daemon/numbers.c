@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/failpoint.h"
 #include "model/object.h"
 
 static int number_from(struct from_numbers *numbers, struct store *store, struct prefix from,
@@ -103,10 +104,13 @@ int numbers_keep(struct from_numbers *numbers, struct store *store,
 			error = numbers_add(&changed, store, declaration, err);
 	}
 	bool same = is_same(&changed, numbers);
-	if (error < 0 || same)
+	if (error < 0 || same) {
 		store_rollback(store);
-	else
+	} else {
+		failpoint("numbers.commit");
 		error = store_commit(store, err);
+		failpoint("numbers.committed");
+	}
 	if (error == 0 && !same) {
 		vec_done(numbers);
 		*numbers = changed;

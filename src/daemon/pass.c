@@ -2,6 +2,8 @@
 /* The straight line of a round, and which op blocks which. */
 #include "daemon/pass.h"
 
+#include "base/failpoint.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +40,7 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 	vec_done(&questions);
 	int r = input->kernel->vt->observe(input->kernel, &round->arena, &round->observed,
 					   &round->facts, err);
+	failpoint("pass.observed");
 	if (r < 0)
 		return r;
 	facts_sort(&round->facts);
@@ -156,6 +159,7 @@ void round_plan(struct round *round, const struct ledger *ledger)
 					round->partial ? &round->owned : &ledger->owned,
 					round->partial},
 		   &round->arena, &round->ops);
+	failpoint("pass.planned");
 }
 
 /* Ops of nft that follow each other are one batch: what goes and what comes instead, without
@@ -166,6 +170,26 @@ static bool same_stage(const struct op *a, const struct op *b)
 
 	return object_is_nft(a->kind) ? object_is_nft(b->kind)
 				      : down_a == down_b && a->kind == b->kind;
+}
+
+/* Before and after the ops of a stage, as its first op tells. */
+static void stage_failpoint(const struct op *op, bool after)
+{
+	/* clang-format off */
+	static const char *const failpoints[][2][2] = {
+		[KIND_LINK] = {{"add.link", "added.link"}, {"delete.link", "deleted.link"}},
+		[KIND_ADDRESS] = {{"add.address", "added.address"},
+				  {"delete.address", "deleted.address"}},
+		[KIND_SYSCTL] = {{"add.sysctl", "added.sysctl"},
+				 {"delete.sysctl", "deleted.sysctl"}},
+		[KIND_ROUTE] = {{"add.route", "added.route"}, {"delete.route", "deleted.route"}},
+		[KIND_RULE] = {{"add.rule", "added.rule"}, {"delete.rule", "deleted.rule"}},
+		[KIND_NFT_TABLE] = {{"add.nft", "added.nft"}, {"delete.nft", "deleted.nft"}},
+	};
+	/* clang-format on */
+	enum kind_id kind = object_is_nft(op->kind) ? KIND_NFT_TABLE : op->kind;
+
+	failpoint(failpoints[kind][op->verb == OP_DELETE][after]);
 }
 
 static bool is_applied(const struct op *op)
@@ -257,7 +281,9 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 		for (size_t i = round->next; i < end; i++)
 			check_blocked(round, &ops->v[i]);
 		ledger_intend(ledger, first, end - round->next, &round->facts);
+		stage_failpoint(first, false);
 		apply_run(round, kernel, round->next, end);
+		stage_failpoint(first, true);
 		round->next = end;
 	}
 	return round->next < ops->len;

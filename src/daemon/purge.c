@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 bool purge_may_belong(const struct kind *kind, const struct resource *resource, const struct op *op)
@@ -69,8 +70,11 @@ void purge_deleted(struct store *store, struct declaration *declaration, const s
 						  purge, &err);
 		}
 	}
-	if (error == 0 && store_in_transaction(store))
+	if (error == 0 && store_in_transaction(store)) {
+		failpoint("purge.commit");
 		error = store_commit(store, &err);
+		failpoint("purge.committed");
+	}
 	if (error == 0)
 		return;
 	/* what is left in the database is deleting still, and is purged after the next start */

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "daemon/loop.h"
 #include "daemon/numbers.h"
@@ -245,6 +246,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	if (r->applied)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
+	failpoint("pass.judged");
 	round_done(&r->round);
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
@@ -362,6 +364,7 @@ static void step(struct reconcile *r)
 		r->trigger = NULL;
 		r->started_ms = loop_now_ms();
 		r->rounds = r->applied = 0;
+		failpoint("pass.begin");
 		if (r->partial)
 			log_debug("a pass over what events named");
 		error = look(r, &err);

@@ -2,6 +2,8 @@
 /* Sends requests in chunks, each with an ack, so that every failure finds its request. */
 #include "kernel/batch.h"
 
+#include "base/failpoint.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -53,9 +55,13 @@ static int chunk_send(struct netlink *netlink, struct request *requests, size_t 
 		/* libnl's room is behind the message, so the padding is ours to send */
 		iov[i] = (struct iovec){h, NLMSG_ALIGN(h->nlmsg_len)};
 	}
+	int fault = failpoint_error("batch.send");
+	if (fault)
+		return fault;
 	while (sendmsg(netlink_fd(netlink), &msg, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
+	failpoint("batch.sent");
 	return 0;
 }
 
@@ -121,6 +127,7 @@ void batch_send(struct netlink *netlink, struct batch *batch)
 			chunk_fail(requests, n, error);
 		else
 			chunk_collect(netlink, requests, n, seq, batch->arena);
+		failpoint("batch.answered");
 	}
 }
 

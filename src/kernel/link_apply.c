@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/failpoint.h"
 #include "kernel/adapter.h"
 #include "kernel/link.h"
 
@@ -196,6 +197,7 @@ static void create_finish(struct kern *kern, struct arena *arena, struct creatio
 				     &kern->names, NULL),
 			  i);
 	}
+	failpoint("link.finish");
 	batch_send(kern->netlink, &batch);
 	for (size_t i = 0; i < batch.requests.len; i++) {
 		const struct request *request = &batch.requests.v[i];
@@ -206,6 +208,7 @@ static void create_finish(struct kern *kern, struct arena *arena, struct creatio
 		else
 			adapter_succeed(op);
 	}
+	failpoint("link.finished");
 }
 
 static void create_chunk(struct kern *kern, struct arena *arena, struct op *ops, size_t n)
@@ -219,6 +222,7 @@ static void create_chunk(struct kern *kern, struct arena *arena, struct op *ops,
 	for (unsigned i = 0; i < INDEX_TRIES; i++)
 		if (!create_try(kern, arena, creations, n))
 			break;
+	failpoint("link.created");
 	create_finish(kern, arena, creations, n);
 	for (size_t i = 0; i < n; i++)
 		if (!ops[i].done)
@@ -436,10 +440,12 @@ static void delete_chunk(struct kern *kern, struct arena *arena, struct op *ops,
 {
 	size_t doomed = doom(kern, arena, ops, n);
 
+	failpoint("link.doomed");
 	if (doomed > 1 && group_is_ours(kern, ops, n, doomed)) {
 		int64_t start_ms = now_ms();
 		int error = delete_group(kern, arena);
 
+		failpoint("link.group-deleted");
 		adapt_chunk(kern, now_ms() - start_ms);
 		for (size_t i = 0; i < n && !error; i++)
 			if (!ops[i].done)

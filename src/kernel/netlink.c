@@ -15,6 +15,7 @@
 #include <sys/time.h>
 
 #include "base/arena.h"
+#include "base/failpoint.h"
 
 struct netlink {
 	struct nl_sock *sock;
@@ -106,7 +107,13 @@ ssize_t netlink_receive(struct netlink *netlink, int flags, struct nlmsghdr **fi
 			.msg_iov = &iov,
 			.msg_iovlen = 1,
 		};
+		int fault = failpoint_error("netlink.receive");
+
+		if (fault)
+			return fault;
 		ssize_t len = recvmsg(netlink->fd, &msg, flags);
+
+		failpoint("netlink.received");
 
 		if (len < 0 && errno == EINTR)
 			continue;
@@ -162,8 +169,12 @@ static int send_dump(struct netlink *netlink, struct nl_msg *request, uint32_t s
 	h->nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
 	h->nlmsg_seq = seq;
 	h->nlmsg_pid = netlink->port;
+	int fault = failpoint_error("dump.send");
+	if (fault)
+		return fault;
 	if (sendto(netlink->fd, h, h->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return -errno;
+	failpoint("dump.sent");
 	return 0;
 }
 
@@ -196,6 +207,7 @@ static void dump_once(struct netlink *netlink, struct nl_msg *request, struct du
 	dump->error = send_dump(netlink, request, seq);
 	if (dump->error)
 		return;
+	dump->interrupted = failpoint_error("dump.interrupted");
 	while (!dump->done) {
 		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(netlink, 0, &h);
@@ -223,6 +235,7 @@ int netlink_dump(struct netlink *netlink, struct nl_msg *request, struct message
 		struct dump dump = {0};
 
 		dump_once(netlink, request, &dump);
+		failpoint("dump.done");
 		if (!dump.error && !dump.interrupted) {
 			*messages = dump.messages;
 			return 0;

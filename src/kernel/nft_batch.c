@@ -20,6 +20,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "base/failpoint.h"
 #include "kernel/nft_element.h"
 #include "kernel/nft_rule.h"
 
@@ -75,6 +76,7 @@ static void close_message(struct nft_batch *batch, const struct nlmsghdr *nlh)
 
 void nft_batch_begin(struct nft_batch *batch, struct nft *nft)
 {
+	failpoint("nft-batch.begin");
 	*batch = (struct nft_batch){.nft = nft, .op = NFT_NO_OP};
 	batch->seq = ++nft->seq;
 	struct nlmsghdr *nlh = nftnl_batch_begin(open_message(batch), batch->seq);
@@ -294,6 +296,9 @@ static int send_batch(struct nft_batch *batch)
 	/* without the capability the limit of net.core.wmem_max holds, which is often enough */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	int fault = failpoint_error("nft-batch.send");
+	if (fault)
+		return fault;
 	return mnl_socket_sendto(batch->nft->socket, batch->buf, batch->len) < 0 ? -errno : 0;
 }
 
@@ -377,8 +382,12 @@ int nft_batch_commit(struct nft_batch *batch, struct nft_failure *failure)
 
 	*failure = (struct nft_failure){.op = NFT_NO_OP};
 	int r = send_batch(batch);
+	failpoint("nft-batch.sent");
+	if (r == 0)
+		r = failpoint_error("nft-batch.receive");
 	if (r == 0)
 		receive(batch, failure, &answered);
+	failpoint("nft-batch.answered");
 	if (r == 0 && !answered)
 		r = -EIO;
 	if (r) {

@@ -2,6 +2,8 @@
 /* One request and its answers. What is asked, and what to make of it, is the callers'. */
 #include "kernel/nft_socket.h"
 
+#include "base/failpoint.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -78,9 +80,17 @@ int nft_socket_request(struct nft *nft, const struct nlmsghdr *request,
 {
 	struct answers answers = {.seq = request->nlmsg_seq, .each = each, .data = data};
 
+	int fault = failpoint_error("nft.send");
+	if (fault)
+		return fault;
 	if (mnl_socket_sendto(nft->socket, request, request->nlmsg_len) < 0)
 		return -errno;
+	failpoint("nft.sent");
+	answers.interrupted = failpoint_error("nft.interrupted");
 	while (!answers.ended) {
+		fault = failpoint_error("nft.receive");
+		if (fault)
+			return fault;
 		ssize_t got = mnl_socket_recvfrom(nft->socket, nft->buffer, NFT_BUFFER);
 
 		if (got < 0 && errno == EINTR)
@@ -92,6 +102,7 @@ int nft_socket_request(struct nft *nft, const struct nlmsghdr *request,
 		     nlh = mnl_nlmsg_next(nlh, &left))
 			answer(&answers, nlh);
 	}
+	failpoint("nft.answered");
 	return answers.result < 0 ? answers.result : answers.interrupted ? -EINTR : 0;
 }
 

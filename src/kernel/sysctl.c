@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "kernel/adapter.h"
 
 static const char *const files[] = {
@@ -83,7 +84,12 @@ int sysctl_write(int directory_fd, const char *device, const char *name, uint32_
 	if (fd < 0)
 		return fd;
 	int len = snprintf(digits, sizeof(digits), "%u", value);
-	return write(fd, digits, (size_t)len) == len ? 0 : -errno;
+	int fault = failpoint_error("sysctl.write");
+	if (fault)
+		return fault;
+	int result = write(fd, digits, (size_t)len) == len ? 0 : -errno;
+	failpoint("sysctl.written");
+	return result;
 }
 
 static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h)

@@ -5,7 +5,10 @@
  */
 #include "store/connection.h"
 
+#include "base/failpoint.h"
+
 #include <errno.h>
+#include <string.h>
 
 /* clang-format off */
 static const char *const texts[STATEMENTS] = {
@@ -84,8 +87,10 @@ int store_begin(struct store *store, struct err *err)
 {
 	if (store->begun)
 		return connection_check(store, err);
+	failpoint("store.begin");
 	int result = connection_run(store, STATEMENT_BEGIN, err);
 	store->begun = result == 0;
+	failpoint("store.begun");
 	return result;
 }
 
@@ -99,8 +104,12 @@ int store_commit(struct store *store, struct err *err)
 	if (!store->begun)
 		return 0;
 	int result = connection_check(store, err);
+	int fault = failpoint_error("store.commit");
+	if (!result && fault)
+		result = err_set(err, fault, "database: %s", strerror(-fault));
 	if (!result)
 		result = connection_run(store, STATEMENT_COMMIT, err);
+	failpoint("store.committed");
 	if (result)
 		store_rollback(store);
 	store->begun = store->saved = false;
@@ -123,6 +132,7 @@ int store_savepoint(struct store *store, struct err *err)
 	if (!result)
 		result = connection_run(store, STATEMENT_SAVEPOINT, err);
 	store->saved = result == 0;
+	failpoint("store.saved");
 	return result;
 }
 
@@ -146,6 +156,7 @@ int store_release(struct store *store, struct err *err)
 		result = check_references(store, err);
 	if (!result)
 		result = connection_run(store, STATEMENT_RELEASE, err);
+	failpoint("store.released");
 	if (result)
 		store_rollback_to(store);
 	store->saved = false;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "store/sql.h"
 
@@ -240,15 +241,19 @@ int database_open(struct database *database, const char *path, unsigned version,
 	struct database opened = {.lock_fd = -1};
 	int result = make_directory(path, err);
 
+	failpoint("database.directory");
 	if (!result)
 		result = take_lock(path, &opened.lock_fd, err);
+	failpoint("database.lock");
 	if (!result)
 		result = make_file(path, err);
+	failpoint("database.file");
 	if (!result &&
 	    sqlite3_open_v2(path, &opened.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL))
 		result = sql_failure(opened.db, err);
 	if (!result)
 		result = prepare_connection(opened.db, path, version, err);
+	failpoint("database.open");
 	if (result)
 		database_close(&opened);
 	else

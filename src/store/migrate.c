@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/failpoint.h"
 #include "store/sql.h"
 
 /* A text has many statements; comments and blanks behind the last one prepare to NULL. */
@@ -29,12 +30,15 @@ static int step(sqlite3 *db, const char *text, unsigned version, struct err *err
 
 	if (result)
 		return result;
+	failpoint("migration.begun");
 	snprintf(number, sizeof(number), "PRAGMA user_version = %u", version);
 	result = run_all(db, text, err);
 	if (!result)
 		result = sql_once(db, number, err);
+	failpoint("migration.commit");
 	if (!result)
 		result = sql_once(db, "COMMIT", err);
+	failpoint("migration.committed");
 	/* some failures roll back by themselves, then there is nothing left to do */
 	if (result && !sqlite3_get_autocommit(db))
 		(void)!sql_once(db, "ROLLBACK", NULL);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/failpoint.h"
 #include "store/connection.h"
 #include "store/migrate.h"
 #include "store/migrations.h"
@@ -38,6 +39,7 @@ static int take_id(struct store *store, bool *made, struct err *err)
 	    sizeof(store->database_id))
 		return err_set(err, -EIO, "cannot get random bytes: %s", strerror(errno));
 	snprintf(hex, sizeof(hex), "%08" PRIx32, store->database_id);
+	failpoint("database.id");
 	return store_meta_set(store, id_name, hex, err);
 }
 
