@@ -332,7 +332,9 @@ static void apply_one(struct fake *fake, struct arena *arena, struct op *op)
 		fail(op, failure->number, failure->text, arena);
 		return;
 	}
-	int ret = perform(fake, op);
+	int ret = failpoint_error("fake.apply");
+	if (ret == 0)
+		ret = perform(fake, op);
 	if (ret < 0)
 		fail(op, ret, strerror(-ret), arena);
 }

@@ -3,6 +3,7 @@
  * The fake kernel's face: the vtable of kernel.h over fake_state.c, fake_apply.c and
  * fake_route.c. See fake_kernel.h.
  */
+#include "failpoint.h"
 #include "fake_kernel.h"
 
 #include <errno.h>
@@ -154,9 +155,9 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 	struct fake *fake = (struct fake *)kernel;
 
 	fake_script_run(fake);
-	if (fake->refuse_observe)
-		return err_set(err, fake->refuse_observe, "observe: %s",
-			       strerror(-fake->refuse_observe));
+	int refused = fake->refuse_observe ? fake->refuse_observe : failpoint_error("fake.observe");
+	if (refused)
+		return err_set(err, refused, "observe: %s", strerror(-refused));
 	show(fake, arena, observed);
 	link_facts(fake, facts);
 	addr_facts(fake, facts);
