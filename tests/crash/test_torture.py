@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The k-th call fails, for k = 1, 2, …: of SQLite's writes and syncs, of the kernel's answers, of
+allocations. The agent lives (without memory: it ends with its message), says honestly what it
+did, loses nothing acknowledged, and converges when the fault is over.
+
+TORTURE_STEP: only every such k, from a random one on (1: all). CRASH_SEED as in test_crash.py.
+"""
+
+import os
+import random
+import sys
+import unittest
+
+import fake
+import model
+
+SEED = int(os.environ.get("CRASH_SEED", str(random.randrange(1 << 32))))
+STEP = int(os.environ.get("TORTURE_STEP", "1"))
+ENDS = 3 if STEP == 1 else 1  # so many k in a row that nobody passed: all have been
+
+
+def exit_routes(tunnel, *destinations):
+    return {"tunnel": tunnel, "destinations": list(destinations), "from": ["10.200.1.0/24"]}
+
+
+# One of each way that leads to the store and to the kernel.
+TUNNEL = {"remote": "172.16.1.10", "addresses": ["10.0.0.1/24"], "rp_filter": "strict"}
+NAT = {"sources": ["10.0.0.0/24"], "out_interface": "eth0"}
+SCRIPT = (
+    ("PUT", "tunnels/t0", TUNNEL),
+    ("PUT", "exit-routes/e0", exit_routes("t0", "20.0.0.0/24", "20.0.1.0/24")),
+    ("PUT", "nat-rules/n0", NAT),
+    ("PUT", "tunnels/t0", {**TUNNEL, "addresses": ["10.0.1.1/24", "10.0.0.1/24"], "ttl": 9}),
+    ("PUT", "tunnels/t1", {"remote": "172.16.1.11", "addresses": ["10.1.0.1/24"]}),
+    ("DELETE", "exit-routes/e0", None),
+    ("DELETE", "nat-rules/n0", None),
+    ("DELETE", "tunnels/t0", None),
+)
+
+
+def writes():
+    for method, path, body in SCRIPT:
+        kind, name = path.split("/")
+        yield model.Write(method, f"/v1/{path}", body, {(kind, name): body})
+
+
+class Case:
+    """One fault, on an agent and a host that are new."""
+
+    def __init__(self, point, k, errno):
+        self.spec = f"{point}:{k}={errno}"
+        self.agent = fake.Agent()
+        self.client = model.Client(SEED, fake.LOCAL)
+
+    def fail(self, why):
+        raise AssertionError(f"{self.spec}: {why}\n{self.agent.tail()}")
+
+    def write(self):
+        """False: it died of it, or did not start."""
+        if not self.agent.arm(self.spec):
+            return False
+        try:
+            for write in writes():
+                self.client.send(self.agent.request, write)
+                self.agent.request("POST", "/v1/reconcile?wait=2", None)
+        except fake.Died:
+            return False
+        return True
+
+    def check_honest(self):
+        """What was refused is not there, for whoever asks the agent."""
+        stored = model.read_config(self.agent.request)
+        if stored != self.client.acknowledged:
+            self.fail(f"answers {stored}, acknowledged {self.client.acknowledged}")
+
+    def check_end(self, codes):
+        code = self.agent.process.wait(10)
+        self.agent.process = None
+        if code not in codes or code < 0 and "out of memory" not in self.agent.log:
+            self.fail(f"ended with {code}")
+
+    def run(self, codes):
+        """How often it was hit."""
+        lived = self.write()
+        if lived:
+            self.check_honest()
+            fake.converged(self.agent)
+            if self.agent.stop() != 0:
+                self.fail("does not end well")
+        else:
+            self.check_end(codes)
+        hits = len(self.agent.hits())
+        if not self.agent.start():
+            self.fail("does not start again")
+        self.client.check(self.agent.request)
+        objects = fake.converged(self.agent)
+        if objects != fake.fresh_objects(model.document_of(self.client.acknowledged)):
+            self.fail("the kernel is not as declared")
+        return hits
+
+    def clean(self):
+        if self.agent.process:
+            self.agent.kill()
+        fake.clean(self.agent)
+
+
+class Torture(unittest.TestCase):
+    def torture(self, point, errnos, codes, limit=5000):
+        """k over all passings; the errnos take turns."""
+        k, unhit, rounds, last = random.Random(SEED).randint(1, STEP), 0, 0, 0
+        while unhit < ENDS and k < limit:
+            errno = errnos[k // STEP % len(errnos)]
+            with self.subTest(point, k=k, errno=errno, seed=SEED):
+                case = Case(point, k, errno)
+                try:
+                    hit = case.run(codes)
+                    unhit, last = (0, k) if hit else (unhit + 1, last)
+                finally:
+                    case.clean()
+            k, rounds = k + STEP, rounds + 1
+        print(f"{point}: {rounds - unhit} faults up to passing {last}", file=sys.stderr)
+        self.assertTrue(last or STEP > 1, f"nobody passes {point}")
+
+    def test_writes_of_the_disk(self):
+        self.torture("vfs.write", ("ENOSPC", "EIO"), (1,))
+
+    def test_syncs_of_the_disk(self):
+        self.torture("vfs.sync", ("EIO",), (1,))
+
+    def test_commits(self):
+        self.torture("store.commit", ("EIO", "ENOSPC"), (1,))
+
+    def test_answers_of_the_kernel(self):
+        self.torture("fake.apply", ("EPERM", "ENOMEM", "EBUSY", "EEXIST", "ENODEV", "ENOBUFS",
+                                    "ETIMEDOUT"), (1,))
+
+    def test_looks_at_the_kernel(self):
+        self.torture("fake.observe", ("EINTR", "ENOBUFS", "ENOMEM", "ETIMEDOUT"), (1,))
+
+
+if __name__ == "__main__":
+    fake.api.main()
