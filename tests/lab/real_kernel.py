@@ -211,15 +211,16 @@ def link(ns, words):
     if not lab.has_link(ns, name):
         lab.ip(ns, f"link add {name} type dummy", f"link set {name} up")
         return
-    change = []
+    change, settings = [], []  # each at once: between two messages the agent repairs
     while options:
         word = options.pop(0)
         if word in ("up", "down"):
-            lab.ip(ns, f"link set {name} {word}")
-        elif word in ("mtu", "group", "alias"):
-            lab.ip(ns, f"link set {name} {word} {options.pop(0)}")
+            settings.append(word)
         else:
-            change.append(f"{word} {options.pop(0)}")
+            (settings if word in ("mtu", "group", "alias") else change).append(
+                f"{word} {options.pop(0)}")
+    if settings:
+        lab.ip(ns, f"link set {name} {' '.join(settings)}")
     if change:
         lab.ip(ns, f"link change {name} type ipip {' '.join(change)}")
 
