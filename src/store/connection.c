@@ -57,10 +57,15 @@ int connection_run(struct store *store, enum statement id, struct err *err)
 	return result ? result : sql_run(store->statements[id], err);
 }
 
-int connection_check(const struct store *store, struct err *err)
+int connection_check(struct store *store, struct err *err)
 {
-	if (store->begun && sqlite3_get_autocommit(store->database.db))
+	bool is_open = !sqlite3_get_autocommit(store->database.db);
+
+	if (store->begun && !is_open)
 		return err_set(err, -EIO, "database: the transaction failed earlier");
+	/* a rollback takes memory, too: what one left open is neither read nor added to */
+	if (!store->begun && is_open)
+		return connection_run(store, STATEMENT_ROLLBACK, err);
 	return 0;
 }
 
@@ -85,10 +90,12 @@ void connection_finalize(struct store *store)
 
 int store_begin(struct store *store, struct err *err)
 {
-	if (store->begun)
-		return connection_check(store, err);
+	int result = connection_check(store, err);
+
+	if (result || store->begun)
+		return result;
 	failpoint("store.begin");
-	int result = connection_run(store, STATEMENT_BEGIN, err);
+	result = connection_run(store, STATEMENT_BEGIN, err);
 	store->begun = result == 0;
 	failpoint("store.begun");
 	return result;
@@ -118,7 +125,7 @@ int store_commit(struct store *store, struct err *err)
 
 void store_rollback(struct store *store)
 {
-	/* it fails only where nothing is left to roll back */
+	/* where it fails, connection_check makes up for it */
 	if (store->begun && !sqlite3_get_autocommit(store->database.db))
 		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
 	store->begun = store->saved = false;

@@ -59,7 +59,8 @@ int connection_run(struct store *store, enum statement id, struct err *err) must
 /*
  * May one write? A full or failing disk makes SQLite roll back by itself: what was written
  * since store_begin is gone, and a further write would be committed on its own. So nothing
- * is written until the owner of the transaction has ended it. -EIO.
+ * is written until the owner of the transaction has ended it. -EIO. A rollback that failed
+ * is done again first.
  */
-int connection_check(const struct store *store, struct err *err) must_check;
+int connection_check(struct store *store, struct err *err) must_check;
 void connection_finalize(struct store *store);

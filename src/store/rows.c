@@ -205,7 +205,7 @@ static int put_row(sqlite3_stmt *put, const struct kind *kind, const struct reso
 }
 
 /* A row and its lists are many statements: outside a transaction a failure would leave half. */
-static int check_transaction(const struct store *store, struct err *err)
+static int check_transaction(struct store *store, struct err *err)
 {
 	if (!store->begun)
 		return err_set(err, -EINVAL, "database: no transaction is open");

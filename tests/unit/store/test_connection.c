@@ -250,6 +250,27 @@ static void failing_commit_keeps_nothing_of_the_turn(void **state)
 	assert_int_equal(count(s), 21);
 }
 
+/* As a rollback leaves it that got no memory. */
+static void transaction_left_open_is_rolled_back_before_the_next_use(void **state)
+{
+	struct scratch *s = *state;
+	char revision[8] = "";
+
+	assert_ok(store_begin(s->store, NULL));
+	assert_ok(put_tunnel(s, "t"));
+	assert_ok(store_set_revision(s->store, 7, NULL));
+	s->store->begun = false;
+	assert_ok(store_meta_get(s->store, "revision", revision, sizeof(revision), NULL));
+	assert_string_equal(revision, "");
+
+	assert_ok(store_begin(s->store, NULL));
+	assert_ok(put_tunnel(s, "t"));
+	s->store->begun = false;
+	assert_ok(store_begin(s->store, NULL));
+	assert_ok(store_commit(s->store, NULL));
+	assert_int_equal(count(s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +283,7 @@ int main(void)
 		scratch_test(full_disk_fails_the_turn_and_leaves_the_last_state),
 		scratch_test(writes_after_a_lost_transaction_are_refused),
 		scratch_test(failing_commit_keeps_nothing_of_the_turn),
+		scratch_test(transaction_left_open_is_rolled_back_before_the_next_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
