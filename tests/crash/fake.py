@@ -114,6 +114,7 @@ def normal(lines):
 
 def converged(agent):
     """Waits for a full pass after which nothing is left to do; the kernel's objects then."""
+    document = plan = None
     for _ in range(50):
         status, document = agent.request("POST", "/v1/reconcile?wait=10", None)
         if status != 200:

@@ -97,6 +97,7 @@ class Client:
         self.acknowledged = {}
         self.sent = []  # without an answer
         self.marks = {}  # key -> uid and generation, where an answer told them
+        self.refusals = (404, 409, 422)
 
     def forget(self):
         """The database is another one now."""
@@ -153,11 +154,11 @@ class Client:
                     self.acknowledged.pop(key, None)
                 else:
                     self.acknowledged[key] = after
-            if document and "uid" in document and len(write.effect) == 1:
+            if document and "uid" in document and write.method != "DELETE":
                 self.marks[next(iter(write.effect))] = (document["uid"], document["generation"])
         elif status >= 500:
             self.sent.append(write)
-        elif status not in (404, 409, 422):
+        elif status not in self.refusals:
             raise AssertionError(f"{write}: {status} {document}")
 
     def send(self, ask, write):

@@ -27,6 +27,7 @@ ERRNOS = ("EPERM", "ENOMEM", "EBUSY", "EEXIST", "ENODEV", "ENOBUFS", "ETIMEDOUT"
 # those of a start with a new database are the fake kernel's
 NAMES = [name for name in failpoints.names(*failpoints.REAL)
          if not name.startswith(("database.", "migration.", "host-id.", "orphans.", "release."))]
+OFTEN = ("dump.", "batch.", "netlink.", "nft.")  # passed in each look at the kernel
 
 
 class Died(OSError):
@@ -114,8 +115,9 @@ class Crash(lab.LabTest):
         names.sort(key=lambda name: name not in kernel)
         while time.monotonic() < end:
             name = names[rounds % len(names)]
-            with self.subTest(name):
-                self.kill_at(name)
+            count = self.client.rng.choice((1, 3, 8, 20) if name.startswith(OFTEN) else (1,))
+            with self.subTest(name, count=count):
+                self.kill_at(f"{name}:{count}")
                 self.recover()
             if self.agent.process:
                 self.agent.kill9()
