@@ -7,6 +7,7 @@
 
 #include "base/percent.h"
 #include "daemon/api_call.h"
+#include "daemon/api_json.h"
 #include "daemon/api_params.h"
 #include "daemon/api_problem.h"
 #include "daemon/api_write.h"
@@ -256,6 +257,8 @@ struct api *api_new(struct agent *agent)
 {
 	struct api *api = xcalloc(1, sizeof(*api));
 
+	/* without memory jansson leaves members out of an answer, or takes a body for malformed */
+	json_set_alloc_funcs(xmalloc, free);
 	api->agent = agent;
 	api->handler = (struct http_handler){serve, gone, refuse, api};
 	api->deadline = loop_timer_new(agent->loop, api_wait_deadline, api);
