@@ -43,7 +43,7 @@ void api_plan_reconcile(struct api_call *call)
 		.request = call->request,
 		.what = API_WAIT_PASS,
 		.status = 200,
-		.passes = reconcile_passes(agent->reconcile) + 1,
+		.passes = reconcile_next_pass(agent->reconcile),
 		.unchanged = count_resources(&agent->declaration),
 		.wait_ms = api_given(call, "wait") ? call->params.wait * UINT64_C(1000)
 						   : RECONCILE_WAIT_MS,

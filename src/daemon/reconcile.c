@@ -503,6 +503,11 @@ uint64_t reconcile_passes(const struct reconcile *r)
 	return r->full_passes;
 }
 
+uint64_t reconcile_next_pass(const struct reconcile *r)
+{
+	return r->full_passes + 1 + (r->running && !r->partial);
+}
+
 const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, const char *name)
 {
 	static const struct status untried = {.state = STATE_PENDING, .reason = "NotTried"};

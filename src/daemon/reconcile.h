@@ -36,6 +36,8 @@ void reconcile_on_pass(struct reconcile *reconcile, void (*passed)(void *user), 
 /* Revision that the last finished full pass covered; full passes finished so far. */
 uint64_t reconcile_covered(const struct reconcile *reconcile);
 uint64_t reconcile_passes(const struct reconcile *reconcile);
+/* That number, when the first full pass is over that begins from now on. */
+uint64_t reconcile_next_pass(const struct reconcile *reconcile);
 
 /* Of a resource of the declaration; never NULL: pending before the first pass. */
 const struct status *reconcile_status(struct reconcile *reconcile, enum kind_id kind,

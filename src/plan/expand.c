@@ -275,6 +275,23 @@ static void want_routes(struct expander *x, const struct exit_route *e, uint32_t
 	}
 }
 
+/* The disabled tunnel that a source stands on; NULL when it is there, or will come. */
+static const struct tunnel *disabled_source(const struct expander *x, struct addr source)
+{
+	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
+
+	if (!source.host || facts_addr(x->input->facts, source))
+		return NULL;
+	for (size_t i = 0; i < tunnels->len; i++) {
+		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
+
+		for (uint32_t a = 0; a < t->addresses.len; a++)
+			if (t->addresses.v[a].addr.host == source.host)
+				return t->head.enabled ? NULL : t;
+	}
+	return NULL;
+}
+
 void expand_exit_route(struct expander *x, const struct exit_route *e)
 {
 	static const struct prefix everything[] = {{{0}, 0}};
@@ -289,6 +306,14 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 		return;
 	if (!t || !t->head.enabled || t->head.deleting) {
 		expander_hold(x, "DependencyDisabled", "tunnel %s is disabled", e->tunnel);
+		return;
+	}
+	const struct tunnel *disabled = disabled_source(x, e->source);
+	if (disabled) {
+		expander_hold(x, "DependencyDisabled",
+			      "its source stands on tunnel %s, which is "
+			      "disabled",
+			      disabled->head.name);
 		return;
 	}
 	if (!expander_usable(x, t)) {

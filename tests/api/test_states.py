@@ -67,6 +67,17 @@ class States(api.ApiTest):
         self.agent.kernel("link eth0 mtu 1500")
         self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
 
+    def test_a_route_waits_for_the_tunnel_of_its_source(self):
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        other = {**TUNNEL, "remote": "172.16.1.63", "addresses": ["192.168.2.1/24"]}
+        self.agent.put("/v1/tunnels/other?wait=10", {**other, "enabled": False})
+        answer = self.ok(self.agent.put("/v1/exit-routes/qq?wait=5",
+                                        {**EXIT, "source": "192.168.2.1"}), 201)
+        self.assertEqual((answer.state, answer.reason), ("pending", "DependencyDisabled"))
+        self.assertIn("other", answer.body["status"]["message"])
+        self.agent.put("/v1/tunnels/other?wait=10", other)
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
+
     def test_a_missing_interface_is_pending(self):
         answer = self.agent.put("/v1/nat-rules/exit?wait=1", {**NAT, "out_interface": "eth9"})
         self.assertEqual((answer.state, answer.reason), ("pending", "InterfaceMissing"), answer)
