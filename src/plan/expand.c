@@ -279,17 +279,22 @@ static void want_routes(struct expander *x, const struct exit_route *e, uint32_t
 static const struct tunnel *disabled_source(const struct expander *x, struct addr source)
 {
 	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
+	const struct tunnel *disabled = NULL;
 
 	if (!source.host || facts_addr(x->input->facts, source))
 		return NULL;
 	for (size_t i = 0; i < tunnels->len; i++) {
 		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
 
-		for (uint32_t a = 0; a < t->addresses.len; a++)
-			if (t->addresses.v[a].addr.host == source.host)
-				return t->head.enabled ? NULL : t;
+		for (uint32_t a = 0; a < t->addresses.len; a++) {
+			if (t->addresses.v[a].addr.host != source.host)
+				continue;
+			if (t->head.enabled)
+				return NULL;
+			disabled = t;
+		}
 	}
-	return NULL;
+	return disabled;
 }
 
 void expand_exit_route(struct expander *x, const struct exit_route *e)

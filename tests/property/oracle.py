@@ -172,6 +172,8 @@ class Oracle:
             device = device_of(e["tunnel"], tunnel)
             if not enabled(e) or not enabled(tunnel) or device not in out.usable:
                 continue
+            if self.waits_for_source(declaration, world, out, e.get("source")):
+                continue
             having.append((device, tunnel, e))
             source = e.get("source") or tunnel["addresses"][0].split("/")[0]
             standing = device in world.ours or device in world.links
@@ -183,6 +185,15 @@ class Oracle:
                     self.exit(world, out, e, (source_prefix, dst, device, source,
                                               up and world.own(source, out.addresses)))
         return having
+
+    @staticmethod
+    def waits_for_source(declaration, world, out, source):
+        """It stands on a tunnel that is disabled, and nowhere else."""
+        if not source or world.own(source, out.addresses):
+            return False
+        holders = [t for t in declaration["tunnels"].values()
+                   if source in [a.split("/")[0] for a in t.get("addresses", [])]]
+        return bool(holders) and not any(enabled(t) for t in holders)
 
     @staticmethod
     def exit(world, out, e, route):
