@@ -93,7 +93,9 @@ class Case:
     def check_end(self, codes):
         code = self.agent.process.wait(10)
         self.agent.process = None
-        if code not in codes or code < 0 and "out of memory" not in self.agent.log:
+        # the fake kernel keeps its state in files, and ends where it cannot
+        words = "out of memory", "fake kernel: "
+        if code not in codes or code < 0 and not any(w in self.agent.log for w in words):
             self.fail(f"ended with {code}")
 
     def run(self, codes):
@@ -163,7 +165,8 @@ class Torture(unittest.TestCase):
 
     @unittest.skipIf(SANITIZED, "the sanitizers have an allocator of their own")
     def test_allocations_of_libraries(self):
-        self.torture("alloc.library", ("ENOMEM",), (1, -signal.SIGABRT), times=LIBRARY_EACH)
+        # 127: the dynamic linker, which binds a function at its first call
+        self.torture("alloc.library", ("ENOMEM",), (1, 127, -signal.SIGABRT), times=LIBRARY_EACH)
 
 
 if __name__ == "__main__":
