@@ -108,22 +108,10 @@ static void widen(struct scope *to, const struct scope *from, const struct objec
 	objects_sort(&to->keys);
 }
 
-/* What the scope names of the objects; the list is new, its objects are not. */
 static void pick(const struct objects *from, const struct scope *scope, struct objects *to)
 {
-	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
-		bool whole = scope_is_whole(scope, kind);
-		const struct object_list *list = whole ? &from->kind[kind]
-						       : &scope->keys.kind[kind];
-
-		for (size_t i = 0; i < list->len; i++) {
-			struct object *object = whole ? list->v[i]
-						      : objects_find(from, kind, list->v[i]);
-
-			if (object)
-				object_list_push(&to->kind[kind], object);
-		}
-	}
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		scope_pick(scope, kind, from, to);
 }
 
 int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,

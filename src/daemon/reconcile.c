@@ -182,7 +182,6 @@ static void keep_desired(struct reconcile *r)
 	r->desired_arena = r->round.desired_arena;
 	r->round.expanded.desired = (struct objects){0};
 	r->round.desired_arena = (struct arena){0};
-	r->desired_known = true;
 }
 
 /* Of a pass over everything, which could observe it. */

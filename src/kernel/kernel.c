@@ -61,20 +61,6 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 	return 0;
 }
 
-/* Of what was dumped, that which the scope names. */
-static void keep_named(const struct objects *dumped, enum kind_id kind, const struct scope *scope,
-		       struct objects *observed)
-{
-	const struct object_list *keys = &scope->keys.kind[kind];
-
-	for (size_t i = 0; i < keys->len; i++) {
-		struct object *found = objects_find(dumped, kind, keys->v[i]);
-
-		if (found)
-			object_list_push(&observed->kind[kind], found);
-	}
-}
-
 static int look_at(struct kern *kern, const struct kern_adapter *adapter, const struct scope *scope,
 		   struct look *look, struct err *err)
 {
@@ -88,11 +74,8 @@ static int look_at(struct kern *kern, const struct kern_adapter *adapter, const 
 		return adapter->look_at(kern, &scope->keys.kind[kind], look, err);
 	int error = adapter->dump(kern, &(struct look){&dumped, &unused}, err);
 	objects_sort(&dumped);
-	if (!error && scope_is_whole(scope, kind))
-		for (size_t i = 0; i < dumped.kind[kind].len; i++)
-			object_list_push(&look->observed->kind[kind], dumped.kind[kind].v[i]);
-	else if (!error)
-		keep_named(&dumped, kind, scope, look->observed);
+	if (!error)
+		scope_pick(scope, kind, &dumped, look->observed);
 	objects_done(&dumped);
 	facts_done(&unused);
 	return error;

@@ -50,6 +50,20 @@ void scope_join(struct scope *to, const struct scope *from)
 			scope_add(to, kind, from->keys.kind[kind].v[i]);
 }
 
+void scope_pick(const struct scope *scope, enum kind_id kind, const struct objects *from,
+		struct objects *to)
+{
+	bool whole = scope_is_whole(scope, kind);
+	const struct object_list *list = whole ? &from->kind[kind] : &scope->keys.kind[kind];
+
+	for (size_t i = 0; i < list->len; i++) {
+		struct object *object = whole ? list->v[i] : objects_find(from, kind, list->v[i]);
+
+		if (object)
+			object_list_push(&to->kind[kind], object);
+	}
+}
+
 void scope_done(struct scope *scope)
 {
 	objects_done(&scope->keys);
