@@ -43,26 +43,29 @@ void ledger_close(struct ledger *ledger)
 	objects_done(&ledger->owned);
 }
 
-static int put_row(struct ledger *ledger, enum kind_id kind, const struct object *row,
-		   struct err *err)
+/* Written; memory follows when the transaction is committed. */
+static int note(struct ledger *ledger, enum kind_id kind, const struct object *row, bool gone,
+		struct err *err)
 {
-	int r = store_ledger_put(ledger->store, kind, row, err);
+	int r = gone ? store_ledger_delete(ledger->store, kind, row, err)
+		     : store_ledger_put(ledger->store, kind, row, err);
 
 	if (r == 0)
 		vec_push(&ledger->changes,
-			 ((struct ledger_change){kind, false, kind_copy(kinds[kind], row, NULL)}));
+			 ((struct ledger_change){kind, gone, kind_copy(kinds[kind], row, NULL)}));
 	return r;
+}
+
+static int put_row(struct ledger *ledger, enum kind_id kind, const struct object *row,
+		   struct err *err)
+{
+	return note(ledger, kind, row, false, err);
 }
 
 static int remove_row(struct ledger *ledger, enum kind_id kind, const struct object *row,
 		      struct err *err)
 {
-	int r = store_ledger_delete(ledger->store, kind, row, err);
-
-	if (r == 0)
-		vec_push(&ledger->changes,
-			 ((struct ledger_change){kind, true, kind_copy(kinds[kind], row, NULL)}));
-	return r;
+	return note(ledger, kind, row, true, err);
 }
 
 static int change_compare(const void *a, const void *b)
