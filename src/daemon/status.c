@@ -291,12 +291,13 @@ static void judge_shared(struct status *status, const struct outcome *outcome,
 static void judge_removal(struct status *status, const struct outcome *outcome,
 			  const struct expansion *e, struct arena *arena)
 {
+	const struct resource *head = e->effective;
+
 	say(status, STATE_DELETING, "Deleting", "its objects are being removed");
 	for (size_t i = 0; i < outcome->ops->len; i++) {
 		const struct op *op = &outcome->ops->v[i];
 
-		if (op->verb != OP_DELETE || !op->result ||
-		    !purge_may_belong(e->kind, e->resource, op))
+		if (op->verb != OP_DELETE || !op->result || !purge_may_belong(e->kind, head, op))
 			continue;
 		if (!status->objects_total++)
 			say(status, STATE_DELETING, reason_of(op->result), op->message);

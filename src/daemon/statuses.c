@@ -70,14 +70,16 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 	/* tunnels come first, so that an exit route finds its own's status */
 	for (size_t i = 0; i < expansions->len; i++) {
 		const struct expansion *e = &expansions->v[i];
+		/* the resource itself may have been replaced since the pass looked at it */
+		const struct resource *head = e->effective;
 		enum kind_id kind = e->kind->id;
 		struct named_status *to = vec_add(&fresh.kind[kind]);
 		const struct status *tunnel = NULL;
 
 		if (kind == KIND_EXIT_ROUTE)
 			tunnel = statuses_find(&fresh, KIND_TUNNEL,
-					       ((const struct exit_route *)e->resource)->tunnel);
-		snprintf(to->name, sizeof(to->name), "%s", e->resource->name);
+					       ((const struct exit_route *)head)->tunnel);
+		snprintf(to->name, sizeof(to->name), "%s", head->name);
 		status_of(outcome, e, tunnel, arena, &to->status);
 		fresh.troubled += to->status.state != STATE_READY &&
 				  to->status.state != STATE_DISABLED;

@@ -141,10 +141,14 @@ class Agent:
         self.process = None
 
     def clean(self):
+        died = self.process and self.process.poll()
+        log = self.log if died is not None else ""
         if self.process:
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.directory)
+        if died is not None:
+            raise RuntimeError(f"the agent ended by itself ({died}):\n{log[-8000:]}")
 
     def ask(self, method, path, body=None, headers=None, connection=None):
         """One request. A body that is no text or bytes goes as JSON."""
@@ -158,9 +162,18 @@ class Agent:
         try:
             connection_.request(method, path, body, headers)
             return Answer(connection_.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            self._explain(error)
+            raise
         finally:
             if not connection:
                 connection_.close()
+
+    def _explain(self, error):
+        """Did the agent end? Its last words belong to the failure."""
+        with contextlib.suppress(AttributeError, subprocess.TimeoutExpired):
+            code = self.process.wait(1)
+            error.add_note(f"the agent ended ({code}):\n{self.log[-8000:]}")
 
     def get(self, path, **headers):
         return self.ask("GET", path, headers=headers)

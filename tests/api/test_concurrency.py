@@ -69,6 +69,21 @@ class Concurrency(api.ApiTest):
         self.assertEqual([a.status for a in answers], [201] * 40)
         self.assertEqual(self.revision(), 40)
 
+    def test_passes_survive_writes_between_their_rounds(self):
+        self.three()
+
+        def write(i):
+            for ttl in range(1, 200):
+                path = f"/v1/tunnels/t{i}"
+                body = {"remote": f"10.9.0.{i + 1}", "ttl": ttl}
+                self.assertIn(self.agent.put(path, body).status, (200, 201))
+                if ttl % 7 == 0:
+                    self.assertIn(self.agent.delete(path + "?wait=5").status, (202, 204))
+
+        self.race(4, write)
+        answer = self.agent.put("/v1/config?wait=10&prune=false", {})
+        self.assertEqual(self.ok(answer).body["not_ready"], [])
+
     def test_what_was_answered_survives_kill_9(self):
         before = []
         for i in range(20):
