@@ -118,7 +118,7 @@ static void link_facts(const struct fake *fake, struct facts *facts)
 		vec_push(&facts->links, fake_link_fact(fake, (const struct link *)list->v[i]));
 }
 
-static void addr_facts(const struct fake *fake, struct facts *facts)
+void fake_addr_facts(const struct fake *fake, struct facts *facts)
 {
 	const struct object_list *list = &fake->state.kind[KIND_ADDRESS];
 
@@ -133,10 +133,10 @@ static void addr_facts(const struct fake *fake, struct facts *facts)
 	}
 }
 
-static void answer_remotes(const struct fake *fake, struct facts *facts)
+static void answer_remotes(const struct fake *fake, struct vec_remotes *remotes)
 {
-	for (size_t i = 0; i < facts->remotes.len; i++) {
-		struct fact_remote *remote = &facts->remotes.v[i];
+	for (size_t i = 0; i < remotes->len; i++) {
+		struct fact_remote *remote = &remotes->v[i];
 		struct route_question question = {.to = remote->remote, .underlay = true};
 		struct route_answer answer;
 
@@ -147,6 +147,12 @@ static void answer_remotes(const struct fake *fake, struct facts *facts)
 		remote->source = answer.source;
 		remote->mtu = answer.mtu;
 	}
+}
+
+static void ask_remotes(struct kernel *kernel, unused_ struct arena *arena,
+			struct vec_remotes *remotes)
+{
+	answer_remotes((const struct fake *)kernel, remotes);
 }
 
 static int observe(struct kernel *kernel, struct arena *arena, struct objects *observed,
@@ -160,8 +166,8 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 		return err_set(err, refused, "observe: %s", strerror(-refused));
 	show(fake, arena, observed);
 	link_facts(fake, facts);
-	addr_facts(fake, facts);
-	answer_remotes(fake, facts);
+	fake_addr_facts(fake, facts);
+	answer_remotes(fake, &facts->remotes);
 	facts_sort(facts);
 	facts->ip_forward = fake->ip_forward;
 	facts->ipv6 = true;
@@ -253,6 +259,7 @@ static void close_fake(struct kernel *kernel)
 static const struct kernel_vtable vtable = {
 	.observe = observe,
 	.observe_some = fake_look_at,
+	.ask_remotes = ask_remotes,
 	.apply = fake_apply,
 	.ifindex = ifindex,
 	.events_fd = events_fd,

@@ -81,6 +81,7 @@ struct fake {
 /* fake_kernel.c */
 uint32_t fake_link_marks(const struct link *link);
 struct fact_link fake_link_fact(const struct fake *fake, const struct link *link);
+void fake_addr_facts(const struct fake *fake, struct facts *facts);
 /* Adds it to what is observed, when the adapters would show it. */
 void fake_show(enum kind_id kind, const struct object *object, struct arena *arena,
 	       struct objects *observed);

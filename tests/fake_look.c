@@ -137,6 +137,8 @@ int fake_look_at(struct kernel *kernel, struct arena *arena, const struct scope 
 			    objects_find(&scope->keys, kind, list->v[i]))
 				fake_show(kind, list->v[i], arena, observed);
 	}
+	fake_addr_facts(fake, facts);
+	facts_sort(facts);
 	objects_sort(observed);
 	return 0;
 }

@@ -16,10 +16,11 @@ struct op_ref {
 struct outcome {
 	const struct objects *desired, *observed, *owned;
 	const struct claims *claims;
-	const struct ops *ops;                              /* with their results */
+	const struct ops *ops; /* with their results */
 	const struct contests *contests;
-	uint64_t now_ms; /* monotonic, of the contests */
-	struct op_refs vec_of(struct op_ref) refs;          /* by want: outcome_index */
+	uint64_t now_ms;                           /* monotonic, of the contests */
+	bool partial;                              /* what was not observed is as it was: in sync */
+	struct op_refs vec_of(struct op_ref) refs; /* by want: outcome_index */
 	struct op_refs_shared vec_of(struct op_ref) shared; /* of objects that nobody claims */
 };
 

@@ -3,6 +3,7 @@
 #include "daemon/pass.h"
 
 #include "base/failpoint.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,24 +29,9 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 	}
 }
 
-int round_look(struct round *round, const struct round_input *input, struct err *err)
+static void expand_round(struct round *round, const struct round_input *input)
 {
-	struct remote_questions questions = {0};
-
-	*round = (struct round){0};
-	round->observed.arena = &round->arena;
-	expand_questions(input->declaration, &questions);
-	for (size_t i = 0; i < questions.len; i++)
-		vec_push(&round->facts.remotes, questions.v[i]);
-	vec_done(&questions);
-	int r = input->kernel->vt->observe(input->kernel, &round->arena, &round->observed,
-					   &round->facts, err);
-	failpoint("pass.observed");
-	if (r < 0)
-		return r;
-	facts_sort(&round->facts);
 	round->expanded.scratch = &round->arena;
-	ledger_check_devices(input->ledger, &round->facts);
 	expand(
 		&(struct expand_input){
 			.declaration = input->declaration,
@@ -55,6 +41,21 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 			.from_numbers = input->from_numbers,
 		},
 		&round->desired_arena, &round->expanded);
+}
+
+int round_look(struct round *round, const struct round_input *input, struct err *err)
+{
+	*round = (struct round){0};
+	round->observed.arena = &round->arena;
+	expand_questions(input->declaration, &round->facts.remotes);
+	int r = input->kernel->vt->observe(input->kernel, &round->arena, &round->observed,
+					   &round->facts, err);
+	failpoint("pass.observed");
+	if (r < 0)
+		return r;
+	facts_sort(&round->facts);
+	ledger_check_devices(input->ledger, &round->facts);
+	expand_round(round, input);
 	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
 	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);
@@ -114,27 +115,64 @@ static void pick(const struct objects *from, const struct scope *scope, struct o
 		scope_pick(scope, kind, from, to);
 }
 
-int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
-		  const struct objects *desired, struct facts *facts, struct err *err)
+/* Remotes of which nothing is known yet. What is known of the others stays: an event that
+ * could change it makes everything be looked at. */
+static void ask_new_remotes(struct round *round, const struct round_input *input)
 {
-	struct scope wide = {0};
+	struct vec_remotes all = {0}, unknown = {0};
 
-	*round = (struct round){.partial = true, .facts = *facts};
-	round->observed.arena = &round->arena;
-	widen(&wide, scope, desired, &input->ledger->owned);
-	int r = wide.everything
+	expand_questions(input->declaration, &all);
+	for (size_t i = 0; i < all.len; i++)
+		if (!facts_remote(&round->facts, all.v[i].remote, all.v[i].underlay))
+			vec_push(&unknown, all.v[i]);
+	if (unknown.len)
+		input->kernel->vt->ask_remotes(input->kernel, &round->arena, &unknown);
+	for (size_t i = 0; i < unknown.len; i++)
+		vec_push(&round->facts.remotes, unknown.v[i]);
+	if (unknown.len)
+		facts_sort(&round->facts);
+	vec_done(&all);
+	vec_done(&unknown);
+}
+
+static int look_at(struct round *round, const struct round_input *input, const struct scope *scope,
+		   const struct objects *desired, struct err *err)
+{
+	int r = scope->everything
 			? err_set(err, -EAGAIN, "everything is to be looked at")
-			: input->kernel->vt->observe_some(input->kernel, &round->arena, &wide,
+			: input->kernel->vt->observe_some(input->kernel, &round->arena, scope,
 							  &round->observed, &round->facts, err);
-	*facts = round->facts;
-	if (r == 0) {
-		ledger_check_devices(input->ledger, &round->facts);
-		pick(desired, &wide, &round->expanded.desired);
-		pick(&input->ledger->owned, &wide, &round->owned);
-		observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
-		observe_sysctls(round, &round->owned.kind[KIND_SYSCTL]);
-		objects_sort(&round->observed);
+
+	if (r < 0)
+		return r;
+	ledger_check_devices(input->ledger, &round->facts);
+	pick(desired, scope, &round->desired);
+	pick(&input->ledger->owned, scope, &round->owned);
+	observe_sysctls(round, &round->desired.kind[KIND_SYSCTL]);
+	observe_sysctls(round, &round->owned.kind[KIND_SYSCTL]);
+	objects_sort(&round->observed);
+	return 0;
+}
+
+int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
+		  const struct known *known, struct err *err)
+{
+	const struct objects *desired = known->desired;
+	struct scope named = {0}, wide = {0};
+
+	*round = (struct round){.partial = true, .facts = *known->facts};
+	round->observed.arena = &round->arena;
+	scope_join(&named, scope);
+	if (known->outdated) {
+		ask_new_remotes(round, input);
+		expand_round(round, input);
+		desired = &round->expanded.desired;
+		scope_add_changes(&named, known->desired, desired);
 	}
+	widen(&wide, &named, desired, &input->ledger->owned);
+	int r = look_at(round, input, &wide, desired, err);
+	*known->facts = round->facts;
+	scope_done(&named);
 	scope_done(&wide);
 	return r;
 }
@@ -143,7 +181,8 @@ void round_plan(struct round *round, const struct ledger *ledger)
 {
 	vec_clear(&round->ops);
 	round->next = 0;
-	plan_build(&(struct plan_input){&round->expanded.desired, &round->observed,
+	plan_build(&(struct plan_input){round->partial ? &round->desired : &round->expanded.desired,
+					&round->observed,
 					round->partial ? &round->owned : &ledger->owned,
 					round->partial},
 		   &round->arena, &round->ops);
@@ -277,11 +316,37 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 	return round->next < ops->len;
 }
 
+unsigned round_applied(const struct round *round)
+{
+	unsigned applied = 0;
+
+	for (size_t i = 0; i < round->ops.len; i++)
+		applied += round->ops.v[i].done && !round->ops.v[i].result;
+	return applied;
+}
+
+unsigned round_failed(const struct round *round)
+{
+	unsigned failed = 0;
+
+	for (size_t i = 0; i < round->ops.len; i++) {
+		const struct op *op = &round->ops.v[i];
+
+		if (!op->done || !op->result || op->held)
+			continue;
+		failed++;
+		if (op->result != -ECANCELED)
+			log_warning("%s", op->message ? op->message : strerror(-op->result));
+	}
+	return failed;
+}
+
 void round_done(struct round *round)
 {
 	if (!round->partial) /* else they are lent */
 		facts_done(&round->facts);
 	objects_done(&round->observed);
+	objects_done(&round->desired);
 	objects_done(&round->owned);
 	expand_done(&round->expanded);
 	arena_done(&round->desired_arena);

@@ -16,14 +16,14 @@ struct round {
 	struct arena arena;
 	struct facts facts;
 	struct objects observed;
-	struct arena desired_arena; /* of what is desired; outlives the round where it is kept */
-	struct expand_output expanded;
-	bool partial;         /* only what a scope names is in observed, desired and owned */
-	struct objects owned; /* partial: the ledger's rows of it */
+	struct arena desired_arena;    /* of what is desired; outlives the round where it is kept */
+	struct expand_output expanded; /* partial: only when the declaration changed */
+	bool partial;                  /* only what a scope names is observed and planned */
+	struct objects desired, owned; /* partial: those that it names */
 	struct ops ops;
-	size_t next;         /* the first op that was not applied yet */
+	size_t next;                 /* the first op that was not applied yet */
 	const struct op *nft_failed; /* no device may forward before NAT stands */
-	bool closing_failed; /* NAT stays while a device still forwards */
+	bool closing_failed;         /* NAT stays while a device still forwards */
 	struct ops_failed vec_of(const struct op *) failed_links;
 };
 
@@ -37,14 +37,24 @@ struct round_input {
 
 /* Observes, expands; no plan yet. */
 int round_look(struct round *round, const struct round_input *input, struct err *err) must_check;
+/* What was desired, and what the host was, at the last whole look. */
+struct known {
+	const struct objects *desired;
+	struct facts *facts; /* lent to the round, and put right */
+	bool outdated;       /* the declaration changed since: it is expanded, and compared */
+};
+
 /*
- * Observes only what the scope names, beside what is known to be desired: the desired of the
- * last whole round, whose facts these are: lent to the round, and put right.
+ * Observes only what the scope names, and what is desired otherwise than it was known to be.
+ * -EAGAIN: that is everything, and nothing was observed.
  */
 int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
-		  const struct objects *desired, struct facts *facts, struct err *err) must_check;
+		  const struct known *known, struct err *err) must_check;
 /* Plans from what was seen and the ledger as it is now. */
 void round_plan(struct round *round, const struct ledger *ledger);
 /* Applies about a slice of ops. False when there is no more. */
 bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledger);
+/* How many of its ops changed the kernel; how many failed, each with a line in the log. */
+unsigned round_applied(const struct round *round);
+unsigned round_failed(const struct round *round);
 void round_done(struct round *round);

@@ -44,7 +44,8 @@ struct reconcile {
 	const char *trigger; /* of the next pass; NULL: the periodic one */
 	struct scope scope;  /* what events named since the last pass began */
 	bool running;
-	bool partial; /* the running pass looks only at `looking` */
+	bool partial;  /* the running pass looks only at `looking`, and at what writes changed */
+	bool outdated; /* writes changed something since `covered` when its last round looked */
 	struct scope looking;
 	uint64_t finished_ms; /* of the last pass, monotonic; 0: none */
 	const char *running_trigger;
@@ -60,8 +61,10 @@ struct reconcile {
 	uint64_t held_until_ms; /* something contested waits till then; 0: nothing */
 	struct facts facts;
 	uint64_t covered, full_passes;
-	/* what is desired, as of the last full pass; false: it failed, or there was none */
+	uint64_t full_due_ms; /* no pass from then on looks at less than everything */
+	/* what is desired, as of `covered`; false: the last full pass failed, or there was none */
 	bool desired_known;
+	bool at_rest; /* the last full pass left nothing that it would have done */
 	struct arena desired_arena;
 	struct objects desired;
 	struct reconcile_report report;
@@ -90,14 +93,14 @@ static void schedule(struct reconcile *r, const char *trigger, uint64_t at_ms)
 }
 
 /* The periodic look: 20 % early or late, so that a fleet does not beat in step. */
-static void schedule_period(struct reconcile *r)
+static void set_period(struct reconcile *r)
 {
 	unsigned period = r->config.period_ms, spread = period * 2 / 5;
 	uint16_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = UINT16_MAX / 2;
-	schedule(r, NULL, loop_now_ms() + period - spread / 2 + spread * random / UINT16_MAX);
+	r->full_due_ms = loop_now_ms() + period - spread / 2 + spread * random / UINT16_MAX;
 }
 
 static void publish_statuses(struct reconcile *r)
@@ -110,6 +113,7 @@ static void publish_statuses(struct reconcile *r)
 		.ops = &r->round.ops,
 		.contests = &r->contests,
 		.now_ms = loop_now_ms(),
+		.partial = r->partial,
 	};
 
 	outcome_index(&outcome);
@@ -122,21 +126,6 @@ static void publish_statuses(struct reconcile *r)
 static void drop_status(void *user, enum kind_id kind, const char *name)
 {
 	statuses_drop(&((struct reconcile *)user)->statuses, kind, name);
-}
-
-static void count_failures(struct reconcile *r)
-{
-	struct pass_report *pass = &r->report.last_pass;
-
-	for (size_t i = 0; i < r->round.ops.len; i++) {
-		const struct op *op = &r->round.ops.v[i];
-
-		if (!op->done || !op->result || op->held)
-			continue;
-		pass->failed++;
-		if (op->result != -ECANCELED)
-			log_warning("%s", op->message ? op->message : strerror(-op->result));
-	}
 }
 
 /*
@@ -168,8 +157,7 @@ static void rearm(struct reconcile *r, bool failed)
 		schedule(r, r->trigger, now + delay_ms(r, strcmp(r->trigger, "event") == 0));
 	else if (failed)
 		schedule(r, "retry", now + r->backoff_ms);
-	else
-		schedule_period(r);
+	schedule(r, NULL, r->full_due_ms);
 	if (r->held_until_ms)
 		schedule(r, "contested", r->held_until_ms);
 }
@@ -184,23 +172,28 @@ static void keep_desired(struct reconcile *r)
 	r->round.desired_arena = (struct arena){0};
 }
 
-/* Of a pass over everything, which could observe it. */
+/* Of a pass that expanded the declaration, and saw all that it is judged by. */
 static void publish(struct reconcile *r)
 {
-	count_failures(r);
 	publish_statuses(r);
+	purge_deleted(r->store, r->declaration,
+		      &(struct purge){r->revision, &r->round.ops, drop_status, r});
+	r->covered = r->revision;
+	keep_desired(r);
+}
+
+/* Of a pass over everything, which could observe it. */
+static void publish_full(struct reconcile *r)
+{
+	r->report.last_pass.failed = round_failed(&r->round);
 	orphans_list(&r->orphans, &r->ledger, &r->round.arena);
 	r->report.orphans = r->orphans.v;
 	r->report.n_orphans = r->orphans.len;
-	purge_deleted(r->store, r->declaration,
-		      &(struct purge){r->revision, &r->round.ops, drop_status, r});
-	if (r->drift)
-		r->report.drift_repaired += r->applied;
-	r->covered = r->revision;
+	r->at_rest = !r->round.ops.len && !r->contests.contested;
+	publish(r);
 	facts_done(&r->facts);
 	r->facts = r->round.facts;
 	r->round.facts = (struct facts){0};
-	keep_desired(r);
 }
 
 /*
@@ -209,10 +202,15 @@ static void publish(struct reconcile *r)
  */
 static void publish_partial(struct reconcile *r, int error)
 {
-	r->report.drift_repaired += r->applied;
+	bool settled = error == 0 && !r->unsettled;
 	/* a fight is judged when it begins, not at each blow */
 	bool waits = r->held_until_ms && !r->applied && r->statuses.troubled;
-	if (error == 0 && !r->unsettled && (waits || (!r->round.ops.len && !r->statuses.troubled)))
+
+	if (settled && r->outdated && !r->round.ops.len) {
+		publish(r);
+		return;
+	}
+	if (settled && !r->outdated && (waits || (!r->round.ops.len && !r->statuses.troubled)))
 		return;
 	log_debug("it left something to judge: a pass over everything follows");
 	r->scope.everything = true;
@@ -231,13 +229,16 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	pass->failed = 0;
 	pass->error = r->partial ? 0 : error;
 	snprintf(pass->message, sizeof(pass->message), "%.300s", pass->error ? err->sentence : "");
+	if (r->drift && error == 0)
+		r->report.drift_repaired += r->applied;
 	if (r->partial)
 		publish_partial(r, error);
 	else if (error == 0)
-		publish(r);
+		publish_full(r);
 	else
 		log_warning("the kernel could not be observed: %s", err->sentence);
 	if (!r->partial) {
+		set_period(r);
 		r->full_passes++;
 		r->desired_known = error == 0;
 		r->report.ready = error == 0;
@@ -275,12 +276,16 @@ static int look_after_orphans(struct reconcile *r, struct err *err)
 	return orphaned || released;
 }
 
-/* Events named a few objects, and nothing else is to be done: the rest is as it was. */
+/* Events and writes concern a few objects, and the rest is as it was. */
 static bool can_be_partial(const struct reconcile *r)
 {
-	return r->trigger && strcmp(r->trigger, "event") == 0 && !r->scope.everything &&
-	       r->desired_known && r->covered == r->declaration->revision && !r->backoff_ms &&
-	       !r->look_for_orphans && !r->delete_orphans;
+	bool few = r->trigger &&
+		   (strcmp(r->trigger, "event") == 0 || strcmp(r->trigger, "write") == 0);
+	/* what was in trouble may be so because of what changes now */
+	bool judged = r->covered == r->declaration->revision || r->at_rest;
+
+	return few && judged && !r->scope.everything && r->desired_known && !r->backoff_ms &&
+	       !r->look_for_orphans && !r->delete_orphans && loop_now_ms() < r->full_due_ms;
 }
 
 static void plan(struct reconcile *r)
@@ -301,18 +306,22 @@ static int look(struct reconcile *r, struct err *err)
 	};
 	int error = 0;
 
+	r->revision = r->declaration->revision;
+	r->outdated = r->revision != r->covered;
+	/* without a number a `from` has no routes yet; the rest goes on */
+	if ((r->outdated || !r->partial) &&
+	    numbers_keep(&r->from_numbers, r->store, r->declaration, err) < 0)
+		log_warning("table numbers could not be kept: %s", err->sentence);
 	if (r->partial) {
-		error = round_look_at(&r->round, &input, &r->looking, &r->desired, &r->facts, err);
+		error = round_look_at(&r->round, &input, &r->looking,
+				      &(struct known){&r->desired, &r->facts, r->outdated}, err);
 		if (error == 0)
 			plan(r);
-		return error;
+		if (error != -EAGAIN)
+			return error;
+		round_done(&r->round);
+		r->partial = false;
 	}
-	error = numbers_keep(&r->from_numbers, r->store, r->declaration, err);
-
-	/* without a number a `from` has no routes yet; the rest goes on */
-	if (error < 0)
-		log_warning("table numbers could not be kept: %s", err->sentence);
-	r->revision = r->declaration->revision;
 	error = round_look(&r->round, &input, err);
 	if (error == 0)
 		error = look_after_orphans(r, err);
@@ -323,16 +332,6 @@ static int look(struct reconcile *r, struct err *err)
 	if (error == 0)
 		plan(r);
 	return error;
-}
-
-/* How many ops of this round changed the kernel. */
-static unsigned count_applied(const struct round *round)
-{
-	unsigned applied = 0;
-
-	for (size_t i = 0; i < round->ops.len; i++)
-		applied += round->ops.v[i].done && !round->ops.v[i].result;
-	return applied;
 }
 
 /* True: the ledger says something new, from which more may follow (a found link's address). */
@@ -365,7 +364,7 @@ static void step(struct reconcile *r)
 		r->rounds = r->applied = 0;
 		failpoint("pass.begin");
 		if (r->partial)
-			log_debug("a pass over what events named");
+			log_debug("a pass over what events named and writes changed");
 		error = look(r, &err);
 	}
 	if (error == 0 && round_apply(&r->round, r->kernel, &r->ledger)) {
@@ -375,7 +374,7 @@ static void step(struct reconcile *r)
 	unsigned applied = 0;
 	bool settled = false;
 	if (error == 0) {
-		applied = count_applied(&r->round);
+		applied = round_applied(&r->round);
 		r->applied += applied;
 		settled = settle(r);
 		if (r->drift)

@@ -86,7 +86,7 @@ static struct verdict judge(const struct outcome *outcome, enum kind_id kind,
 			return (struct verdict){OBJECT_FAILED, op};
 		return (struct verdict){op->verb == OP_ADD ? OBJECT_MISSING : OBJECT_DIFFERS, op};
 	}
-	if (!op && !objects_find(outcome->observed, kind, want))
+	if (!op && !outcome->partial && !objects_find(outcome->observed, kind, want))
 		return (struct verdict){OBJECT_MISSING, NULL};
 	const struct object *owned = objects_find(outcome->owned, kind, want);
 	return (struct verdict){

@@ -48,10 +48,10 @@ struct status_object {
  */
 struct status {
 	enum state state;
-	const char *reason;  /* CamelCase word of api.md; never freed */
-	char *message;       /* owned; NULL: none */
-	int64_t since_ms;    /* since the epoch: when state or reason last changed */
-	uint64_t generation; /* that it speaks of */
+	const char *reason;            /* CamelCase word of api.md; never freed */
+	char *message;                 /* owned; NULL: none */
+	int64_t since_ms;              /* since the epoch: when state or reason last changed */
+	uint64_t generation;           /* that it speaks of */
 	struct status_object *objects; /* of a troubled one: the troubled ones first; else NULL */
 	uint32_t objects_len;          /* at most STATUS_OBJECTS_MAX */
 	uint32_t objects_total;

@@ -92,8 +92,6 @@ static int dump_device(struct kern *kern, uint32_t index, struct objects *observ
 			continue;
 		if (!has_peer(h)) /* with one it is another address to the kernel */
 			memcpy(objects_add(observed, KIND_ADDRESS), &address, sizeof(address));
-		if (!facts)
-			continue;
 		struct fact_addr *fact = vec_add(&facts->addrs);
 		fact->addr = address.prefix.addr;
 		fact->len = address.prefix.len;
@@ -118,12 +116,16 @@ static int look_at(struct kern *kern, const struct object_list *keys, struct loo
 		const char *device = ((const struct address *)keys->v[i])->device;
 		uint32_t index = names_index(&kern->names, device);
 
-		if (index && strcmp(device, last) != 0)
-			error = dump_device(kern, index, look->observed, NULL, err);
+		if (strcmp(device, last) == 0)
+			continue;
 		last = device;
+		facts_drop_addrs(look->facts, device);
+		if (index)
+			error = dump_device(kern, index, look->observed, look->facts, err);
 		if (error == -ENODEV) /* gone since the links were looked at */
 			error = 0;
 	}
+	facts_sort(look->facts);
 	return error;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sends requests in chunks, each with an ack, so that every failure finds its request. */
+/*
+ * Sends requests in chunks. The kernel takes the messages of a chunk one after the other and
+ * answers a failure at once, so the last one's ack says that the silent ones went well.
+ */
 #include "kernel/batch.h"
 
 #include "base/failpoint.h"
@@ -9,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* An ack takes about 1 KB of the receive buffer, whatever its length: 250 fit the default
+/* An answer takes about 1 KB of the receive buffer, whatever its length: 250 fit the default
  * one, where the kernel does not let us enlarge it. */
 enum { CHUNK = 192 };
 
@@ -22,8 +25,6 @@ static void batch_put(struct batch *batch, struct nl_msg *msg, size_t tag, bool 
 	request->question = question;
 	request->words = "";
 	request->result = -EINPROGRESS;
-	if (!question)
-		nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_ACK;
 }
 
 void batch_add(struct batch *batch, struct nl_msg *msg, size_t tag)
@@ -51,6 +52,8 @@ static int chunk_send(struct netlink *netlink, struct request *requests, size_t 
 		struct nlmsghdr *h = nlmsg_hdr(requests[i].msg);
 
 		h->nlmsg_seq = seq + (uint32_t)i;
+		if (i + 1 == n && !requests[i].question)
+			h->nlmsg_flags |= NLM_F_ACK;
 		h->nlmsg_pid = netlink_port(netlink);
 		/* libnl's room is behind the message, so the padding is ours to send */
 		iov[i] = (struct iovec){h, NLMSG_ALIGN(h->nlmsg_len)};
@@ -94,7 +97,7 @@ static void chunk_fail(struct request *requests, size_t n, int error)
 static void chunk_collect(struct netlink *netlink, struct request *requests, size_t n, uint32_t seq,
 			  struct arena *arena)
 {
-	for (size_t missing = n; missing;) {
+	while (requests[n - 1].result == -EINPROGRESS) {
 		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(netlink, 0, &h);
 
@@ -108,9 +111,11 @@ static void chunk_collect(struct netlink *netlink, struct request *requests, siz
 			if (i >= n || requests[i].result != -EINPROGRESS)
 				continue;
 			request_answered(&requests[i], h, arena);
-			missing--;
 		}
 	}
+	for (size_t i = 0; i < n; i++)
+		if (requests[i].result == -EINPROGRESS)
+			requests[i].result = requests[i].question ? -ENODATA : 0;
 }
 
 void batch_send(struct netlink *netlink, struct batch *batch)

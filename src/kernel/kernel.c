@@ -26,13 +26,21 @@ static struct kern *kern_of(struct kernel *kernel)
 	return (struct kern *)kernel; /* its first member */
 }
 
-/* For the events: a route that covers one of these can change what its tunnel needs. */
-static void keep_remotes(struct kern *kern, const struct facts *facts)
+/* For the events: a route that covers one of these can change what its tunnel needs. Watched
+ * before they are asked about, so that no change is missed. */
+static void watch_remotes(struct kern *kern, const struct vec_remotes *remotes)
 {
-	vec_clear(&kern->remotes);
-	for (size_t i = 0; i < facts->remotes.len; i++)
-		vec_push(&kern->remotes, facts->remotes.v[i].remote);
+	for (size_t i = 0; i < remotes->len; i++)
+		vec_push(&kern->remotes, remotes->v[i].remote);
 	vec_sort(&kern->remotes, addr_compare);
+}
+
+static void ask_remotes(struct kernel *kernel, struct arena *arena, struct vec_remotes *remotes)
+{
+	struct kern *kern = kern_of(kernel);
+
+	watch_remotes(kern, remotes);
+	question_remotes(kern, remotes, arena);
 }
 
 static int observe(struct kernel *kernel, struct arena *arena, struct objects *observed,
@@ -45,7 +53,8 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 	vec_clear(&facts->links);
 	vec_clear(&facts->addrs);
 	facts->ipv6 = kern->sysctls.ipv6_fd >= 0;
-	keep_remotes(kern, facts);
+	vec_clear(&kern->remotes);
+	watch_remotes(kern, &facts->remotes);
 	for (size_t i = 0; i < ARRAY_LEN(adapters); i++) {
 		int error = adapters[i]->dump(kern, &look, err);
 
@@ -55,7 +64,7 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 	int error = nft_observe(kern->nft, arena, observed, err);
 	if (error)
 		return error;
-	question_remotes(kern, facts, arena);
+	question_remotes(kern, &facts->remotes, arena);
 	objects_sort(observed);
 	facts_sort(facts);
 	return 0;
@@ -64,7 +73,7 @@ static int observe(struct kernel *kernel, struct arena *arena, struct objects *o
 static int look_at(struct kern *kern, const struct kern_adapter *adapter, const struct scope *scope,
 		   struct look *look, struct err *err)
 {
-	struct facts unused = {0};
+	struct facts facts = {0};
 	struct objects dumped = {.arena = look->observed->arena};
 	enum kind_id kind = adapter->kind;
 
@@ -72,12 +81,19 @@ static int look_at(struct kern *kern, const struct kern_adapter *adapter, const 
 		return 0;
 	if (!scope_is_whole(scope, kind) && adapter->look_at)
 		return adapter->look_at(kern, &scope->keys.kind[kind], look, err);
-	int error = adapter->dump(kern, &(struct look){&dumped, &unused}, err);
+	int error = adapter->dump(kern, &(struct look){&dumped, &facts}, err);
 	objects_sort(&dumped);
 	if (!error)
 		scope_pick(scope, kind, &dumped, look->observed);
 	objects_done(&dumped);
-	facts_done(&unused);
+	if (!error && kind == KIND_ADDRESS) {
+		struct vec_addrs before = look->facts->addrs;
+
+		look->facts->addrs = facts.addrs;
+		facts.addrs = before;
+		facts_sort(look->facts);
+	}
+	facts_done(&facts);
 	return error;
 }
 
@@ -181,6 +197,7 @@ static void kern_close(struct kernel *kernel)
 static const struct kernel_vtable vtable = {
 	.observe = observe,
 	.observe_some = observe_some,
+	.ask_remotes = ask_remotes,
 	.apply = apply,
 	.ifindex = ifindex,
 	.events_fd = get_events_fd,

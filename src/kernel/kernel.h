@@ -14,8 +14,8 @@ struct kernel;
 
 /* What woke the event socket. */
 struct kernel_events {
-	bool look;     /* something that can matter changed: the scope says where */
-	bool overrun;  /* ENOBUFS: events were lost */
+	bool look;        /* something that can matter changed: the scope says where */
+	bool overrun;     /* ENOBUFS: events were lost */
 	uint32_t port;    /* nlmsg_pid of the last foreign change, 0 unknown: usually a pid */
 	char process[16]; /* its name, where the kernel told (nft); "" */
 };
@@ -61,6 +61,9 @@ struct kernel_vtable {
 	 */
 	int (*observe_some)(struct kernel *kernel, struct arena *arena, const struct scope *scope,
 			    struct objects *observed, struct facts *facts, struct err *err);
+	/* Asks about a few remotes more, and watches their routes like those of the last look. */
+	void (*ask_remotes)(struct kernel *kernel, struct arena *arena,
+			    struct vec_remotes *remotes);
 	/*
 	 * Applies n consecutive ops of one stage (nft_* kinds together; else of one kind), in
 	 * order, in as few messages as possible. Fills done, result and message of each;

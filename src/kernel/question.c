@@ -77,21 +77,15 @@ static uint32_t device_mtu(const struct kern *kern, uint32_t index)
 }
 
 static void ask_remote(struct kern *kern, struct batch *batch, const struct fact_remote *remote,
-		       size_t tag)
+		       unsigned flags, size_t tag)
 {
+	struct nl_msg *msg = route_message(remote->remote, flags);
 	uint32_t underlay = names_index(&kern->names, remote->underlay);
-	/* the matched route has its own mtu metric; a plain answer has the source, and an mtu
-	 * that may be a learned exception: those expire, and can be forged */
-	static const unsigned kinds_of[] = {RTM_F_FIB_MATCH, 0};
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds_of); i++) {
-		struct nl_msg *msg = route_message(remote->remote, kinds_of[i]);
-
-		put_mark(msg);
-		if (underlay)
-			netlink_put(msg, RTA_OIF, &underlay, sizeof(underlay));
-		batch_ask(batch, msg, tag);
-	}
+	put_mark(msg);
+	if (underlay)
+		netlink_put(msg, RTA_OIF, &underlay, sizeof(underlay));
+	batch_ask(batch, msg, tag);
 }
 
 /* One of ours: then the rule that leads questions past our tables is missing at the moment. */
@@ -100,44 +94,58 @@ static bool is_our_table(uint32_t table)
 	return table >= OUR_TABLE_FIRST && table <= OUR_TABLE_LAST;
 }
 
-static void remote_answered(struct kern *kern, struct fact_remote *remote,
-			    const struct request *matched, const struct request *plain)
+/* True: an mtu is said to lie on the way, and whose it is must be asked. */
+static bool remote_answered(struct kern *kern, struct fact_remote *remote,
+			    const struct request *plain)
 {
 	remote->error = plain->result;
 	if (remote->error || !answer_header(plain->answer)) {
 		if (!remote->error)
 			remote->error = -EBADMSG;
-		return;
+		return false;
 	}
 	if (is_our_table(answer_u32(plain->answer, RTA_TABLE))) {
 		remote->error = -EAGAIN;
-		return;
+		return false;
 	}
 	uint32_t index = answer_u32(plain->answer, RTA_OIF);
 	names_device(&kern->names, index, remote->device);
 	remote->source = attr_addr(answer_attr(plain->answer, RTA_PREFSRC));
 	remote->mtu = device_mtu(kern, index);
-	if (!matched->result && answer_header(matched->answer))
-		remote->mtu = lower_mtu(remote->mtu, metric_mtu(matched->answer));
+	return metric_mtu(plain->answer);
 }
 
-void question_remotes(struct kern *kern, struct facts *facts, struct arena *arena)
+void question_remotes(struct kern *kern, struct vec_remotes *remotes, struct arena *arena)
 {
-	cleanup_batch struct batch batch = {.arena = arena};
+	cleanup_batch struct batch plain = {.arena = arena}, matched = {.arena = arena};
 
-	for (size_t i = 0; i < facts->remotes.len; i++) {
-		struct fact_remote *remote = &facts->remotes.v[i];
+	for (size_t i = 0; i < remotes->len; i++) {
+		struct fact_remote *remote = &remotes->v[i];
 
 		remote->error = 0;
 		if (remote->underlay[0] && !names_index(&kern->names, remote->underlay))
 			remote->error = -ENODEV;
 		else
-			ask_remote(kern, &batch, remote, i);
+			ask_remote(kern, &plain, remote, 0, i);
 	}
-	batch_send(kern->netlink, &batch);
-	for (size_t i = 0; i + 1 < batch.requests.len; i += 2)
-		remote_answered(kern, &facts->remotes.v[batch.requests.v[i].tag],
-				&batch.requests.v[i], &batch.requests.v[i + 1]);
+	batch_send(kern->netlink, &plain);
+	/* the mtu may be a learned exception: those expire, and can be forged. The matched route
+	 * has its own metric */
+	for (size_t i = 0; i < plain.requests.len; i++) {
+		struct fact_remote *remote = &remotes->v[plain.requests.v[i].tag];
+
+		if (remote_answered(kern, remote, &plain.requests.v[i]))
+			ask_remote(kern, &matched, remote, RTM_F_FIB_MATCH,
+				   plain.requests.v[i].tag);
+	}
+	batch_send(kern->netlink, &matched);
+	for (size_t i = 0; i < matched.requests.len; i++) {
+		struct fact_remote *remote = &remotes->v[matched.requests.v[i].tag];
+
+		if (!matched.requests.v[i].result && answer_header(matched.requests.v[i].answer))
+			remote->mtu = lower_mtu(remote->mtu,
+						metric_mtu(matched.requests.v[i].answer));
+	}
 }
 
 static int link_get(struct kern *kern, const char *device, struct batch *batch, struct err *err)

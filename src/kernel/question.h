@@ -6,7 +6,7 @@
 #include "kernel/adapter.h"
 
 /* Answers each of facts->remotes; the links are known already. */
-void question_remotes(struct kern *kern, struct facts *facts, struct arena *arena);
+void question_remotes(struct kern *kern, struct vec_remotes *remotes, struct arena *arena);
 int question_route(struct kern *kern, const struct route_question *question,
 		   struct route_answer *answer, struct err *err) must_check;
 int question_link_stats(struct kern *kern, const char *device, struct link_stats *stats,

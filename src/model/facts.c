@@ -83,6 +83,16 @@ void facts_drop_link(struct facts *facts, const char *device)
 		(size_t)(facts->links.v + facts->links.len - found) * sizeof(*found));
 }
 
+void facts_drop_addrs(struct facts *facts, const char *device)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < facts->addrs.len; i++)
+		if (strcmp(facts->addrs.v[i].device, device) != 0)
+			facts->addrs.v[kept++] = facts->addrs.v[i];
+	facts->addrs.len = kept;
+}
+
 void facts_done(struct facts *facts)
 {
 	vec_done(&facts->links);

@@ -50,6 +50,40 @@ void scope_join(struct scope *to, const struct scope *from)
 			scope_add(to, kind, from->keys.kind[kind].v[i]);
 }
 
+static void add_change(struct scope *scope, enum kind_id kind, const struct object *before,
+		       const struct object *after)
+{
+	const struct kind *k = kinds[kind];
+
+	if (before && after && before->marks == after->marks &&
+	    !kind_differences(k, before, after) && !kind_differences(k, after, before))
+		return;
+	if (object_is_nft(kind) && kind != KIND_NFT_ELEMENT)
+		scope_add_whole(scope, kind); /* elements hang on it */
+	else
+		scope_add(scope, kind, before ? before : after);
+}
+
+void scope_add_changes(struct scope *scope, const struct objects *before,
+		       const struct objects *after)
+{
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
+		const struct object_list *b = &before->kind[kind], *a = &after->kind[kind];
+		size_t i = 0, j = 0;
+
+		while ((i < b->len || j < a->len) && !scope_is_whole(scope, kind)) {
+			int order = i == b->len   ? 1
+				    : j == a->len ? -1
+						  : kind_key_compare(kinds[kind], b->v[i], a->v[j]);
+
+			add_change(scope, kind, order <= 0 ? b->v[i] : NULL,
+				   order >= 0 ? a->v[j] : NULL);
+			i += order <= 0;
+			j += order >= 0;
+		}
+	}
+}
+
 void scope_pick(const struct scope *scope, enum kind_id kind, const struct objects *from,
 		struct objects *to)
 {

@@ -27,6 +27,9 @@ void scope_add(struct scope *scope, enum kind_id kind, const void *key);
 void scope_add_whole(struct scope *scope, enum kind_id kind);
 /* What from covers is covered by to as well. */
 void scope_join(struct scope *to, const struct scope *from);
+/* Whatever is under a key in one of them and not the same in the other. */
+void scope_add_changes(struct scope *scope, const struct objects *before,
+		       const struct objects *after);
 /* Those of a sorted list that the scope names, pushed to the other; the objects are not copied. */
 void scope_pick(const struct scope *scope, enum kind_id kind, const struct objects *from,
 		struct objects *to);

@@ -484,7 +484,7 @@ void expand_done(struct expand_output *out)
 	vec_done(&out->claims);
 }
 
-void expand_questions(const struct declaration *declaration, struct remote_questions *out)
+void expand_questions(const struct declaration *declaration, struct vec_remotes *out)
 {
 	const struct resources *tunnels = &declaration->kind[KIND_TUNNEL];
 

@@ -18,7 +18,7 @@ struct hold {
 
 /* What expand says of one resource. */
 struct expansion {
-	const struct resource *resource; /* valid while the declaration does not change */
+	const struct resource *resource; /* the declaration's: gone with the next write */
 	const struct kind *kind;
 	void *effective; /* a struct of the kind: every default and auto resolved, lists and
 	                      * strings left out; the set mask has the rows that the client left
@@ -70,6 +70,5 @@ enum { NAT_HOSTS, NAT_NETS };
 
 void nat_sets_of(const struct nat_rule *rule, struct nat_sets *sets);
 
-/* The remotes that observe must ask about: of enabled tunnels, without two of one key. */
-struct remote_questions vec_of(struct fact_remote);
-void expand_questions(const struct declaration *declaration, struct remote_questions *out);
+/* The remotes that observe must ask about: of enabled tunnels. */
+void expand_questions(const struct declaration *declaration, struct vec_remotes *out);
