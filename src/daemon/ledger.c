@@ -160,12 +160,12 @@ static uint32_t *row_ifindex(enum kind_id kind, struct object *row)
 	return kind == KIND_SYSCTL ? &((struct sysctl *)row)->ifindex : NULL;
 }
 
-void ledger_check_devices(struct ledger *ledger, const struct facts *facts)
+void ledger_check_devices(const struct objects *rows, const struct facts *facts)
 {
 	static const enum kind_id of_devices[] = {KIND_LINK, KIND_ADDRESS, KIND_SYSCTL};
 
 	for (size_t k = 0; k < ARRAY_LEN(of_devices); k++) {
-		const struct object_list *list = &ledger->owned.kind[of_devices[k]];
+		const struct object_list *list = &rows->kind[of_devices[k]];
 
 		for (size_t i = 0; i < list->len; i++) {
 			const struct fact_link *link = facts_link(

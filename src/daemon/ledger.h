@@ -34,7 +34,7 @@ void ledger_close(struct ledger *ledger);
  * An address or a sysctl is ours on the device that it was made on. Where another device has
  * the name now, the row loses its marks, in memory: it says nothing of that device.
  */
-void ledger_check_devices(struct ledger *ledger, const struct facts *facts);
+void ledger_check_devices(const struct objects *rows, const struct facts *facts);
 
 /*
  * Writes what the ops are about to make ours, in one transaction of its own, before they are

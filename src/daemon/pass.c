@@ -54,7 +54,7 @@ int round_look(struct round *round, const struct round_input *input, struct err 
 	if (r < 0)
 		return r;
 	facts_sort(&round->facts);
-	ledger_check_devices(input->ledger, &round->facts);
+	ledger_check_devices(&input->ledger->owned, &round->facts);
 	expand_round(round, input);
 	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
 	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
@@ -145,9 +145,9 @@ static int look_at(struct round *round, const struct round_input *input, const s
 
 	if (r < 0)
 		return r;
-	ledger_check_devices(input->ledger, &round->facts);
 	pick(desired, scope, &round->desired);
 	pick(&input->ledger->owned, scope, &round->owned);
+	ledger_check_devices(&round->owned, &round->facts);
 	observe_sysctls(round, &round->desired.kind[KIND_SYSCTL]);
 	observe_sysctls(round, &round->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);

@@ -6,20 +6,19 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 static int compare_named(const void *a, const void *b)
 {
-	const struct named_status *x = a, *y = b;
+	const struct named_status *status = b;
 
-	return strcmp(x->name, y->name);
+	return strcmp(a, status->name);
 }
 
 static struct named_status *find(const struct named_statuses *list, const char *name)
 {
-	struct named_status key = {0};
-
-	snprintf(key.name, sizeof(key.name), "%s", name);
-	return list->len ? bsearch(&key, list->v, list->len, sizeof(key), compare_named) : NULL;
+	return list->len ? bsearch(name, list->v, list->len, sizeof(*list->v), compare_named)
+			 : NULL;
 }
 
 const struct status *statuses_find(const struct statuses *statuses, enum kind_id kind,
@@ -79,7 +78,7 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		if (kind == KIND_EXIT_ROUTE)
 			tunnel = statuses_find(&fresh, KIND_TUNNEL,
 					       ((const struct exit_route *)head)->tunnel);
-		snprintf(to->name, sizeof(to->name), "%s", head->name);
+		name_copy(to->name, head->name);
 		status_of(outcome, e, tunnel, arena, &to->status);
 		fresh.troubled += to->status.state != STATE_READY &&
 				  to->status.state != STATE_DISABLED;

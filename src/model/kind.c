@@ -2,7 +2,9 @@
 /* Walking a whole table: defaults, keys, differences, copies. */
 #include "model/kind.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -119,6 +121,66 @@ int kind_key_compare(const struct kind *kind, const void *a, const void *b)
 			return order;
 	}
 	return 0;
+}
+
+/* A buffer that is filled from the highest byte on. */
+struct rank {
+	uint8_t bytes[KEY_RANK * 8];
+	size_t len;
+	bool full;
+};
+
+static void rank_put(struct rank *rank, const void *bytes, size_t len)
+{
+	size_t room = sizeof(rank->bytes) - rank->len;
+
+	if (len > room) {
+		rank->full = true;
+		len = room;
+	}
+	memcpy(rank->bytes + rank->len, bytes, len);
+	rank->len += len;
+}
+
+static void rank_number(struct rank *rank, uint32_t number)
+{
+	uint32_t wire = htonl(number);
+
+	rank_put(rank, &wire, sizeof(wire));
+}
+
+static void rank_field(struct rank *rank, const struct field *field, const void *object)
+{
+	const void *p = field_in(field, object);
+	const struct prefix *prefix = p;
+
+	if (field->type == FIELD_NAME) {
+		size_t len = strnlen(p, field->size);
+
+		rank_put(rank, p, len);
+		rank_put(rank, "", 1); /* ends it, below every other byte */
+	} else if (field->type == FIELD_PREFIX) {
+		rank_number(rank, prefix->addr.host);
+		rank_put(rank, &prefix->len, 1);
+	} else if (field->size == 1) {
+		rank_put(rank, p, 1);
+	} else {
+		rank_number(rank, (uint32_t)field_number(field, object) ^
+					  (field->type == FIELD_S32 ? UINT32_C(1) << 31 : 0));
+	}
+}
+
+bool kind_key_rank(const struct kind *kind, const void *object, uint64_t words[static KEY_RANK])
+{
+	struct rank rank = {0};
+
+	for (unsigned i = 0; i < kind->n_fields && kind->fields[i].flags & FIELD_KEY; i++)
+		rank_field(&rank, &kind->fields[i], object);
+	for (size_t i = 0; i < KEY_RANK; i++) {
+		memcpy(&words[i], rank.bytes + i * 8, 8);
+		words[i] = be64toh(words[i]);
+	}
+	return !rank.full;
 }
 
 uint64_t kind_differences(const struct kind *kind, const void *want, const void *have)

@@ -68,6 +68,12 @@ uint64_t kind_compared(const struct kind *kind);
 void kind_defaults(const struct kind *kind, void *object);
 /* Order of the KEY fields, in the table's order. */
 int kind_key_compare(const struct kind *kind, const void *a, const void *b);
+/*
+ * The key as bytes whose order is that of kind_key_compare, in words from the highest on, as
+ * far as there is room. False: it does not fit, and equal ranks say nothing.
+ */
+enum { KEY_RANK = 4 };
+bool kind_key_rank(const struct kind *kind, const void *object, uint64_t rank[static KEY_RANK]);
 /* The rows that are set in want and differ in have (or are not set there), as a mask. */
 uint64_t kind_differences(const struct kind *kind, const void *want, const void *have);
 /* Same fields set, to the same values. */

@@ -24,17 +24,27 @@ struct object *objects_add(struct objects *objects, enum kind_id kind)
 	return object;
 }
 
-/* qsort has no context and is not stable: sort (kind, position) along with the pointer */
+/* qsort has no context and is not stable: sort (kind, position) along with the pointer. Most
+ * pairs are told apart by their ranks. */
 struct sort_row {
-	const struct kind *kind;
+	uint64_t rank[KEY_RANK];
+	const struct kind *kind; /* NULL: the rank says it all */
 	struct object *object;
 	size_t position;
 };
 
+static int key_compare(const struct sort_row *x, const struct sort_row *y)
+{
+	for (int i = 0; i < KEY_RANK; i++)
+		if (x->rank[i] != y->rank[i])
+			return x->rank[i] < y->rank[i] ? -1 : 1;
+	return x->kind ? kind_key_compare(x->kind, x->object, y->object) : 0;
+}
+
 static int sort_row_compare(const void *a, const void *b)
 {
 	const struct sort_row *x = a, *y = b;
-	int order = kind_key_compare(x->kind, x->object, y->object);
+	int order = key_compare(x, y);
 
 	return order ? order : (x->position > y->position) - (x->position < y->position);
 }
@@ -52,12 +62,16 @@ static void list_sort(const struct kind *kind, struct object_list *list)
 	if (is_sorted(kind, list))
 		return;
 	struct sort_row *rows = xcalloc(list->len, sizeof(*rows));
-	for (size_t i = 0; i < list->len; i++)
-		rows[i] = (struct sort_row){kind, list->v[i], i};
+	for (size_t i = 0; i < list->len; i++) {
+		rows[i].object = list->v[i];
+		rows[i].position = i;
+		if (!kind_key_rank(kind, list->v[i], rows[i].rank))
+			rows[i].kind = kind;
+	}
 	qsort(rows, list->len, sizeof(*rows), sort_row_compare);
 	size_t kept = 0;
 	for (size_t i = 0; i < list->len; i++)
-		if (!kept || kind_key_compare(kind, list->v[kept - 1], rows[i].object) != 0)
+		if (!i || key_compare(&rows[i - 1], &rows[i]) != 0)
 			list->v[kept++] = rows[i].object;
 	list->len = kept;
 	free(rows);

@@ -72,6 +72,12 @@ void scope_add_changes(struct scope *scope, const struct objects *before,
 		size_t i = 0, j = 0;
 
 		while ((i < b->len || j < a->len) && !scope_is_whole(scope, kind)) {
+			if (i < b->len && j < a->len &&
+			    memcmp(b->v[i], a->v[j], kinds[kind]->size) == 0) {
+				i++; /* nearly all of them */
+				j++;
+				continue;
+			}
 			int order = i == b->len   ? 1
 				    : j == a->len ? -1
 						  : kind_key_compare(kinds[kind], b->v[i], a->v[j]);

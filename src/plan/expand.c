@@ -23,14 +23,19 @@ void *expander_want(struct expander *x, enum kind_id kind)
 {
 	struct object *object = objects_add(&x->out->desired, kind);
 
-	object->set = kind_compared(kinds[kind]);
+	object->set = x->compared[kind];
 	if (x->now && x->now->resource->adopt)
 		object->marks |= OBJECT_ADOPT;
 	if (!x->now)
 		object->marks |= OBJECT_SHARED;
 	else
-		vec_push(&x->out->claims, ((struct claim){kind, object}));
+		expander_claim(x, kind, object);
 	return object;
+}
+
+void expander_claim(struct expander *x, enum kind_id kind, const struct object *object)
+{
+	vec_push(&x->out->claims, ((struct claim){kind, object}));
 }
 
 void expander_hold(struct expander *x, const char *reason, const char *fmt, ...)
@@ -46,13 +51,15 @@ void expander_hold(struct expander *x, const char *reason, const char *fmt, ...)
 	x->now->hold = (struct hold){reason, arena_strdup(x->arena, text)};
 }
 
-void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name, uint32_t value)
+const struct object *expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
+				     uint32_t value)
 {
 	struct sysctl *s = expander_want(x, KIND_SYSCTL);
 
-	snprintf(s->device, sizeof(s->device), "%s", device);
+	name_copy(s->device, device);
 	s->name = (uint8_t)name;
 	s->value = value;
+	return &s->head;
 }
 
 void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,
@@ -60,7 +67,7 @@ void expander_set(struct expander *x, const char *name, enum nft_set_type type, 
 {
 	struct nft_set *s = expander_want(x, KIND_NFT_SET);
 
-	snprintf(s->name, sizeof(s->name), "%s", name);
+	name_copy(s->name, name);
 	s->type = (uint8_t)type;
 	s->map = map;
 	s->interval = interval;
@@ -71,19 +78,19 @@ void expander_ifname(struct expander *x, const char *set, const char *device)
 {
 	struct nft_element *e = expander_want(x, KIND_NFT_ELEMENT);
 
-	snprintf(e->set_name, sizeof(e->set_name), "%s", set);
-	snprintf(e->device, sizeof(e->device), "%s", device);
-	e->head.set &= ~object_bit(nft_element_kind, "prefix");
+	name_copy(e->set_name, set);
+	name_copy(e->device, device);
+	e->head.set &= ~x->prefix_bit;
 }
 
 void expander_prefix(struct expander *x, const char *set, struct prefix prefix, struct addr to)
 {
 	struct nft_element *e = expander_want(x, KIND_NFT_ELEMENT);
 
-	snprintf(e->set_name, sizeof(e->set_name), "%s", set);
+	name_copy(e->set_name, set);
 	e->prefix = prefix;
 	e->to = to;
-	e->head.set &= ~object_bit(nft_element_kind, "device");
+	e->head.set &= ~x->device_bit;
 }
 
 uint32_t prefixes_merge(struct prefix *v, uint32_t len)
@@ -108,7 +115,7 @@ bool expander_usable(const struct expander *x, const struct tunnel *tunnel)
 	const struct fact_link *link = facts_link(x->input->facts, tunnel_device(tunnel));
 	if (!link || link->ours || (tunnel->head.adopt && link->adoptable))
 		return true;
-	snprintf(key.device, sizeof(key.device), "%s", tunnel_device(tunnel));
+	name_copy(key.device, tunnel_device(tunnel));
 	const struct object *owned = objects_find(x->input->owned, KIND_LINK, &key);
 	return owned && owned->marks; /* none: it was of another device of that name */
 }
@@ -166,11 +173,11 @@ static void want_link(struct expander *x, const struct tunnel *t, const struct t
 	struct link *link = expander_want(x, KIND_LINK);
 	bool no_underlay = t->underlay[0] && !facts_link(x->input->facts, t->underlay);
 
-	snprintf(link->device, sizeof(link->device), "%s", effective->device);
-	snprintf(link->driver, sizeof(link->driver), "ipip");
+	name_copy(link->device, effective->device);
+	name_copy(link->driver, "ipip");
 	link->local = effective->local;
 	link->remote = t->remote;
-	snprintf(link->underlay, sizeof(link->underlay), "%s", t->underlay);
+	name_copy(link->underlay, t->underlay);
 	link->ttl = t->ttl;
 	link->tos = t->tos;
 	link->pmtudisc = t->path_mtu_discovery;
@@ -198,8 +205,8 @@ static void want_allowed_sources(struct expander *x, const struct tunnel *t, con
 	uint32_t len = t->allowed_sources.len;
 	struct prefix *v = arena_memdup(x->arena, t->allowed_sources.v, len * sizeof(*v));
 
-	snprintf(accept.iif, sizeof(accept.iif), "%s", device);
-	snprintf(drop.iif, sizeof(drop.iif), "%s", device);
+	name_copy(accept.iif, device);
+	name_copy(drop.iif, device);
 	snprintf(accept.saddr_set, sizeof(accept.saddr_set), "allowed_%s", device);
 	expander_set(x, accept.saddr_set, NFT_SET_IPV4_ADDR, false, true, false);
 	len = prefixes_merge(v, len);
@@ -215,7 +222,7 @@ void expand_tunnel(struct expander *x, const struct tunnel *t)
 		[RP_FILTER_OFF] = 0, [RP_FILTER_STRICT] = 1, [RP_FILTER_LOOSE] = 2};
 	struct tunnel *effective = x->now->effective;
 
-	snprintf(effective->device, sizeof(effective->device), "%s", tunnel_device(t));
+	name_copy(effective->device, tunnel_device(t));
 	if (!t->head.enabled || t->head.deleting)
 		return;
 	resolve_underlay(x, t, effective);
@@ -225,7 +232,7 @@ void expand_tunnel(struct expander *x, const struct tunnel *t)
 	for (uint32_t i = 0; i < t->addresses.len; i++) {
 		struct address *a = expander_want(x, KIND_ADDRESS);
 
-		snprintf(a->device, sizeof(a->device), "%s", effective->device);
+		name_copy(a->device, effective->device);
 		a->prefix = t->addresses.v[i];
 	}
 	if (t->rp_filter != RP_FILTER_KEEP)
@@ -268,7 +275,7 @@ static void want_routes(struct expander *x, const struct exit_route *e, uint32_t
 		r->dst = e->destinations.v[i];
 		r->metric = e->metric;
 		r->type = ROUTE_UNICAST;
-		snprintf(r->device, sizeof(r->device), "%s", device);
+		name_copy(r->device, device);
 		r->prefsrc = source;
 		r->scope = RT_SCOPE_LINK;
 		r->protocol = OUR_PROTOCOL;
@@ -340,7 +347,7 @@ static void want_chain(struct expander *x, const char *name, enum nft_chain_type
 	if (!rules->len)
 		return;
 	struct nft_chain *chain = expander_want(x, KIND_NFT_CHAIN);
-	snprintf(chain->name, sizeof(chain->name), "%s", name);
+	name_copy(chain->name, name);
 	chain->type = (uint8_t)type;
 	chain->hook = (uint8_t)hook;
 	chain->priority = priority;
@@ -363,7 +370,7 @@ static void expand_chains(struct expander *x)
 	if (!x->out->desired.kind[KIND_NFT_CHAIN].len)
 		return;
 	struct nft_table *table = expander_want(x, KIND_NFT_TABLE);
-	snprintf(table->name, sizeof(table->name), "%s", OUR_NFT_TABLE);
+	name_copy(table->name, OUR_NFT_TABLE);
 }
 
 /* The rows that the client left to the agent, less those that say nothing. */
@@ -406,7 +413,6 @@ static void end(struct expander *x)
 	struct expansion *e = x->now;
 
 	e->claims_to = x->out->claims.len;
-	*(uint64_t *)e->effective = left_to_agent(e->kind, e->resource, e->effective);
 	for (unsigned i = 0; i < e->kind->n_fields; i++) {
 		const struct field *f = &e->kind->fields[i];
 
@@ -448,13 +454,31 @@ static void expand_resource(struct expander *x, const struct kind *kind, const s
 	end(x);
 }
 
+static struct expander expander_begin(const struct expand_input *input, struct arena *arena,
+				      struct expand_output *out)
+{
+	struct expander x = {
+		.input = input,
+		.arena = arena,
+		.out = out,
+		.prefix_bit = object_bit(nft_element_kind, "prefix"),
+		.device_bit = object_bit(nft_element_kind, "device"),
+	};
+
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		x.compared[kind] = kind_compared(kinds[kind]);
+	out->desired.arena = arena;
+	return x;
+}
+
 void expand_one(const struct expand_input *input, const struct kind *kind,
 		const struct resource *resource, struct arena *arena, struct expand_output *out)
 {
-	struct expander x = {.input = input, .arena = arena, .out = out};
+	struct expander x = expander_begin(input, arena, out);
 
-	out->desired.arena = arena;
 	expand_resource(&x, kind, resource);
+	void *effective = out->expansions.v[0].effective;
+	*(uint64_t *)effective = left_to_agent(kind, resource, effective);
 	vec_done(&x.sources);
 	vec_done(&x.clamp);
 	vec_done(&x.shapes);
@@ -462,10 +486,9 @@ void expand_one(const struct expand_input *input, const struct kind *kind,
 
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out)
 {
-	struct expander x = {.input = input, .arena = arena, .out = out};
+	struct expander x = expander_begin(input, arena, out);
 	const struct declaration *d = input->declaration;
 
-	out->desired.arena = arena;
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
 		for (size_t i = 0; i < d->kind[k].len; i++)
 			expand_resource(&x, kinds[k], d->kind[k].v[i]);

@@ -21,8 +21,8 @@ struct expansion {
 	const struct resource *resource; /* the declaration's: gone with the next write */
 	const struct kind *kind;
 	void *effective; /* a struct of the kind: every default and auto resolved, lists and
-	                      * strings left out; the set mask has the rows that the client left
-	                      * to the agent */
+	                      * strings left out; of expand_one the set mask has the rows that the
+	                      * client left to the agent */
 	struct hold hold;
 	size_t claims_from, claims_to; /* of claims */
 };

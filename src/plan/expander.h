@@ -6,22 +6,28 @@
  * to the desired ones, and claims them for the resource in hand.
  */
 
+#include "base/text.h"
 #include "plan/expand.h"
 
 struct nft_rules vec_of(struct nft_rule);
 
-/* NAT rules of one shape (priority, action, interfaces, destinations) share their sets. */
+/* NAT rules of one shape (priority, action, interfaces, destinations) share their sets, and
+ * the devices that forward. */
 struct nat_shape {
 	const struct nat_rule *rule;  /* any of them: it speaks for the shape */
 	struct prefixes destinations; /* merged */
 	uint64_t digest;
 	bool has[2]; /* sources of NAT_HOSTS, NAT_NETS */
+	const struct nat_sets *sets;
+	const struct object *forwarding[2]; /* out, in; NULL: without in_interface */
 };
 
 struct expander {
 	const struct expand_input *input;
 	struct arena *arena;
 	struct expand_output *out;
+	uint64_t compared[KINDS];        /* kind_compared of each */
+	uint64_t prefix_bit, device_bit; /* of nft_element */
 	struct expansion *now; /* the resource in hand; NULL: nobody claims */
 	struct shapes vec_of(struct nat_shape) shapes;
 	/* the chains' rules, gathered over all resources */
@@ -35,8 +41,11 @@ struct expander {
 
 /* A desired object with every row set, claimed for the resource in hand. */
 void *expander_want(struct expander *x, enum kind_id kind);
+/* An object that another resource wanted before. */
+void expander_claim(struct expander *x, enum kind_id kind, const struct object *object);
 void expander_hold(struct expander *x, const char *reason, const char *fmt, ...) printf_(3, 4);
-void expander_sysctl(struct expander *x, const char *device, enum sysctl_name name, uint32_t value);
+const struct object *expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
+				     uint32_t value);
 void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,
 		  bool interval, bool counter);
 void expander_ifname(struct expander *x, const char *set, const char *device);

@@ -91,6 +91,34 @@ static void check_device(struct expander *x, const char *device)
 	expander_hold(x, "InterfaceMissing", "device %s is not there", device);
 }
 
+/* Rules of one shape mostly follow each other, and then what they share is made once. */
+static struct nat_shape *add_shape(struct expander *x, const struct nat_rule *rule)
+{
+	struct nat_shape shape = {.rule = rule,
+				  .destinations = merged(x->arena, &rule->destinations)};
+	const struct nat_shape *last = x->shapes.len ? &x->shapes.v[x->shapes.len - 1] : NULL;
+
+	shape.digest = shape_digest(rule, &shape.destinations);
+	if (last && last->digest == shape.digest) {
+		shape.sets = last->sets;
+		for (int i = 0; i < 2 && last->forwarding[i]; i++) {
+			shape.forwarding[i] = last->forwarding[i];
+			expander_claim(x, KIND_SYSCTL, shape.forwarding[i]);
+		}
+	} else {
+		struct nat_sets *sets = arena_new(x->arena, struct nat_sets);
+
+		name_sets(rule, shape.digest, &shape.destinations, sets);
+		shape.sets = sets;
+		shape.forwarding[0] = expander_sysctl(x, rule->out_interface, SYSCTL_FORWARDING, 1);
+		if (rule->in_interface[0])
+			shape.forwarding[1] = expander_sysctl(x, rule->in_interface,
+							      SYSCTL_FORWARDING, 1);
+	}
+	vec_push(&x->shapes, shape);
+	return &x->shapes.v[x->shapes.len - 1];
+}
+
 void expand_nat_rule(struct expander *x, const struct nat_rule *rule)
 {
 	static const struct addr nowhere = {0};
@@ -105,24 +133,17 @@ void expand_nat_rule(struct expander *x, const struct nat_rule *rule)
 		expander_hold(x, "LocalAddressMissing", "this host has no address %s",
 			      addr_text(rule->to_address, text));
 
-	struct nat_shape *shape = vec_add(&x->shapes);
-	*shape = (struct nat_shape){.rule = rule,
-				    .destinations = merged(x->arena, &rule->destinations)};
-	shape->digest = shape_digest(rule, &shape->destinations);
-	struct nat_sets sets;
-	name_sets(rule, shape->digest, &shape->destinations, &sets);
+	struct nat_shape *shape = add_shape(x, rule);
+	const struct nat_sets *sets = shape->sets;
 	struct prefixes sources = merged(x->arena, &rule->sources);
 	for (uint32_t i = 0; i < sources.len; i++) {
 		int which = sources.v[i].len == 32 ? NAT_HOSTS : NAT_NETS;
 
 		shape->has[which] = true;
-		expander_prefix(x, sets.out[which], sources.v[i], nowhere);
-		expander_prefix(x, sets.in[which], sources.v[i], nowhere);
-		expander_prefix(x, sets.nat[which], sources.v[i], rule->to_address);
+		expander_prefix(x, sets->out[which], sources.v[i], nowhere);
+		expander_prefix(x, sets->in[which], sources.v[i], nowhere);
+		expander_prefix(x, sets->nat[which], sources.v[i], rule->to_address);
 	}
-	expander_sysctl(x, rule->out_interface, SYSCTL_FORWARDING, 1);
-	if (rule->in_interface[0])
-		expander_sysctl(x, rule->in_interface, SYSCTL_FORWARDING, 1);
 }
 
 /* by the text of the prefixes, as if joined */
@@ -161,23 +182,18 @@ static int shape_compare(const void *a, const void *b)
 	return 0;
 }
 
-static void name(char *to, const char *from, size_t size)
-{
-	snprintf(to, size, "%s", from);
-}
-
 /* iif in, oif out: from the tunnel to where it leaves */
 static struct nft_rule outward(const struct nat_rule *rule, const char *set, const char *to)
 {
 	struct nft_rule r = {.verdict = NFT_VERDICT_ACCEPT};
 
 	if (rule->in_interface[0])
-		name(r.iif, rule->in_interface, sizeof(r.iif));
+		name_copy(r.iif, rule->in_interface);
 	else
-		name(r.iif_set, SET_TUNNELS, sizeof(r.iif_set));
-	name(r.oif, rule->out_interface, sizeof(r.oif));
-	name(r.saddr_set, set, sizeof(r.saddr_set));
-	name(r.daddr_set, to, sizeof(r.daddr_set));
+		name_copy(r.iif_set, SET_TUNNELS);
+	name_copy(r.oif, rule->out_interface);
+	name_copy(r.saddr_set, set);
+	name_copy(r.daddr_set, to);
 	return r;
 }
 
@@ -186,13 +202,13 @@ static struct nft_rule inward(const struct nat_rule *rule, const char *set, cons
 {
 	struct nft_rule r = {.verdict = NFT_VERDICT_ACCEPT, .established = true};
 
-	name(r.iif, rule->out_interface, sizeof(r.iif));
+	name_copy(r.iif, rule->out_interface);
 	if (rule->in_interface[0])
-		name(r.oif, rule->in_interface, sizeof(r.oif));
+		name_copy(r.oif, rule->in_interface);
 	else
-		name(r.oif_set, SET_TUNNELS, sizeof(r.oif_set));
-	name(r.daddr_set, set, sizeof(r.daddr_set));
-	name(r.saddr_set, to, sizeof(r.saddr_set));
+		name_copy(r.oif_set, SET_TUNNELS);
+	name_copy(r.daddr_set, set);
+	name_copy(r.saddr_set, to);
 	return r;
 }
 
@@ -206,7 +222,7 @@ static struct nft_rule translate(const struct nat_rule *rule, const char *set, c
 		break;
 	case NAT_SNAT:
 		r.verdict = NFT_VERDICT_SNAT;
-		name(r.snat_map, set, sizeof(r.snat_map));
+		name_copy(r.snat_map, set);
 		r.saddr_set[0] = '\0'; /* what the map does not have goes to the next rule */
 		break;
 	case NAT_NONE:
@@ -218,24 +234,23 @@ static struct nft_rule translate(const struct nat_rule *rule, const char *set, c
 static void expand_shape(struct expander *x, const struct nat_shape *shape)
 {
 	const struct nat_rule *rule = shape->rule;
-	struct nat_sets sets;
+	const struct nat_sets *sets = shape->sets;
 
-	name_sets(rule, shape->digest, &shape->destinations, &sets);
-	if (sets.to[0]) {
-		expander_set(x, sets.to, NFT_SET_IPV4_ADDR, false, true, false);
+	if (sets->to[0]) {
+		expander_set(x, sets->to, NFT_SET_IPV4_ADDR, false, true, false);
 		for (uint32_t i = 0; i < shape->destinations.len; i++)
-			expander_prefix(x, sets.to, shape->destinations.v[i], (struct addr){0});
+			expander_prefix(x, sets->to, shape->destinations.v[i], (struct addr){0});
 	}
 	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
 		if (!shape->has[i])
 			continue;
-		expander_set(x, sets.out[i], NFT_SET_IPV4_ADDR, false, i == NAT_NETS, true);
-		expander_set(x, sets.in[i], NFT_SET_IPV4_ADDR, false, i == NAT_NETS, true);
-		expander_set(x, sets.nat[i], NFT_SET_IPV4_ADDR, rule->action == NAT_SNAT,
+		expander_set(x, sets->out[i], NFT_SET_IPV4_ADDR, false, i == NAT_NETS, true);
+		expander_set(x, sets->in[i], NFT_SET_IPV4_ADDR, false, i == NAT_NETS, true);
+		expander_set(x, sets->nat[i], NFT_SET_IPV4_ADDR, rule->action == NAT_SNAT,
 			     i == NAT_NETS, false);
-		vec_push(&x->forward, outward(rule, sets.out[i], sets.to));
-		vec_push(&x->forward, inward(rule, sets.in[i], sets.to));
-		vec_push(&x->nat, translate(rule, sets.nat[i], sets.to));
+		vec_push(&x->forward, outward(rule, sets->out[i], sets->to));
+		vec_push(&x->forward, inward(rule, sets->in[i], sets->to));
+		vec_push(&x->nat, translate(rule, sets->nat[i], sets->to));
 	}
 }
 

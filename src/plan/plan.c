@@ -283,6 +283,14 @@ static void decide(struct builder *b, const struct row *row)
 		decide_undesired(b, &r);
 }
 
+/* What is not there comes last. */
+static int key_order(enum kind_id kind, const struct object *a, const struct object *b)
+{
+	if (!a || !b)
+		return !a - !b;
+	return kind_key_compare(kinds[kind], a, b);
+}
+
 /* Calls for every key that one of the three has, in order. */
 static void merge(struct builder *b, enum kind_id kind,
 		  void (*visit)(struct builder *b, const struct row *row))
@@ -293,18 +301,18 @@ static void merge(struct builder *b, enum kind_id kind,
 	size_t i = 0, j = 0, k = 0;
 
 	while (i < d->len || j < o->len || k < w->len) {
-		const struct object *least = i < d->len ? d->v[i] : NULL;
-
-		if (j < o->len && (!least || kind_key_compare(kinds[kind], o->v[j], least) < 0))
-			least = o->v[j];
-		if (k < w->len && (!least || kind_key_compare(kinds[kind], w->v[k], least) < 0))
-			least = w->v[k];
 		struct row row = {.kind = kind, .arena = b->arena};
-		if (i < d->len && kind_key_compare(kinds[kind], d->v[i], least) == 0)
+		const struct object *desired = i < d->len ? d->v[i] : NULL;
+		const struct object *observed = j < o->len ? o->v[j] : NULL;
+		const struct object *owned = k < w->len ? w->v[k] : NULL;
+		int order = key_order(kind, desired, observed);
+		int last = key_order(kind, order <= 0 ? desired : observed, owned);
+
+		if (last <= 0 && order <= 0 && desired)
 			row.desired = d->v[i++];
-		if (j < o->len && kind_key_compare(kinds[kind], o->v[j], least) == 0)
+		if (last <= 0 && order >= 0 && observed)
 			row.observed = o->v[j++];
-		if (k < w->len && kind_key_compare(kinds[kind], w->v[k], least) == 0)
+		if (last >= 0 && owned)
 			row.owned = w->v[k++];
 		visit(b, &row);
 	}
