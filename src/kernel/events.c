@@ -7,7 +7,9 @@
  */
 #include "kernel/events.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netconf.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
@@ -58,6 +60,29 @@ static int watch(struct events *events, struct netlink *netlink)
 	if (epoll_ctl(events->epoll_fd, EPOLL_CTL_ADD, netlink_fd(netlink), &event))
 		return -errno;
 	return 0;
+}
+
+/* What we did ourselves does not even wake us: the kernel keeps events of that port to itself.
+ * Of a message that carries several, all are of one transaction. */
+static void ignore(const struct netlink *netlink, uint32_t port)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1), /* it loads big-endian */
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+
+	/* a help only: take() knows them, too */
+	(void)!setsockopt(netlink_fd(netlink), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			  sizeof(program));
+}
+
+void events_ignore(const struct events *events, uint32_t route_port, uint32_t nft_port)
+{
+	ignore(events->route, route_port);
+	ignore(events->nft, nft_port);
 }
 
 int events_open(struct events **events, const struct kern_adapter *const *adapters, size_t n,

@@ -12,6 +12,8 @@ struct events;
 /* Joins the groups of all adapters and of nftables; to be done before the first dump. */
 int events_open(struct events **events, const struct kern_adapter *const *adapters, size_t n,
 		struct err *err) must_check;
+/* Events of changes that these ports made, our own, are not delivered from now on. */
+void events_ignore(const struct events *events, uint32_t route_port, uint32_t nft_port);
 void events_close(struct events *events);
 /* one descriptor for all of it */
 int events_fd(const struct events *events);

@@ -242,6 +242,8 @@ static int open_sockets(struct kern *kern, struct err *err)
 		error = events_open(&kern->events, adapters, ARRAY_LEN(adapters), err);
 	if (!error)
 		error = nft_open(&kern->nft, err);
+	if (!error)
+		events_ignore(kern->events, netlink_port(kern->netlink), nft_port(kern->nft));
 	return error;
 }
 

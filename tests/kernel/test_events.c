@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,36 @@ static void own_changes_do_not_wake(void **state)
 	assert_false(ground_events(ground, false).look);
 	assert_int_equal(ground_delete(ground, KIND_SYSCTL, &sysctl), 0);
 	assert_false(ground_events(ground, false).look);
+}
+
+static bool is_readable(struct ground *ground)
+{
+	struct pollfd fd = {.fd = ground->kernel->vt->events_fd(ground->kernel), .events = POLLIN};
+
+	return poll(&fd, 1, 50) == 1;
+}
+
+static void own_changes_are_not_even_delivered(void **state)
+{
+	struct ground *ground = *state;
+	struct route route = {.head.set = kind_all(&route_kind),
+			      .table = 7000,
+			      .device = "eth0",
+			      .dst = ground_prefix("203.0.113.1/32"),
+			      .scope = RT_SCOPE_LINK,
+			      .protocol = OUR_PROTOCOL};
+	struct nft_table table = {.head.set = kind_all(&nft_table_kind), .name = "ipipd"};
+
+	host(ground);
+	assert_false(is_readable(ground));
+	assert_int_equal(ground_add(ground, KIND_ROUTE, &route), 0);
+	assert_int_equal(ground_add(ground, KIND_NFT_TABLE, &table), 0);
+	assert_false(is_readable(ground));
+	ground_sh("ip route del 203.0.113.1/32 table 7000");
+	assert_true(is_readable(ground));
+	ground_quiet(ground);
+	ground_sh("nft delete table ip ipipd");
+	assert_true(is_readable(ground));
 }
 
 static void names_the_port_of_who_did_it(void **state)
@@ -247,10 +278,11 @@ static void knows_namespace_and_boot(void **state)
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(wakes_on_what_concerns_us),       TEST(sleeps_on_the_rest),
-	TEST(own_changes_do_not_wake),         TEST(names_the_port_of_who_did_it),
-	TEST(tells_when_events_were_lost),     TEST(answers_how_a_remote_is_reached),
-	TEST(answers_with_the_underlay_given), TEST(answers_route_questions),
-	TEST(counts_what_a_device_carried),    TEST(knows_namespace_and_boot),
+	TEST(own_changes_do_not_wake),         TEST(own_changes_are_not_even_delivered),
+	TEST(names_the_port_of_who_did_it),    TEST(tells_when_events_were_lost),
+	TEST(answers_how_a_remote_is_reached), TEST(answers_with_the_underlay_given),
+	TEST(answers_route_questions),         TEST(counts_what_a_device_carried),
+	TEST(knows_namespace_and_boot),
 };
 
 int main(void)
