@@ -4,12 +4,23 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "daemon/loop.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SLICE = 512 }; /* ops in one turn of the loop; an nft batch is never split */
+/*
+ * Of a turn of the loop, so that nobody waits long for the API; an nft batch is never split.
+ * Links go in groups, each with the grace periods of one: these take their time.
+ */
+enum {
+	SLICE_MS = 20,
+	SLICE_GROUP_MS = 200,
+	SLICE_MIN = 16,
+	SLICE_FIRST = 64,
+	SLICE_MAX = 2048,
+};
 
 /* Sysctls are read with the links: as objects for the keys that are wanted or recorded. */
 static void observe_sysctls(struct round *round, const struct object_list *keys)
@@ -288,10 +299,29 @@ static void apply_run(struct round *round, struct kernel *kernel, size_t from, s
 		note_failures(round, &round->ops.v[i]);
 }
 
+/* The next slice by what this one took: stages differ by far in what an op of theirs costs. */
+static void measure_slice(struct round *round, const struct op *first, uint64_t took_ms)
+{
+	uint64_t budget_ms = first->kind == KIND_LINK && first->verb == OP_DELETE ? SLICE_GROUP_MS
+										  : SLICE_MS;
+
+	if (round->next < round->ops.len && !same_stage(first, &round->ops.v[round->next]))
+		round->slice = SLICE_FIRST;
+	else if (took_ms > budget_ms && round->slice > SLICE_MIN)
+		round->slice /= 2;
+	else if (took_ms < budget_ms / 2 && round->slice < SLICE_MAX)
+		round->slice *= 2;
+}
+
 bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledger)
 {
 	struct ops *ops = &round->ops;
-	size_t slice_end = round->next + SLICE;
+	const struct op *last = NULL;
+	uint64_t begin_ms = loop_now_ms();
+
+	if (!round->slice)
+		round->slice = SLICE_FIRST;
+	size_t slice_end = round->next + round->slice;
 
 	while (round->next < ops->len && round->next < slice_end) {
 		struct op *first = &ops->v[round->next];
@@ -312,7 +342,10 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 		apply_run(round, kernel, round->next, end);
 		stage_failpoint(first, true);
 		round->next = end;
+		last = first;
 	}
+	if (last)
+		measure_slice(round, last, loop_now_ms() - begin_ms);
 	return round->next < ops->len;
 }
 

@@ -22,6 +22,7 @@ struct round {
 	struct objects desired, owned; /* partial: those that it names */
 	struct ops ops;
 	size_t next;                 /* the first op that was not applied yet */
+	size_t slice;                /* how many ops go in one turn of the loop; 0: not known yet */
 	const struct op *nft_failed; /* no device may forward before NAT stands */
 	bool closing_failed;         /* NAT stays while a device still forwards */
 	struct ops_failed vec_of(const struct op *) failed_links;
@@ -52,7 +53,7 @@ int round_look_at(struct round *round, const struct round_input *input, const st
 		  const struct known *known, struct err *err) must_check;
 /* Plans from what was seen and the ledger as it is now. */
 void round_plan(struct round *round, const struct ledger *ledger);
-/* Applies about a slice of ops. False when there is no more. */
+/* Applies about as many ops as a turn of the loop has time for. False when there is no more. */
 bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledger);
 /* How many of its ops changed the kernel; how many failed, each with a line in the log. */
 unsigned round_applied(const struct round *round);

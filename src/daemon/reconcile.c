@@ -6,6 +6,7 @@
 #include "daemon/reconcile.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -24,6 +25,7 @@ enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
 	QUIET_MS = 100, /* without a pass: what comes then waits for nothing else to come */
 	EVENT_DELAY_MAX_MS = 500,
+	LARGE_BYTES = 1 << 20, /* of a pass: its memory goes back to the system */
 };
 
 struct reconcile {
@@ -247,7 +249,10 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
 	failpoint("pass.judged");
+	bool large = r->round.arena.used_bytes > LARGE_BYTES;
 	round_done(&r->round);
+	if (large)
+		malloc_trim(0); /* what a look needs is no loan of ours until the next one */
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
 	rearm(r, !r->partial && (error < 0 || pass->failed || r->unsettled));

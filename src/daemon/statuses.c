@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+enum { WELL_LINES_MAX = 16 }; /* lines in the log for what became ready in one pass */
+
 static int compare_named(const void *a, const void *b)
 {
 	const struct named_status *status = b;
@@ -42,9 +44,15 @@ void statuses_done(struct statuses *statuses)
 		list_done(&statuses->kind[k]);
 }
 
-/* since stays while the state and its reason stay; a change is worth a line. */
+static bool is_trouble(const struct status *status)
+{
+	return status->state == STATE_FAILED || status->state == STATE_CONFLICT;
+}
+
+/* since stays while the state and its reason stay. A change is worth a line; not each of
+ * thousands that are well. */
 static void carry_since(const struct named_status *before, enum kind_id kind,
-			struct named_status *now, int64_t now_ms)
+			struct named_status *now, int64_t now_ms, unsigned *well)
 {
 	struct status *status = &now->status;
 
@@ -54,17 +62,18 @@ static void carry_since(const struct named_status *before, enum kind_id kind,
 		return;
 	}
 	status->since_ms = now_ms;
-	log_line(status->state == STATE_FAILED || status->state == STATE_CONFLICT
-			 ? LOG_LEVEL_WARNING
-			 : LOG_LEVEL_INFO,
-		 "%s %s: %s %s%s%s", kinds[kind]->noun, now->name, state_names[status->state],
-		 status->reason, status->message ? ": " : "", status_message(status));
+	if (status->state == STATE_READY && ++*well > WELL_LINES_MAX)
+		return;
+	log_line(is_trouble(status) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s %s%s%s",
+		 kinds[kind]->noun, now->name, state_names[status->state], status->reason,
+		 status->message ? ": " : "", status_message(status));
 }
 
 void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		      const struct expansions *expansions, int64_t now_ms, struct arena *arena)
 {
 	struct statuses fresh = {0};
+	unsigned well = 0;
 
 	/* tunnels come first, so that an exit route finds its own's status */
 	for (size_t i = 0; i < expansions->len; i++) {
@@ -82,8 +91,10 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		status_of(outcome, e, tunnel, arena, &to->status);
 		fresh.troubled += to->status.state != STATE_READY &&
 				  to->status.state != STATE_DISABLED;
-		carry_since(find(&statuses->kind[kind], to->name), kind, to, now_ms);
+		carry_since(find(&statuses->kind[kind], to->name), kind, to, now_ms, &well);
 	}
+	if (well > WELL_LINES_MAX)
+		log_info("and %u more are ready", well - WELL_LINES_MAX);
 	statuses_done(statuses);
 	*statuses = fresh;
 }

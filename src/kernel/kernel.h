@@ -47,7 +47,8 @@ struct kernel_vtable {
 	/*
 	 * Reads all: objects (marks: OURS by the kernel's mark; tunl0 left out) of which only
 	 * those can matter that are ours, or in the way of a name that is wanted: links all;
-	 * addresses all; routes of our tables; rules of our priorities; our nft table.
+	 * addresses all; routes of those of our tables that have some of ours, or had; rules
+	 * of our priorities; our nft table.
 	 * facts->remotes arrives with remote and underlay filled (from questions), the rest
 	 * is filled here. Sysctls are facts of links, not objects.
 	 * -EINTR: a dump was interrupted five times; nothing may be deleted on it.

@@ -99,16 +99,26 @@ bool route_parse(const struct nlmsghdr *h, const struct names *names, struct rou
 	return true;
 }
 
-/* -ENOENT: there is no such table */
-static int dump_table(struct kern *kern, uint32_t table, struct look *look, struct err *err)
+/* Of one table, or (0) of all, only those with our protocol. -ENOENT: no such table */
+static int dump_messages(struct kern *kern, uint32_t table, struct messages *messages,
+			 struct err *err)
 {
-	struct rtmsg header = {.rtm_family = AF_INET};
+	struct rtmsg header = {.rtm_family = AF_INET, .rtm_protocol = table ? 0 : OUR_PROTOCOL};
 	cleanup_message struct nl_msg *request = netlink_message(RTM_GETROUTE, 0, &header,
 								 sizeof(header));
-	cleanup_messages struct messages messages = {0};
 
-	netlink_put(request, RTA_TABLE, &table, sizeof(table));
-	int error = adapter_dump(kern, request, &messages, "routes", err);
+	if (table)
+		netlink_put(request, RTA_TABLE, &table, sizeof(table));
+	return adapter_dump(kern, request, messages, "routes", err);
+}
+
+static int dump_table(struct kern *kern, uint32_t table, struct look *look, struct err *err)
+{
+	cleanup_messages struct messages messages = {0};
+	int error = dump_messages(kern, table, &messages, err);
+
+	if (error == -ENOENT)
+		return 0;
 	if (error)
 		return error;
 	messages_each(h, &messages) {
@@ -136,22 +146,34 @@ void tables_use(struct tables *tables, uint32_t table)
 		tables->used[table - OUR_TABLE_FIRST] = 1;
 }
 
-static int dump(struct kern *kern, struct look *look, struct err *err)
+/* Where routes of ours are. A foreign one in a table that nobody here uses is in no way. */
+static int scan_tables(struct kern *kern, struct err *err)
 {
-	rules_use_tables(kern, look->observed);
-	for (uint32_t i = 0; i < ARRAY_LEN(kern->tables.used); i++) {
-		struct err reason = {0};
+	cleanup_messages struct messages messages = {0};
+	int error = dump_messages(kern, 0, &messages, err);
 
-		if (kern->tables.scanned && !kern->tables.used[i])
-			continue;
-		int error = dump_table(kern, OUR_TABLE_FIRST + i, look, &reason);
-		if (error && error != -ENOENT)
-			return err_set(err, error, "%s", reason.sentence);
-		if (!error)
-			kern->tables.used[i] = 1;
+	if (error)
+		return error;
+	messages_each(h, &messages) {
+		struct route route = {0};
+
+		if (route_parse(h, &kern->names, &route) && route.head.marks & OBJECT_OURS)
+			tables_use(&kern->tables, route.table);
 	}
 	kern->tables.scanned = true;
 	return 0;
+}
+
+static int dump(struct kern *kern, struct look *look, struct err *err)
+{
+	int error = kern->tables.scanned ? 0 : scan_tables(kern, err);
+
+	rules_use_tables(kern, look->observed);
+	tables_use(&kern->tables, OUR_TABLE_FIRST);
+	for (uint32_t i = 0; i < ARRAY_LEN(kern->tables.used) && !error; i++)
+		if (kern->tables.used[i])
+			error = dump_table(kern, OUR_TABLE_FIRST + i, look, err);
+	return error;
 }
 
 /*

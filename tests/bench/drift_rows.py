@@ -36,7 +36,7 @@ def _disturbed(rounds, document, count, kinds):
         with bench.host() as ns, bench.agent(ns, document) as agent:
             for kind in kinds:
                 agent.settle()
-                found[kind] = bench.raw(ns, "drift", kind, count, 100)
+                found[kind] = bench.raw(ns, "drift", kind, count, 150)
             agent.settle()
             agent.stop()
             with bench.background(ns, "heal"):

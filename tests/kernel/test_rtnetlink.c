@@ -205,10 +205,13 @@ static void foreign_route_in_our_table_is_seen_and_not_written_over(void **state
 	veth("e0", "192.0.2.1/24");
 	ground_sh("ip route add 203.0.113.0/24 dev e0 table 7123 proto static");
 	ground_look(ground);
+	/* nobody wanted anything in that table yet */
+	assert_null(ground_find(ground, KIND_ROUTE, "7123 203.0.113.0/24 0 0"));
+	assert_int_equal(ground_add(ground, KIND_ROUTE, &want), -EEXIST);
+	ground_look(ground);
 	struct route *seen = ground_find(ground, KIND_ROUTE, "7123 203.0.113.0/24 0 0");
 	assert_non_null(seen);
 	assert_int_equal(seen->head.marks, 0);
-	assert_int_equal(ground_add(ground, KIND_ROUTE, &want), -EEXIST);
 	assert_int_equal(ground_delete(ground, KIND_ROUTE, &want), 0); /* none of ours there */
 	ground_prints("203.0.113.0/24 dev e0 proto static scope link \n",
 		      "ip route show table 7123");
@@ -216,6 +219,20 @@ static void foreign_route_in_our_table_is_seen_and_not_written_over(void **state
 		.verb = OP_ADOPT, .kind = KIND_ROUTE, .want = &want.head, .have = &seen->head};
 	assert_int_equal(ground_apply(ground, &adopt), 0);
 	ground_prints("203.0.113.0/24 dev e0 proto 105 scope link \n", "ip route show table 7123");
+}
+
+static void tables_with_routes_of_ours_are_found_at_start(void **state)
+{
+	struct ground *ground = *state;
+
+	veth("e0", "192.0.2.1/24");
+	ground_sh("ip route add 203.0.113.0/24 dev e0 table 7321 proto 105 && "
+		  "ip route add 203.0.114.0/24 dev e0 table 7321 proto static && "
+		  "ip route add 203.0.115.0/24 dev e0 table 8321 proto 105");
+	ground_look(ground);
+	assert_non_null(ground_find(ground, KIND_ROUTE, "7321 203.0.113.0/24 0 0"));
+	assert_non_null(ground_find(ground, KIND_ROUTE, "7321 203.0.114.0/24 0 0"));
+	assert_null(ground_find(ground, KIND_ROUTE, "8321 203.0.115.0/24 0 0"));
 }
 
 static void route_of_another_table_that_comes_later_is_seen(void **state)
@@ -436,6 +453,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(address_on_absent_device_fails_and_says_so),
 	TEST(adds_replaces_and_deletes_route),
 	TEST(foreign_route_in_our_table_is_seen_and_not_written_over),
+	TEST(tables_with_routes_of_ours_are_found_at_start),
 	TEST(route_of_another_table_that_comes_later_is_seen),
 	TEST(route_with_more_than_we_can_say_is_another),
 	TEST(routes_of_main_are_no_objects),
