@@ -178,7 +178,7 @@ int round_look_at(struct round *round, const struct round_input *input, const st
 		ask_new_remotes(round, input);
 		expand_round(round, input);
 		desired = &round->expanded.desired;
-		scope_add_changes(&named, known->desired, desired);
+		scope_add_changes(&named, known->desired, desired, known->untouched);
 	}
 	widen(&wide, &named, desired, &input->ledger->owned);
 	int r = look_at(round, input, &wide, desired, err);

@@ -43,6 +43,7 @@ struct known {
 	const struct objects *desired;
 	struct facts *facts; /* lent to the round, and put right */
 	bool outdated;       /* the declaration changed since: it is expanded, and compared */
+	bool untouched;      /* nothing was done about the difference yet */
 };
 
 /*

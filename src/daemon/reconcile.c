@@ -318,8 +318,10 @@ static int look(struct reconcile *r, struct err *err)
 	    numbers_keep(&r->from_numbers, r->store, r->declaration, err) < 0)
 		log_warning("table numbers could not be kept: %s", err->sentence);
 	if (r->partial) {
-		error = round_look_at(&r->round, &input, &r->looking,
-				      &(struct known){&r->desired, &r->facts, r->outdated}, err);
+		error = round_look_at(
+			&r->round, &input, &r->looking,
+			&(struct known){&r->desired, &r->facts, r->outdated, r->rounds == 0}, err);
+		scope_forget_told(&r->looking);
 		if (error == 0)
 			plan(r);
 		if (error != -EAGAIN)

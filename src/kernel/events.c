@@ -234,6 +234,7 @@ static void note_route(struct kern *kern, const struct nlmsghdr *h, struct scope
 		return; /* another family, or a cached one */
 	if (route.table >= OUR_TABLE_FIRST && route.table <= OUR_TABLE_LAST) {
 		tables_use(&kern->tables, route.table);
+		route.head.marks |= h->nlmsg_type == RTM_DELROUTE ? OBJECT_TOLD_GONE : OBJECT_TOLD;
 		scope_add(scope, KIND_ROUTE, &route);
 	} else if (route.dst.len == 0 || covers_remote(kern, route.dst)) {
 		scope->everything = true;

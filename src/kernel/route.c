@@ -176,6 +176,73 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 	return error;
 }
 
+/* The route that packets to its first address take is the one that was asked for, mostly. */
+static struct nl_msg *match_request(const struct route *key)
+{
+	struct rtmsg header = {
+		.rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_flags = RTM_F_FIB_MATCH};
+	struct nl_msg *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
+	uint32_t wire = htonl(key->dst.addr.host);
+
+	netlink_put(msg, RTA_DST, &wire, sizeof(wire));
+	return msg;
+}
+
+static void keep(struct look *look, const struct route *route)
+{
+	struct route *kept = (struct route *)objects_add(look->observed, KIND_ROUTE);
+
+	memcpy(kept, route, sizeof(*kept));
+	kept->head.marks &= ~(uint32_t)(OBJECT_TOLD | OBJECT_TOLD_GONE);
+}
+
+/* Those that no answer told, from a dump: there is no asking for one by its key. */
+static int look_for(struct kern *kern, const struct object_list *keys, struct look *look,
+		    struct err *err)
+{
+	struct objects dumped = {.arena = look->observed->arena};
+	int error = keys->len ? dump(kern, &(struct look){&dumped, look->facts}, err) : 0;
+
+	objects_sort(&dumped);
+	for (size_t i = 0; i < keys->len && !error; i++) {
+		const struct object *found = objects_find(&dumped, KIND_ROUTE, keys->v[i]);
+
+		if (found)
+			keep(look, (const struct route *)found);
+	}
+	objects_done(&dumped);
+	return error;
+}
+
+static int look_at(struct kern *kern, const struct object_list *keys, struct look *look,
+		   struct err *err)
+{
+	cleanup_batch struct batch batch = {.arena = look->observed->arena};
+	struct object_list unknown = {0};
+
+	for (size_t i = 0; i < keys->len; i++) {
+		if (keys->v[i]->marks & OBJECT_TOLD)
+			keep(look, (const struct route *)keys->v[i]);
+		else if (!(keys->v[i]->marks & OBJECT_TOLD_GONE))
+			batch_ask(&batch, match_request((const struct route *)keys->v[i]), i);
+	}
+	batch_send(kern->netlink, &batch);
+	for (size_t i = 0; i < batch.requests.len; i++) {
+		const struct request *request = &batch.requests.v[i];
+		struct object *key = keys->v[request->tag];
+		struct route route = {0};
+
+		if (!request->result && route_parse(request->answer, &kern->names, &route) &&
+		    kind_key_compare(&route_kind, &route, key) == 0)
+			keep(look, &route);
+		else
+			object_list_push(&unknown, key);
+	}
+	int error = look_for(kern, &unknown, look, err);
+	free(unknown.v);
+	return error;
+}
+
 /*
  * An add is exclusive: what came since the look is not ours to write over. Whatever has the
  * same key as an observed route is replaced in place, without a gap.
@@ -195,6 +262,7 @@ const struct kern_adapter route_adapter = {
 	.kind = KIND_ROUTE,
 	.groups = {RTNLGRP_IPV4_ROUTE},
 	.dump = dump,
+	.look_at = look_at,
 	.build = build,
 	.gone = -ESRCH,
 };

@@ -40,6 +40,8 @@ enum object_mark {
 	OBJECT_COVERED = 1 << 7, /* desired: another element stands for it; not in the list */
 	OBJECT_KEEP = 1 << 5,    /* desired link: kept where it stands, not made where not */
 	OBJECT_ON_OURS = 1 << 8, /* observed sysctl: of a device that carries our mark */
+	OBJECT_TOLD = 1 << 9,    /* key of a scope: the object is there, and like this */
+	OBJECT_TOLD_GONE = 1 << 10, /* key of a scope: nothing is there */
 };
 
 /* Head of every kernel object. */

@@ -18,16 +18,33 @@ bool scope_is_whole(const struct scope *scope, enum kind_id kind)
 	return scope->everything || scope->whole >> kind & 1;
 }
 
-void scope_add(struct scope *scope, enum kind_id kind, const void *key)
+struct object *scope_add(struct scope *scope, enum kind_id kind, const void *key)
 {
+	const struct object_list *list = &scope->keys.kind[kind];
+	struct object *added = NULL;
+
 	if (scope_is_whole(scope, kind))
-		return;
-	if (scope->keys.kind[kind].len == SCOPE_KEYS_MAX) {
+		return NULL;
+	for (size_t i = 0; i < list->len && !added; i++)
+		if (kind_key_compare(kinds[kind], list->v[i], key) == 0)
+			added = list->v[i];
+	if (!added && list->len == SCOPE_KEYS_MAX) {
 		scope_add_whole(scope, kind);
-		return;
+		return NULL;
 	}
 	scope->keys.arena = &scope->arena;
-	memcpy(objects_add(&scope->keys, kind), key, kinds[kind]->size);
+	if (!added)
+		added = objects_add(&scope->keys, kind);
+	memcpy(added, key, kinds[kind]->size);
+	return added;
+}
+
+void scope_forget_told(struct scope *scope)
+{
+	struct object_list *routes = &scope->keys.kind[KIND_ROUTE];
+
+	for (size_t i = 0; i < routes->len; i++)
+		routes->v[i]->marks &= ~(uint32_t)(OBJECT_TOLD | OBJECT_TOLD_GONE);
 }
 
 void scope_add_whole(struct scope *scope, enum kind_id kind)
@@ -51,21 +68,24 @@ void scope_join(struct scope *to, const struct scope *from)
 }
 
 static void add_change(struct scope *scope, enum kind_id kind, const struct object *before,
-		       const struct object *after)
+		       const struct object *after, bool is_news)
 {
 	const struct kind *k = kinds[kind];
 
 	if (before && after && before->marks == after->marks &&
 	    !kind_differences(k, before, after) && !kind_differences(k, after, before))
 		return;
-	if (object_is_nft(kind) && kind != KIND_NFT_ELEMENT)
+	if (object_is_nft(kind) && kind != KIND_NFT_ELEMENT) {
 		scope_add_whole(scope, kind); /* elements hang on it */
-	else
-		scope_add(scope, kind, before ? before : after);
+		return;
+	}
+	struct object *key = scope_add(scope, kind, before ? before : after);
+	if (key && !before && is_news && kind == KIND_ROUTE)
+		key->marks |= OBJECT_TOLD_GONE;
 }
 
 void scope_add_changes(struct scope *scope, const struct objects *before,
-		       const struct objects *after)
+		       const struct objects *after, bool is_news)
 {
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++) {
 		const struct object_list *b = &before->kind[kind], *a = &after->kind[kind];
@@ -83,7 +103,7 @@ void scope_add_changes(struct scope *scope, const struct objects *before,
 						  : kind_key_compare(kinds[kind], b->v[i], a->v[j]);
 
 			add_change(scope, kind, order <= 0 ? b->v[i] : NULL,
-				   order >= 0 ? a->v[j] : NULL);
+				   order >= 0 ? a->v[j] : NULL, is_news);
 			i += order <= 0;
 			j += order >= 0;
 		}

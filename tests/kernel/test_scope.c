@@ -177,6 +177,25 @@ static void a_look_at_some_sees_what_a_look_at_all_sees(void **state)
 	}
 }
 
+/* Nothing told what is there: by the route that packets take, or by a dump. */
+static void a_route_is_seen_also_when_no_event_told_of_it(void **state)
+{
+	static const char *const keys[] = {"203.0.113.0/24", "203.0.113.0/25", "0.0.0.0/0",
+					   "203.0.113.128/25", "198.51.100.0/24"};
+	struct ground *ground = *state;
+
+	ground_sh("ip route add 203.0.113.0/25 dev t0 table 7000 proto 105 src 192.168.1.1 && "
+		  "ip route add default dev t0 table 7000 proto 105 && "
+		  "ip route add 198.51.100.0/24 dev eth0"); /* of main */
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct route key = {.table = 7000, .dst = ground_prefix(keys[i])};
+
+		ground_quiet(ground);
+		scope_add(&ground->scope, KIND_ROUTE, &key);
+		assert_seen_alike(ground);
+	}
+}
+
 static void a_device_made_anew_has_its_own_index_and_switches(void **state)
 {
 	struct ground *ground = *state;
@@ -201,6 +220,7 @@ int main(void)
 		TEST(some_events_name_a_whole_kind),
 		TEST(facts_are_everybodys_business),
 		TEST(a_look_at_some_sees_what_a_look_at_all_sees),
+		TEST(a_route_is_seen_also_when_no_event_told_of_it),
 		TEST(a_device_made_anew_has_its_own_index_and_switches),
 	};
 

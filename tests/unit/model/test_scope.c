@@ -52,7 +52,7 @@ static void compare(struct sets *sets)
 {
 	objects_sort(&sets->before);
 	objects_sort(&sets->after);
-	scope_add_changes(&sets->scope, &sets->before, &sets->after);
+	scope_add_changes(&sets->scope, &sets->before, &sets->after, false);
 }
 
 static size_t routes_in(const struct sets *sets)
@@ -137,6 +137,40 @@ static void of_nft_only_elements_go_one_by_one(void **state)
 	assert_true(scope_is_whole(&sets->scope, KIND_NFT_ELEMENT));
 }
 
+static void what_was_said_last_of_a_key_counts(void **state)
+{
+	struct sets *sets = *state;
+	struct route *route = add_route(&sets->before, 1, 0);
+
+	route->head.marks = OBJECT_TOLD_GONE;
+	scope_add(&sets->scope, KIND_ROUTE, route);
+	route->head.marks = OBJECT_TOLD;
+	route->protocol = 4;
+	scope_add(&sets->scope, KIND_ROUTE, route);
+	assert_int_equal(routes_in(sets), 1);
+	const struct route *kept = (struct route *)sets->scope.keys.kind[KIND_ROUTE].v[0];
+	assert_int_equal(kept->head.marks, OBJECT_TOLD);
+	assert_int_equal(kept->protocol, 4);
+	scope_forget_told(&sets->scope);
+	assert_int_equal(kept->head.marks, 0);
+}
+
+static void only_of_what_is_new_it_is_known_that_it_is_not_there(void **state)
+{
+	struct sets *sets = *state;
+
+	add_route(&sets->before, 1, 0);
+	add_route(&sets->after, 2, 0);
+	objects_sort(&sets->before);
+	scope_add_changes(&sets->scope, &sets->before, &sets->after, true);
+	const struct object_list *keys = &sets->scope.keys.kind[KIND_ROUTE];
+	assert_int_equal(keys->len, 2);
+	for (size_t i = 0; i < keys->len; i++)
+		assert_int_equal(keys->v[i]->marks, ((struct route *)keys->v[i])->dst.addr.host == 2
+							    ? OBJECT_TOLD_GONE
+							    : 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +182,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_many_are_the_kind_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_nft_only_elements_go_one_by_one, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_was_said_last_of_a_key_counts, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(
+			only_of_what_is_new_it_is_known_that_it_is_not_there, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
