@@ -3,8 +3,6 @@
 #include "base/ipaddr.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 /* A decimal number of at most max, without leading zeros; the rest of the text, or NULL. */
 static const char *number(const char *s, unsigned max, unsigned *value)
@@ -68,19 +66,41 @@ int prefix_parse(const char *s, struct prefix *prefix)
 	return 0;
 }
 
+static char *write_byte(unsigned byte, char *to)
+{
+	if (byte >= 100)
+		*to++ = (char)('0' + byte / 100);
+	if (byte >= 10)
+		*to++ = (char)('0' + byte / 10 % 10);
+	*to++ = (char)('0' + byte % 10);
+	return to;
+}
+
+char *addr_write(struct addr addr, char *to)
+{
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		to = write_byte(addr.host >> shift & 255, to);
+		*to++ = '.';
+	}
+	return to - 1;
+}
+
+char *prefix_write(struct prefix prefix, char *to)
+{
+	to = addr_write(prefix.addr, to);
+	*to++ = '/';
+	return write_byte(prefix.len, to);
+}
+
 const char *addr_text(struct addr addr, char buf[static ADDR_TEXT])
 {
-	uint32_t h = addr.host;
-
-	snprintf(buf, ADDR_TEXT, "%u.%u.%u.%u", h >> 24, h >> 16 & 255, h >> 8 & 255, h & 255);
+	*addr_write(addr, buf) = '\0';
 	return buf;
 }
 
 const char *prefix_text(struct prefix prefix, char buf[static PREFIX_TEXT])
 {
-	addr_text(prefix.addr, buf);
-	size_t len = strlen(buf);
-	snprintf(buf + len, PREFIX_TEXT - len, "/%u", prefix.len);
+	*prefix_write(prefix, buf) = '\0';
 	return buf;
 }
 

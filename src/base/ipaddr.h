@@ -27,7 +27,7 @@ struct prefixes {
 	uint32_t len;
 };
 
-enum { ADDR_TEXT = 16, PREFIX_TEXT = 19 }; /* sizes of text buffers, NUL included */
+enum { ADDR_TEXT = 16, PREFIX_TEXT = 20 }; /* sizes of text buffers, NUL included */
 
 /* Strict dotted quad: four decimal numbers, no leading zeros. 0 or -EINVAL. */
 int addr_parse(const char *s, struct addr *addr) must_check;
@@ -35,6 +35,9 @@ int addr_parse(const char *s, struct addr *addr) must_check;
 int prefix_parse(const char *s, struct prefix *prefix) must_check;
 const char *addr_text(struct addr addr, char buf[static ADDR_TEXT]);
 const char *prefix_text(struct prefix prefix, char buf[static PREFIX_TEXT]);
+/* The same without NUL, into as much room; returns where it ends. */
+char *addr_write(struct addr addr, char *to) __attribute__((returns_nonnull));
+char *prefix_write(struct prefix prefix, char *to) __attribute__((returns_nonnull));
 
 static inline uint32_t prefix_mask(uint8_t len)
 {

@@ -8,12 +8,9 @@
 
 #include "base/arena.h"
 
-static void reserve(struct text *text, size_t more)
+void text_reserve(struct text *text, size_t more)
 {
 	size_t need = text->len + more + 1;
-
-	if (need <= text->cap)
-		return;
 	size_t cap = text->cap ? text->cap : 128;
 	while (cap < need)
 		cap *= 2;
@@ -23,15 +20,36 @@ static void reserve(struct text *text, size_t more)
 
 void text_add_len(struct text *text, const char *s, size_t len)
 {
-	reserve(text, len);
-	memcpy(text->s + text->len, s, len);
-	text->len += len;
-	text->s[text->len] = '\0';
+	char *to = text_room(text, len);
+
+	memcpy(to, s, len);
+	text_end(text, to + len);
 }
 
 void text_add(struct text *text, const char *s)
 {
 	text_add_len(text, s, strlen(s));
+}
+
+void text_add_char(struct text *text, char c)
+{
+	char *to = text_room(text, 1);
+
+	*to = c;
+	text_end(text, to + 1);
+}
+
+void text_add_number(struct text *text, int64_t number)
+{
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[20], *first = digits + sizeof(digits);
+
+	do
+		*--first = (char)('0' + left % 10);
+	while (left /= 10);
+	if (number < 0)
+		text_add_char(text, '-');
+	text_add_len(text, first, (size_t)(digits + sizeof(digits) - first));
 }
 
 void text_addf(struct text *text, const char *fmt, ...)
@@ -43,9 +61,10 @@ void text_addf(struct text *text, const char *fmt, ...)
 	int len = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 	if (len > 0) {
-		reserve(text, (size_t)len);
-		vsnprintf(text->s + text->len, (size_t)len + 1, fmt, again);
-		text->len += (size_t)len;
+		char *to = text_room(text, (size_t)len);
+
+		vsnprintf(to, (size_t)len + 1, fmt, again);
+		text_end(text, to + len);
 	}
 	va_end(again);
 }

@@ -4,6 +4,7 @@
 /* Names copied, and texts written piece by piece. */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/attributes.h"
@@ -26,8 +27,28 @@ struct text {
 	size_t len, cap;
 };
 
+/* Makes room for more bytes and their NUL behind the text. */
+void text_reserve(struct text *text, size_t more);
+
+/* Where that many bytes may be written; they count when text_end is told where they end. */
+static inline char *text_room(struct text *text, size_t more)
+{
+	if (text->cap - text->len <= more)
+		text_reserve(text, more);
+	return text->s + text->len;
+}
+
+static inline void text_end(struct text *text, char *end)
+{
+	*end = '\0';
+	text->len = (size_t)(end - text->s);
+}
+
 void text_add(struct text *text, const char *s);
 void text_add_len(struct text *text, const char *s, size_t len);
+void text_add_char(struct text *text, char c);
+/* in decimal digits */
+void text_add_number(struct text *text, int64_t number);
 void text_addf(struct text *text, const char *fmt, ...) printf_(2, 3);
 /* the text so far, "" when nothing was added; owned by the text */
 const char *text_str(const struct text *text);

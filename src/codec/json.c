@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "codec/parse.h"
 
@@ -143,19 +142,4 @@ json_t *json_merge_patch(json_t *target, const json_t *patch)
 		json_object_set_new(target, name, json_merge_patch(member, value));
 	}
 	return target;
-}
-
-void json_time(int64_t ms, char buf[static 32])
-{
-	int64_t seconds = ms / 1000, rest = ms % 1000;
-
-	if (rest < 0) {
-		rest += 1000;
-		seconds--;
-	}
-	time_t when = (time_t)seconds;
-	struct tm tm = {0};
-	gmtime_r(&when, &tm);
-	size_t len = strftime(buf, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + len, 32 - len, ".%03dZ", (int)rest);
 }

@@ -45,12 +45,25 @@ void json_check_removed(const struct kind *kind, const json_t *patch, struct err
 /* RFC 7396. Takes the reference to target over (and may change it); the caller owns the result. */
 json_t *json_merge_patch(json_t *target, const json_t *patch);
 
-/* Declared fields, as they were sent; name first. The caller adds members and owns it. */
+/* Writing: behind the text, without blanks, as jansson would with JSON_COMPACT. */
+
+/* In quotes, escaped. Names that others gave are any bytes: what is not UTF-8 becomes "?". */
+void json_add_string(struct text *text, const char *s);
+/* "NAME": what follows is its value. Behind another member it begins with a comma. */
+void json_add_name(struct text *text, const char *name);
+void json_member_string(struct text *text, const char *name, const char *s);
+void json_member_number(struct text *text, const char *name, uint64_t number);
+void json_member_time(struct text *text, const char *name, int64_t ms);
+/* Members for the rows in the mask, in the table's order. */
+void json_add_members(struct text *text, const struct kind *kind, const void *object,
+		      uint64_t rows);
+/* Members of the declared fields, as they were sent; name first. */
+void json_add_declared(struct text *text, const struct kind *kind, const struct resource *resource);
+/* An object of the KEY and all set fields of a kernel object, for a plan's want and have. */
+void json_add_object(struct text *text, const struct kind *kind, const void *object);
+
+/* The declared fields as a value, for what is to be changed in it; the caller owns it. */
 json_t *json_encode(const struct kind *kind, const struct resource *resource);
-/* Only the rows in the mask: for status.effective. */
-json_t *json_encode_rows(const struct kind *kind, const void *object, uint64_t rows);
-/* The KEY and all set fields of a kernel object, for a plan's want and have. */
-json_t *json_encode_object(const struct kind *kind, const void *object);
 
 /*
  * A config document, read one element at a time, never as one tree: puts each resource

@@ -1,56 +1,187 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Structs to JSON, by walking their field tables. */
+/*
+ * Structs to JSON, by walking their field tables: straight to text, because a tree of values
+ * costs more than all else that an answer takes.
+ */
 #include "codec/json.h"
 
 #include <string.h>
+#include <time.h>
 
-/* Bytes of one UTF-8 character at the front of the text, 0: it is not one. */
-static size_t utf8_len(const char *s)
+enum { ESCAPED_MAX = 6 };
+
+static bool continues(unsigned char c)
 {
-	unsigned char c = (unsigned char)*s;
-	size_t len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 0;
-
-	if (strnlen(s, len) < len)
-		return 0;
-	json_t *probe = len ? json_stringn(s, len) : NULL;
-	json_decref(probe);
-	return probe ? len : 0;
+	return (c & 0xc0) == 0x80;
 }
 
-/* Names that others gave to devices are any bytes: what is not UTF-8 becomes "?". */
-static json_t *any_string(const char *s)
+/* Bytes of the UTF-8 character at the front of the text, which is not ASCII; 0: it is none. */
+static size_t utf8_len(const char *text)
 {
-	cleanup_text struct text clean = {0};
-	json_t *string = json_string(s);
+	const unsigned char *s = (const unsigned char *)text;
 
-	if (string)
-		return string;
-	while (*s) {
-		size_t len = utf8_len(s);
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		return continues(s[1]) ? 2 : 0;
+	if ((s[0] & 0xf0) == 0xe0) {
+		unsigned char first = s[0] == 0xe0 ? 0xa0 : 0x80; /* else it is too long a form */
+		unsigned char last = s[0] == 0xed ? 0x9f : 0xbf;  /* or half of a pair */
 
-		text_add_len(&clean, len ? s : "?", len ? len : 1);
-		s += len ? len : 1;
+		return s[1] >= first && s[1] <= last && continues(s[2]) ? 3 : 0;
 	}
-	return json_string(text_str(&clean));
+	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+		unsigned char first = s[0] == 0xf0 ? 0x90 : 0x80;
+		unsigned char last = s[0] == 0xf4 ? 0x8f : 0xbf; /* there are no more */
+
+		return s[1] >= first && s[1] <= last && continues(s[2]) && continues(s[3]) ? 4 : 0;
+	}
+	return 0;
 }
 
-static json_t *encode_prefixes(const struct prefixes *list)
+static char *write_escape(char c, char *to)
 {
-	json_t *array = json_array();
-	char buf[PREFIX_TEXT];
+	static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+	static const char hex[] = "0123456789ABCDEF";
+	const char *found = strchr(plain, c);
 
-	for (uint32_t i = 0; i < list->len; i++)
-		json_array_append_new(array, json_string(prefix_text(list->v[i], buf)));
-	return array;
+	*to++ = '\\';
+	if (found) {
+		*to++ = letters[found - plain];
+		return to;
+	}
+	memcpy(to, "u00", 3);
+	to[3] = hex[c >> 4];
+	to[4] = hex[c & 15];
+	return to + 5;
 }
 
-static json_t *encode_labels(const struct labels *labels)
+static bool is_plain(char c)
 {
-	json_t *object = json_object();
+	return (unsigned char)c >= ' ' && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
 
-	for (uint32_t i = 0; i < labels->len; i++)
-		json_object_set_new(object, labels->v[i].key, any_string(labels->v[i].value));
-	return object;
+static char *write_string(const char *s, char *to)
+{
+	for (; *s; s++) {
+		if (is_plain(*s)) {
+			*to++ = *s;
+		} else if ((unsigned char)*s < 0x80) {
+			to = write_escape(*s, to);
+		} else {
+			size_t len = utf8_len(s);
+
+			memcpy(to, len ? s : "?", len ? len : 1);
+			to += len ? len : 1;
+			s += len ? len - 1 : 0;
+		}
+	}
+	return to;
+}
+
+void json_add_string(struct text *text, const char *s)
+{
+	char *to = text_room(text, strlen(s) * ESCAPED_MAX + 2);
+
+	*to++ = '"';
+	to = write_string(s, to);
+	*to++ = '"';
+	text_end(text, to);
+}
+
+static char *write_digits(int number, int digits, char behind, char *to)
+{
+	for (int i = digits; i-- > 0; number /= 10)
+		to[i] = (char)('0' + number % 10);
+	to[digits] = behind;
+	return to + digits + 1;
+}
+
+void json_time(int64_t ms, char buf[static 32])
+{
+	int64_t seconds = ms / 1000, rest = ms % 1000;
+	struct tm tm = {0};
+
+	if (rest < 0) {
+		rest += 1000;
+		seconds--;
+	}
+	time_t when = (time_t)seconds;
+	gmtime_r(&when, &tm);
+	buf = write_digits(tm.tm_year + 1900, 4, '-', buf);
+	buf = write_digits(tm.tm_mon + 1, 2, '-', buf);
+	buf = write_digits(tm.tm_mday, 2, 'T', buf);
+	buf = write_digits(tm.tm_hour, 2, ':', buf);
+	buf = write_digits(tm.tm_min, 2, ':', buf);
+	buf = write_digits(tm.tm_sec, 2, '.', buf);
+	buf = write_digits((int)rest, 3, 'Z', buf);
+	*buf = '\0';
+}
+
+void json_add_name(struct text *text, const char *name)
+{
+	size_t len = strlen(name);
+	char *to = text_room(text, len + 4);
+
+	if (text->len && to[-1] != '{')
+		*to++ = ',';
+	*to++ = '"';
+	memcpy(to, name, len);
+	to += len;
+	*to++ = '"';
+	*to++ = ':';
+	text_end(text, to);
+}
+
+void json_member_string(struct text *text, const char *name, const char *s)
+{
+	json_add_name(text, name);
+	json_add_string(text, s);
+}
+
+void json_member_number(struct text *text, const char *name, uint64_t number)
+{
+	json_add_name(text, name);
+	text_add_number(text, (int64_t)number);
+}
+
+void json_member_time(struct text *text, const char *name, int64_t ms)
+{
+	char buf[32];
+
+	json_time(ms, buf);
+	json_member_string(text, name, buf);
+}
+
+static char *write_prefix(struct prefix prefix, char *to)
+{
+	*to++ = '"';
+	to = prefix_write(prefix, to);
+	*to++ = '"';
+	return to;
+}
+
+static void add_prefixes(struct text *text, const struct prefixes *list)
+{
+	char *to = text_room(text, list->len * (size_t)(PREFIX_TEXT + 2) + 2);
+
+	*to++ = '[';
+	for (uint32_t i = 0; i < list->len; i++) {
+		if (i)
+			*to++ = ',';
+		to = write_prefix(list->v[i], to);
+	}
+	*to++ = ']';
+	text_end(text, to);
+}
+
+static void add_labels(struct text *text, const struct labels *labels)
+{
+	for (uint32_t i = 0; i < labels->len; i++) {
+		text_add_char(text, i ? ',' : '{');
+		json_add_string(text, labels->v[i].key);
+		text_add_char(text, ':');
+		json_add_string(text, labels->v[i].value);
+	}
+	text_add(text, labels->len ? "}" : "{}");
 }
 
 /* Rows have no mask of what is set: what is zero is left out. */
@@ -65,73 +196,112 @@ static uint64_t rows_not_zero(const struct kind *kind, const void *row)
 	return mask;
 }
 
-static json_t *encode_rows(const struct kind *kind, const struct rows *rows)
+static void add_rows(struct text *text, const struct kind *kind, const struct rows *rows)
 {
-	json_t *array = json_array();
 	const char *row = rows->v;
 
-	for (uint32_t i = 0; i < rows->len; i++, row += kind->size)
-		json_array_append_new(array, json_encode_rows(kind, row, rows_not_zero(kind, row)));
-	return array;
+	text_add_char(text, '[');
+	for (uint32_t i = 0; i < rows->len; i++, row += kind->size) {
+		text_add(text, i ? ",{" : "{");
+		json_add_members(text, kind, row, rows_not_zero(kind, row));
+		text_add_char(text, '}');
+	}
+	text_add_char(text, ']');
 }
 
-static json_t *encode_field(const struct field *field, const void *object)
+static void add_addr(struct text *text, struct addr addr)
+{
+	char *to = text_room(text, ADDR_TEXT + 2);
+
+	*to++ = '"';
+	to = addr_write(addr, to);
+	*to++ = '"';
+	text_end(text, to);
+}
+
+static void add_prefix(struct text *text, struct prefix prefix)
+{
+	text_end(text, write_prefix(prefix, text_room(text, PREFIX_TEXT + 2)));
+}
+
+static void add_value(struct text *text, const struct field *field, const void *object)
 {
 	const void *p = field_in(field, object);
-	char buf[PREFIX_TEXT];
 
-	if (field->flags & FIELD_WORD && field_number(field, object) == field->word_value)
-		return json_string(field->word);
+	if (field->flags & FIELD_WORD && field_number(field, object) == field->word_value) {
+		json_add_string(text, field->word);
+		return;
+	}
 	switch (field->type) {
 	case FIELD_BOOL:
-		return json_boolean(*(const bool *)p);
+		text_add(text, *(const bool *)p ? "true" : "false");
+		return;
 	case FIELD_U8:
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_S32:
-		return json_integer(field_number(field, object));
+		text_add_number(text, field_number(field, object));
+		return;
 	case FIELD_NAME:
-		return any_string(p);
+		json_add_string(text, p);
+		return;
 	case FIELD_STRING:
-		return any_string(*(const char *const *)p ? *(const char *const *)p : "");
+		json_add_string(text, *(const char *const *)p ? *(const char *const *)p : "");
+		return;
 	case FIELD_CHOICE:
-		return json_string(field->choices[*(const uint8_t *)p]);
+		json_add_string(text, field->choices[*(const uint8_t *)p]);
+		return;
 	case FIELD_ADDR:
-		return json_string(addr_text(*(const struct addr *)p, buf));
+		add_addr(text, *(const struct addr *)p);
+		return;
 	case FIELD_PREFIX:
-		return json_string(prefix_text(*(const struct prefix *)p, buf));
+		add_prefix(text, *(const struct prefix *)p);
+		return;
 	case FIELD_PREFIXES:
-		return encode_prefixes(p);
+		add_prefixes(text, p);
+		return;
 	case FIELD_LABELS:
-		return encode_labels(p);
+		add_labels(text, p);
+		return;
 	case FIELD_ROWS:
-		return encode_rows(*field->refers_to, p);
+		add_rows(text, *field->refers_to, p);
+		return;
 	}
-	return NULL;
 }
 
-json_t *json_encode_rows(const struct kind *kind, const void *object, uint64_t rows)
+void json_add_members(struct text *text, const struct kind *kind, const void *object, uint64_t rows)
 {
-	json_t *document = json_object();
+	for (; rows; rows &= rows - 1) {
+		const struct field *field = &kind->fields[__builtin_ctzll(rows)];
 
-	for (unsigned i = 0; i < kind->n_fields; i++)
-		if (rows >> i & 1)
-			json_object_set_new(document, kind->fields[i].name,
-					    encode_field(&kind->fields[i], object));
-	return document;
+		json_add_name(text, field->name);
+		add_value(text, field, object);
+	}
 }
 
-json_t *json_encode(const struct kind *kind, const struct resource *resource)
+void json_add_declared(struct text *text, const struct kind *kind, const struct resource *resource)
 {
-	return json_encode_rows(kind, resource, resource->set | 1);
+	json_add_members(text, kind, resource, resource->set | 1);
 }
 
-json_t *json_encode_object(const struct kind *kind, const void *object)
+void json_add_object(struct text *text, const struct kind *kind, const void *object)
 {
 	uint64_t rows = field_set_mask(object);
 
 	for (unsigned i = 0; i < kind->n_fields; i++)
 		if (kind->fields[i].flags & FIELD_KEY)
 			rows |= UINT64_C(1) << i;
-	return json_encode_rows(kind, object, rows & kind_all(kind));
+	text_add_char(text, '{');
+	json_add_members(text, kind, object, rows & kind_all(kind));
+	text_add_char(text, '}');
+}
+
+json_t *json_encode(const struct kind *kind, const struct resource *resource)
+{
+	cleanup_text struct text text = {0};
+
+	text_add_char(&text, '{');
+	json_add_declared(&text, kind, resource);
+	text_add_char(&text, '}');
+	return json_loadb(text.s, text.len, 0, NULL);
 }

@@ -30,7 +30,9 @@ static void add_list(struct text *text, const struct kind *kind, const struct re
 		if (list->v[i]->deleting)
 			continue;
 		text_add(text, comma);
-		api_json_add(text, json_encode(kind, list->v[i]));
+		text_add_char(text, '{');
+		json_add_declared(text, kind, list->v[i]);
+		text_add_char(text, '}');
 		comma = ",\n";
 	}
 	text_add(text, "]");
@@ -230,16 +232,13 @@ void api_config_plan(struct api_call *call)
 {
 	struct comparison comparison = {0};
 	struct declaration shadow;
-	json_t *plan = NULL;
 
 	if (!call->request->body_len) {
-		plan = api_plan_make(call, NULL);
+		api_plan_respond(call, NULL);
 	} else if (compare(call, &comparison)) {
 		api_write_shadow(&shadow, &call->agent->declaration, &comparison.changes);
-		plan = api_plan_make(call, &shadow);
+		api_plan_respond(call, &shadow);
 		api_write_shadow_done(&shadow);
 	}
-	if (plan)
-		api_json_respond(call->request, 200, NULL, plan);
 	api_write_free(&comparison.changes);
 }

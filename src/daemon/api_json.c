@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Documents of the API: declared fields come from codec/, and what the agent adds is put
- * beside them here. Lists are written one resource at a time by their callers.
+ * beside them here. What there may be thousands of is written straight to text.
  */
 #include "daemon/api_json.h"
 
@@ -12,14 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static json_t *time_of(int64_t ms)
-{
-	char text[32];
-
-	json_time(ms, text);
-	return json_string(text);
-}
 
 /* Status of the declared generation: what a pass said of an earlier one is out of date. */
 static bool is_current(const struct resource *resource, const struct status *status)
@@ -37,28 +29,33 @@ enum state api_json_state(struct agent *agent, const struct kind *kind,
 	return is_current(resource, status) ? status->state : STATE_PENDING;
 }
 
-static json_t *effective(const struct kind *kind, const struct status_details *details)
+static void add_effective(struct text *text, const struct kind *kind,
+			  const struct status_details *details)
 {
-	if (!details->effective)
-		return json_object();
-	return json_encode_rows(kind, details->effective, field_set_mask(details->effective));
+	json_add_name(text, "effective");
+	text_add_char(text, '{');
+	if (details->effective)
+		json_add_members(text, kind, details->effective,
+				 field_set_mask(details->effective));
+	text_add_char(text, '}');
 }
 
-static json_t *objects(const struct status_details *details)
+static void add_objects(struct text *text, const struct status_details *details)
 {
-	json_t *list = json_array();
-
+	json_add_name(text, "objects");
+	text_add_char(text, '[');
 	for (uint32_t i = 0; i < details->objects_len; i++) {
 		const struct status_object *object = &details->objects[i];
-		json_t *value = json_pack("{s:s, s:s, s:s}", "kind", kinds[object->kind]->noun,
-					  "key", object->key, "state",
-					  object_state_names[object->state]);
 
+		text_add(text, i ? ",{" : "{");
+		json_member_string(text, "kind", kinds[object->kind]->noun);
+		json_member_string(text, "key", object->key);
+		json_member_string(text, "state", object_state_names[object->state]);
 		if (object->message)
-			json_object_set_new(value, "message", json_string(object->message));
-		json_array_append_new(list, value);
+			json_member_string(text, "message", object->message);
+		text_add_char(text, '}');
 	}
-	return list;
+	text_add_char(text, ']');
 }
 
 /* A word and a sentence for a generation that no pass has seen yet. */
@@ -73,8 +70,8 @@ static const char *message_of(const struct resource *resource, const struct stat
 					    : "this generation was not tried yet";
 }
 
-static json_t *status_document(struct agent *agent, const struct kind *kind,
-			       const struct resource *resource)
+static void add_status(struct text *text, struct agent *agent, const struct kind *kind,
+		       const struct resource *resource)
 {
 	const struct status *status = reconcile_status(agent->reconcile, kind->id, resource->name);
 	bool current = is_current(resource, status);
@@ -82,60 +79,91 @@ static json_t *status_document(struct agent *agent, const struct kind *kind,
 	struct status_details details;
 
 	reconcile_details(agent->reconcile, kind, resource, &arena, &details);
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:I}", "state",
-			 state_names[api_json_state(agent, kind, resource)], "reason",
-			 reason_of(resource, status), "message", message_of(resource, status),
-			 "since", time_of(current ? status->since_ms : resource->updated_ms),
-			 "generation", (json_int_t)status->generation, "effective",
-			 effective(kind, &details), "objects", objects(&details), "objects_total",
-			 (json_int_t)status->objects_total);
+	json_add_name(text, "status");
+	text_add_char(text, '{');
+	json_member_string(text, "state", state_names[api_json_state(agent, kind, resource)]);
+	json_member_string(text, "reason", reason_of(resource, status));
+	json_member_string(text, "message", message_of(resource, status));
+	json_member_time(text, "since", current ? status->since_ms : resource->updated_ms);
+	json_member_number(text, "generation", status->generation);
+	add_effective(text, kind, &details);
+	add_objects(text, &details);
+	json_member_number(text, "objects_total", status->objects_total);
+	text_add_char(text, '}');
 }
 
-json_t *api_json_document(struct agent *agent, const struct kind *kind,
-			  const struct resource *resource)
-{
-	json_t *document = json_encode(kind, resource);
-
-	json_object_set_new(document, "uid", json_string(resource->uid));
-	json_object_set_new(document, "generation", json_integer((json_int_t)resource->generation));
-	json_object_set_new(document, "created_at", time_of(resource->created_ms));
-	json_object_set_new(document, "updated_at", time_of(resource->updated_ms));
-	json_object_set_new(document, "status", status_document(agent, kind, resource));
-	return document;
-}
-
-json_t *api_json_not_ready(struct agent *agent, const struct kind *kind,
+void api_json_add_document(struct text *text, struct agent *agent, const struct kind *kind,
 			   const struct resource *resource)
+{
+	text_add_char(text, '{');
+	json_add_declared(text, kind, resource);
+	json_member_string(text, "uid", resource->uid);
+	json_member_number(text, "generation", resource->generation);
+	json_member_time(text, "created_at", resource->created_ms);
+	json_member_time(text, "updated_at", resource->updated_ms);
+	add_status(text, agent, kind, resource);
+	text_add_char(text, '}');
+}
+
+void api_json_add_not_ready(struct text *text, struct agent *agent, const struct kind *kind,
+			    const struct resource *resource)
 {
 	const struct status *status = reconcile_status(agent->reconcile, kind->id, resource->name);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", kind->noun, "name", resource->name,
-			 "state", state_names[api_json_state(agent, kind, resource)], "reason",
-			 reason_of(resource, status), "message", message_of(resource, status));
+	text_add_char(text, '{');
+	json_member_string(text, "kind", kind->noun);
+	json_member_string(text, "name", resource->name);
+	json_member_string(text, "state", state_names[api_json_state(agent, kind, resource)]);
+	json_member_string(text, "reason", reason_of(resource, status));
+	json_member_string(text, "message", message_of(resource, status));
+	text_add_char(text, '}');
 }
 
-static json_t *object_of(const struct op *op, const struct object *object)
+static void add_object(struct text *text, const char *name, const struct op *op,
+		       const struct object *object)
 {
-	return object ? json_encode_object(kinds[op->kind], object) : json_null();
+	json_add_name(text, name);
+	if (object)
+		json_add_object(text, kinds[op->kind], object);
+	else
+		text_add(text, "null");
 }
 
-static json_t *op_document(const struct op *op, struct arena *arena)
+static void add_words(struct text *text, const char *name, const char *words)
+{
+	json_add_name(text, name);
+	if (words)
+		json_add_string(text, words);
+	else
+		text_add(text, "null");
+}
+
+static void add_op(struct text *text, const struct op *op, struct arena *arena)
 {
 	const struct kind *kind = kinds[op->kind];
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s?, s:s?}", "verb", op_verb_names[op->verb],
-			 "kind", kind->noun, "key", kind_key_text(kind, op_object(op), arena),
-			 "want", object_of(op, op->want), "have", object_of(op, op->have), "why",
-			 op->why, "command", show_command(op, arena));
+	text_add_char(text, '{');
+	json_member_string(text, "verb", op_verb_names[op->verb]);
+	json_member_string(text, "kind", kind->noun);
+	json_member_string(text, "key", kind_key_text(kind, op_object(op), arena));
+	add_object(text, "want", op, op->want);
+	add_object(text, "have", op, op->have);
+	add_words(text, "why", op->why);
+	add_words(text, "command", show_command(op, arena));
+	text_add_char(text, '}');
 }
 
-json_t *api_json_plan(const struct ops *ops, uint64_t revision, struct arena *arena)
+void api_json_add_plan(struct text *text, const struct ops *ops, uint64_t revision,
+		       struct arena *arena)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < ops->len; i++)
-		json_array_append_new(list, op_document(&ops->v[i], arena));
-	return json_pack("{s:o, s:I}", "ops", list, "revision", (json_int_t)revision);
+	text_add(text, "{\"ops\":[");
+	for (size_t i = 0; i < ops->len; i++) {
+		text_add(text, i ? "," : "");
+		add_op(text, &ops->v[i], arena);
+	}
+	text_add_char(text, ']');
+	json_member_number(text, "revision", revision);
+	text_add_char(text, '}');
 }
 
 static void generation_digest(const struct resource *resource, char hex[static DIGEST_SHORT])
@@ -217,11 +245,12 @@ static int append(const char *buffer, size_t size, void *text)
 	return 0;
 }
 
-void api_json_add(struct text *text, json_t *value)
+void api_json_respond_text(struct http_request *request, struct text *text)
 {
-	if (json_dump_callback(value, append, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-		out_of_memory(0);
-	json_decref(value);
+	static const char *const headers[] = {"Content-Type", "application/json", NULL};
+
+	text_add_char(text, '\n');
+	http_respond(request, 200, headers, text->s, text->len);
 }
 
 void api_json_respond(struct http_request *request, unsigned status, const char *const *headers,
@@ -230,8 +259,10 @@ void api_json_respond(struct http_request *request, unsigned status, const char 
 	static const char *const plain[] = {"Content-Type", "application/json", NULL};
 	cleanup_text struct text text = {0};
 
-	api_json_add(&text, value);
-	text_add(&text, "\n");
+	if (json_dump_callback(value, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+		out_of_memory(0);
+	json_decref(value);
+	text_add_char(&text, '\n');
 	http_respond(request, status, headers ? headers : plain, text.s, text.len);
 }
 
@@ -243,8 +274,8 @@ void api_json_respond_resource(struct agent *agent, struct http_request *request
 	const char *headers[] = {
 		"Content-Type", "application/json", "ETag", etag, NULL, NULL, NULL};
 
-	api_json_add(&text, api_json_document(agent, kind, resource));
-	text_add(&text, "\n");
+	api_json_add_document(&text, agent, kind, resource);
+	text_add_char(&text, '\n');
 	api_json_etag(resource, text.s, text.len, etag);
 	snprintf(location, sizeof(location), "/v1/%s/%s", kind->path, resource->name);
 	if (status == 201) {

@@ -11,14 +11,15 @@ enum { API_ETAG = 40 }; /* "D-B" with its quotes, NUL included */
 /* The state to show: of the declared generation, which a pass may not have seen yet. */
 enum state api_json_state(struct agent *agent, const struct kind *kind,
 			  const struct resource *resource);
-/* The whole document of a resource; the caller owns it. */
-json_t *api_json_document(struct agent *agent, const struct kind *kind,
-			  const struct resource *resource);
-/* {"ops":[…],"revision":R}; the caller owns it. */
-json_t *api_json_plan(const struct ops *ops, uint64_t revision, struct arena *arena);
-/* {"kind","name","state","reason","message"}, for a resource that is not ready. */
-json_t *api_json_not_ready(struct agent *agent, const struct kind *kind,
+/* The whole document of a resource. */
+void api_json_add_document(struct text *text, struct agent *agent, const struct kind *kind,
 			   const struct resource *resource);
+/* {"ops":[…],"revision":R} */
+void api_json_add_plan(struct text *text, const struct ops *ops, uint64_t revision,
+		       struct arena *arena);
+/* {"kind","name","state","reason","message"}, for a resource that is not ready. */
+void api_json_add_not_ready(struct text *text, struct agent *agent, const struct kind *kind,
+			    const struct resource *resource);
 
 /* "D-B": D over uid and generation, B over the body. */
 void api_json_etag(const struct resource *resource, const char *body, size_t len,
@@ -32,8 +33,8 @@ bool api_json_matches_generation(const char *list, enum api_comparison compariso
 /* Does it name this tag? */
 bool api_json_matches(const char *list, enum api_comparison comparison, const char *etag);
 
-/* Writes the value behind the text and drops the reference to it. */
-void api_json_add(struct text *text, json_t *value);
+/* Answers with the document that was written, 200. */
+void api_json_respond_text(struct http_request *request, struct text *text);
 /* Answers with the value, and drops the reference to it. */
 void api_json_respond(struct http_request *request, unsigned status, const char *const *headers,
 		      json_t *value);

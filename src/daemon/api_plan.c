@@ -8,22 +8,43 @@
 
 enum { RECONCILE_WAIT_MS = 30000 };
 
-json_t *api_plan_make(struct api_call *call, const struct declaration *declaration)
+/* False: a problem was answered. */
+static bool add_plan(struct text *text, struct api_call *call,
+		     const struct declaration *declaration)
 {
 	struct agent *agent = call->agent;
 	struct arena *arena = &call->request->arena;
 	struct ops ops = {0};
 	struct err err = {0};
-	json_t *plan = NULL;
+	int rc = reconcile_plan(agent->reconcile, declaration,
+				call->params.orphans == API_ORPHANS_DELETE, arena, &ops, &err);
 
-	if (reconcile_plan(agent->reconcile, declaration,
-			   call->params.orphans == API_ORPHANS_DELETE, arena, &ops, &err))
+	if (rc)
 		api_problem(call->request, "not-ready", "the kernel cannot be observed: %s",
 			    err.sentence);
 	else
-		plan = api_json_plan(&ops, agent->declaration.revision, arena);
+		api_json_add_plan(text, &ops, agent->declaration.revision, arena);
 	vec_done(&ops);
-	return plan;
+	return rc == 0;
+}
+
+void api_plan_respond(struct api_call *call, const struct declaration *declaration)
+{
+	cleanup_text struct text text = {0};
+
+	if (add_plan(&text, call, declaration))
+		api_json_respond_text(call->request, &text);
+}
+
+void api_plan_respond_dry(struct api_call *call, const struct declaration *declaration)
+{
+	cleanup_text struct text text = {0};
+
+	text_add(&text, "{\"plan\":");
+	if (!add_plan(&text, call, declaration))
+		return;
+	text_add_char(&text, '}');
+	api_json_respond_text(call->request, &text);
 }
 
 static unsigned count_resources(const struct declaration *declaration)
@@ -50,10 +71,7 @@ void api_plan_reconcile(struct api_call *call)
 	};
 
 	if (call->params.dry_run) {
-		json_t *plan = api_plan_make(call, NULL);
-		if (plan)
-			api_json_respond(call->request, 200, NULL,
-					 json_pack("{s:o}", "plan", plan));
+		api_plan_respond_dry(call, NULL);
 		return;
 	}
 	if (waiter.wait_ms && api_wait_refused(call->api, call->request))

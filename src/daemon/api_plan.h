@@ -3,9 +3,9 @@
 
 /* Plans as answers: of a dry run, of a config, of drift. */
 
-#include "codec/json.h"
 #include "daemon/api_call.h"
 
-/* What a full pass would do with this declaration (NULL: the one in force). The caller owns
- * the document; NULL: a problem was answered. */
-json_t *api_plan_make(struct api_call *call, const struct declaration *declaration);
+/* Answers with what a full pass would do with this declaration (NULL: the one in force). */
+void api_plan_respond(struct api_call *call, const struct declaration *declaration);
+/* The same as the answer of a dry run: {"plan":…} */
+void api_plan_respond_dry(struct api_call *call, const struct declaration *declaration);

@@ -65,7 +65,6 @@ static size_t first_after(const struct api_call *call)
 
 void api_resource_list(struct api_call *call)
 {
-	static const char *const headers[] = {"Content-Type", "application/json", NULL};
 	const struct resources *list = &call->agent->declaration.kind[call->kind->id];
 	cleanup_text struct text text = {0};
 	const char *last = NULL;
@@ -80,13 +79,18 @@ void api_resource_list(struct api_call *call)
 		if (more)
 			break;
 		text_add(&text, n++ ? "," : "");
-		api_json_add(&text, api_json_document(call->agent, call->kind, list->v[i]));
+		api_json_add_document(&text, call->agent, call->kind, list->v[i]);
 		last = list->v[i]->name;
 	}
-	text_addf(&text, "],\"revision\":%" PRIu64 ",\"next\":", call->agent->declaration.revision);
-	api_json_add(&text, more ? json_string(last) : json_null());
-	text_add(&text, "}\n");
-	http_respond(call->request, 200, headers, text.s, text.len);
+	text_add_char(&text, ']');
+	json_member_number(&text, "revision", call->agent->declaration.revision);
+	json_add_name(&text, "next");
+	if (more)
+		json_add_string(&text, last);
+	else
+		text_add(&text, "null");
+	text_add_char(&text, '}');
+	api_json_respond_text(call->request, &text);
 }
 
 void api_resource_get(struct api_call *call)

@@ -65,10 +65,12 @@ static bool is_over(struct api *api, const struct api_waiter *waiter)
 	return true;
 }
 
-static json_t *not_ready(struct agent *agent)
+static void add_not_ready(struct text *text, struct agent *agent)
 {
-	json_t *list = json_array();
+	const char *comma = "";
 
+	json_add_name(text, "not_ready");
+	text_add_char(text, '[');
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
 		const struct resources *resources = &agent->declaration.kind[k];
 
@@ -76,12 +78,14 @@ static json_t *not_ready(struct agent *agent)
 			const struct resource *resource = resources->v[i];
 			enum state state = api_json_state(agent, kinds[k], resource);
 
-			if (state != STATE_READY && state != STATE_DISABLED)
-				json_array_append_new(
-					list, api_json_not_ready(agent, kinds[k], resource));
+			if (state == STATE_READY || state == STATE_DISABLED)
+				continue;
+			text_add(text, comma);
+			api_json_add_not_ready(text, agent, kinds[k], resource);
+			comma = ",";
 		}
 	}
-	return list;
+	text_add_char(text, ']');
 }
 
 /* A pass that was asked for, and could not observe the kernel, did nothing. */
@@ -99,15 +103,19 @@ static bool pass_failed(struct api *api, const struct api_waiter *waiter)
 
 static void answer_counts(struct api *api, const struct api_waiter *waiter)
 {
+	cleanup_text struct text text = {0};
+
 	if (pass_failed(api, waiter))
 		return;
-	json_t *document = json_pack("{s:I, s:i, s:i, s:i, s:i, s:o}", "revision",
-				     (json_int_t)api->agent->declaration.revision, "created",
-				     (int)waiter->created, "updated", (int)waiter->updated,
-				     "deleted", (int)waiter->deleted, "unchanged",
-				     (int)waiter->unchanged, "not_ready", not_ready(api->agent));
-
-	api_json_respond(waiter->request, waiter->status, NULL, document);
+	text_add_char(&text, '{');
+	json_member_number(&text, "revision", api->agent->declaration.revision);
+	json_member_number(&text, "created", waiter->created);
+	json_member_number(&text, "updated", waiter->updated);
+	json_member_number(&text, "deleted", waiter->deleted);
+	json_member_number(&text, "unchanged", waiter->unchanged);
+	add_not_ready(&text, api->agent);
+	text_add_char(&text, '}');
+	api_json_respond_text(waiter->request, &text);
 }
 
 static void answer(struct api *api, const struct api_waiter *waiter)

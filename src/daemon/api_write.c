@@ -166,9 +166,7 @@ static void dry_run(struct api_call *call, const struct api_changes *changes)
 	struct declaration shadow;
 
 	api_write_shadow(&shadow, &call->agent->declaration, changes);
-	json_t *plan = api_plan_make(call, &shadow);
-	if (plan)
-		api_json_respond(call->request, 200, NULL, json_pack("{s:o}", "plan", plan));
+	api_plan_respond_dry(call, &shadow);
 	api_write_shadow_done(&shadow);
 }
 
