@@ -6,54 +6,79 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_tunnel(struct claim_list *claims, const struct tunnel *t, uint32_t index)
-{
-	struct claim claim = {.owner = &t->head, .owner_index = index};
+/* of a claim in a resource, and where it is */
+struct claim_slot {
+	const struct resource *owner; /* NULL: free */
+	uint32_t hash, n;
+};
 
-	claim.key.kind = CLAIM_DEVICE;
-	strncpy(claim.key.name, tunnel_device(t), sizeof(claim.key.name) - 1);
-	vec_push(claims, claim);
-	claim.key = (struct claim_key){
+enum { TUNNEL_CLAIMS = 2 };
+
+static struct claim_key tunnel_key(const struct tunnel *t, size_t n)
+{
+	struct claim_key device = {.kind = CLAIM_DEVICE};
+	struct claim_key endpoints = {
 		.kind = CLAIM_ENDPOINTS,
 		.numbers = {(uint64_t)t->local.host << 32 | t->remote.host},
 	};
-	strncpy(claim.key.name, t->underlay, sizeof(claim.key.name) - 1);
-	vec_push(claims, claim);
+
+	strncpy(device.name, tunnel_device(t), sizeof(device.name) - 1);
+	strncpy(endpoints.name, t->underlay, sizeof(endpoints.name) - 1);
+	return n ? endpoints : device;
 }
 
-static void add_destination(struct claim_list *claims, const struct exit_route *e,
-			    struct claim claim, struct prefix from)
+/* A route without from is one from everywhere. */
+static size_t from_count(const struct exit_route *e)
 {
-	struct prefix to = e->destinations.v[claim.list_index];
+	return e->from.len ? e->from.len : 1;
+}
 
-	claim.key = (struct claim_key){
+static struct claim_key destination_key(const struct exit_route *e, size_t n)
+{
+	struct prefix to = e->destinations.v[n / from_count(e)];
+	struct prefix from = {0};
+
+	if (e->from.len)
+		from = e->from.v[n % e->from.len];
+	return (struct claim_key){
 		.kind = CLAIM_DESTINATION,
 		.numbers = {(uint64_t)to.addr.host << 32 | from.addr.host,
 			    (uint64_t)e->metric << 16 | (uint64_t)to.len << 8 | from.len},
 	};
-	vec_push(claims, claim);
 }
 
-static void add_exit_route(struct claim_list *claims, const struct exit_route *e, uint32_t index)
+size_t claims_count(enum kind_id kind, const struct resource *resource)
 {
-	static struct prefix everywhere;
-	const struct prefixes from = e->from.len ? e->from : (struct prefixes){&everywhere, 1};
-	struct claim claim = {.owner = &e->head, .owner_index = index};
+	const struct exit_route *e = (const struct exit_route *)resource;
 
-	for (uint32_t i = 0; i < e->destinations.len; i++) {
-		claim.list_index = i;
-		for (uint32_t j = 0; j < from.len; j++)
-			add_destination(claims, e, claim, from.v[j]);
-	}
+	if (kind == KIND_TUNNEL)
+		return TUNNEL_CLAIMS;
+	return kind == KIND_EXIT_ROUTE ? e->destinations.len * from_count(e) : 0;
+}
+
+struct claim claims_at(enum kind_id kind, const struct resource *resource, size_t n)
+{
+	const struct exit_route *e = (const struct exit_route *)resource;
+
+	if (kind == KIND_TUNNEL)
+		return (struct claim){.key = tunnel_key((const struct tunnel *)resource, n),
+				      .owner = resource};
+	return (struct claim){.key = destination_key(e, n),
+			      .owner = resource,
+			      .list_index = (uint32_t)(n / from_count(e))};
 }
 
 void claims_add(struct claim_list *claims, enum kind_id kind, const struct resource *resource,
 		uint32_t owner_index)
 {
-	if (kind == KIND_TUNNEL)
-		add_tunnel(claims, (const struct tunnel *)resource, owner_index);
-	else if (kind == KIND_EXIT_ROUTE)
-		add_exit_route(claims, (const struct exit_route *)resource, owner_index);
+	size_t count = claims_count(kind, resource);
+
+	for (size_t n = 0; n < count; n++) {
+		struct claim claim = claims_at(kind, resource, n);
+
+		claim.owner_index = owner_index;
+		vec_push(claims, claim);
+	}
 }
 
 bool claims_clash(const struct claim *a, const struct claim *b)
@@ -84,36 +109,98 @@ static uint32_t hash(const struct claim_key *key)
 	return (uint32_t)(h ^ h >> 32);
 }
 
-void claims_index(struct claim_index *index, const struct claim_list *claims)
+static void place(struct claim_index *index, struct claim_slot slot)
 {
-	uint32_t size = 16;
+	size_t at = slot.hash & (index->size - 1);
 
-	while (size < claims->len * 2)
-		size *= 2;
-	*index = (struct claim_index){claims, xcalloc(size, sizeof(uint32_t)), size - 1};
-	for (size_t i = 0; i < claims->len; i++) {
-		uint32_t slot = hash(&claims->v[i].key) & index->mask;
+	while (index->slots[at].owner)
+		at = (at + 1) & (index->size - 1);
+	index->slots[at] = slot;
+	index->used++;
+}
 
-		while (index->slots[slot])
-			slot = (slot + 1) & index->mask;
-		index->slots[slot] = (uint32_t)i + 1;
+/* Never more than half full, or a search for what is not there would take long. */
+static void make_room(struct claim_index *index, size_t more)
+{
+	struct claim_index old = *index;
+
+	if ((index->used + more) * 2 <= index->size)
+		return;
+	index->used = 0;
+	index->size = old.size ? old.size : 16;
+	while (index->size < (old.used + more) * 2)
+		index->size *= 2;
+	index->slots = xcalloc(index->size, sizeof(*index->slots));
+	for (size_t i = 0; i < old.size; i++)
+		if (old.slots[i].owner)
+			place(index, old.slots[i]);
+	free(old.slots);
+}
+
+void claims_insert(struct claim_index *index, const struct resource *resource)
+{
+	size_t count = claims_count(index->kind, resource);
+
+	make_room(index, count);
+	for (size_t n = 0; n < count; n++) {
+		struct claim claim = claims_at(index->kind, resource, n);
+
+		place(index, (struct claim_slot){resource, hash(&claim.key), (uint32_t)n});
 	}
 }
 
-const struct claim *claims_find(const struct claim_index *index, const struct claim_key *key)
+/* What stands behind a gap must still be found: it moves up, unless it would pass its place. */
+static void close_gap(struct claim_index *index, size_t gap)
 {
-	uint32_t slot = hash(key) & index->mask;
+	size_t mask = index->size - 1;
 
-	for (; index->slots[slot]; slot = (slot + 1) & index->mask) {
-		const struct claim *claim = &index->claims->v[index->slots[slot] - 1];
+	for (size_t at = (gap + 1) & mask; index->slots[at].owner; at = (at + 1) & mask) {
+		size_t home = index->slots[at].hash & mask;
 
+		if (((at - home) & mask) < ((at - gap) & mask))
+			continue;
+		index->slots[gap] = index->slots[at];
+		gap = at;
+	}
+	index->slots[gap] = (struct claim_slot){0};
+	index->used--;
+}
+
+void claims_remove(struct claim_index *index, const struct resource *resource)
+{
+	size_t count = claims_count(index->kind, resource);
+
+	for (size_t n = 0; n < count; n++) {
+		struct claim claim = claims_at(index->kind, resource, n);
+		size_t at = hash(&claim.key) & (index->size - 1);
+
+		while (index->slots[at].owner != resource || index->slots[at].n != n)
+			at = (at + 1) & (index->size - 1);
+		close_gap(index, at);
+	}
+}
+
+bool claims_next(const struct claim_index *index, const struct claim_key *key, size_t *at,
+		 struct claim *claim)
+{
+	uint32_t wanted = hash(key);
+
+	while (index->size) {
+		const struct claim_slot *slot =
+			&index->slots[(wanted + (*at)++) & (index->size - 1)];
+
+		if (!slot->owner)
+			return false;
+		if (slot->hash != wanted)
+			continue;
+		*claim = claims_at(index->kind, slot->owner, slot->n);
 		if (memcmp(&claim->key, key, sizeof(*key)) == 0)
-			return claim;
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-void claims_index_done(struct claim_index *index)
+void claims_done(struct claim_index *index)
 {
 	free(index->slots);
 	*index = (struct claim_index){0};

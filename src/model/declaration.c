@@ -42,6 +42,15 @@ struct resource *declaration_find(const struct declaration *d, enum kind_id kind
 	return found;
 }
 
+static void replace_claims(struct claim_index *index, const struct resource *old,
+			   const struct resource *new)
+{
+	if (index && old)
+		claims_remove(index, old);
+	if (index && new)
+		claims_insert(index, new);
+}
+
 void declaration_put(struct declaration *d, enum kind_id kind, struct resource *resource)
 {
 	struct resources *list = &d->kind[kind];
@@ -53,6 +62,7 @@ void declaration_put(struct declaration *d, enum kind_id kind, struct resource *
 		memmove(&list->v[at + 1], &list->v[at], (list->len - 1 - at) * sizeof(*list->v));
 	}
 	list->v[at] = resource;
+	replace_claims(d->claims[kind], old, resource);
 	free(old);
 }
 
@@ -66,6 +76,7 @@ bool declaration_remove(struct declaration *d, enum kind_id kind, const char *na
 		return false;
 	memmove(&list->v[at], &list->v[at + 1], (list->len - 1 - at) * sizeof(*list->v));
 	list->len--;
+	replace_claims(d->claims[kind], old, NULL);
 	free(old);
 	return true;
 }
@@ -76,6 +87,10 @@ void declaration_done(struct declaration *d)
 		for (size_t j = 0; j < d->kind[i].len; j++)
 			free(d->kind[i].v[j]);
 		vec_done(&d->kind[i]);
+		if (d->claims[i])
+			claims_done(d->claims[i]);
+		free(d->claims[i]);
+		d->claims[i] = NULL;
 	}
 }
 
@@ -86,36 +101,39 @@ static void note(int *first, int rc)
 		*first = rc;
 }
 
-static int check_claims_put(const struct declaration *d, enum kind_id kind,
+static const struct claim_index *claims_of(struct declaration *d, enum kind_id kind)
+{
+	struct claim_index *index = d->claims[kind];
+
+	if (index)
+		return index;
+	index = d->claims[kind] = xcalloc(1, sizeof(*index));
+	index->kind = kind;
+	for (size_t i = 0; i < d->kind[kind].len; i++)
+		claims_insert(index, d->kind[kind].v[i]);
+	return index;
+}
+
+static int check_claims_put(struct declaration *d, enum kind_id kind,
 			    const struct resource *resource, struct errs *errs)
 {
-	const struct resources *list = &d->kind[kind];
-	struct claim_list mine = {0}, others = {0};
-	struct claim_index index;
+	const struct claim_index *index = claims_of(d, kind);
+	size_t count = claims_count(kind, resource);
+	struct claim holder;
 	int rc = 0;
 
-	claims_add(&mine, kind, resource, 0);
-	claims_index(&index, &mine);
-	for (size_t i = 0; mine.len && i < list->len; i++) {
-		if (strcmp(list->v[i]->name, resource->name) == 0)
-			continue;
-		others.len = 0;
-		claims_add(&others, kind, list->v[i], 0);
-		for (size_t j = 0; j < others.len; j++) {
-			const struct claim *taken = claims_find(&index, &others.v[j].key);
+	for (size_t n = 0; n < count; n++) {
+		struct claim claim = claims_at(kind, resource, n);
 
-			if (taken)
-				note(&rc, claims_fault(taken, &others.v[j], "", errs));
-		}
+		for (size_t at = 0; claims_next(index, &claim.key, &at, &holder);)
+			if (strcmp(holder.owner->name, resource->name) != 0)
+				note(&rc, claims_fault(&claim, &holder, "", errs));
 	}
-	claims_index_done(&index);
-	vec_done(&mine);
-	vec_done(&others);
 	return rc;
 }
 
-int declaration_check_put(const struct declaration *d, enum kind_id kind,
-			  const struct resource *resource, struct errs *errs)
+int declaration_check_put(struct declaration *d, enum kind_id kind, const struct resource *resource,
+			  struct errs *errs)
 {
 	int rc = check_claims_put(d, kind, resource, errs);
 

@@ -23,9 +23,13 @@ struct from_number {
 
 struct from_numbers vec_of(struct from_number);
 
+struct claim_index;
+
 struct declaration {
 	struct resources kind[RESOURCE_KINDS];
 	uint64_t revision; /* counts every change */
+	/* who claims what: made by the first check of a write, kept by puts and removals */
+	struct claim_index *claims[RESOURCE_KINDS];
 };
 
 /* NULL when there is none; the sort position is stored in *at when that is not NULL */
@@ -43,10 +47,10 @@ void declaration_done(struct declaration *d);
  * destination-in-use, resource-in-use, unresolved-reference, source-required,
  * invalid-resource), pointer and sentence. 0 or negative errno of the first fault
  * (-EEXIST and -EBUSY: a 409, -EINVAL: a 422). Disabled and deleting resources keep what
- * they claim; deleting ones need nothing any more. Cost: linear in the declaration, n log n
- * for a tunnel that exit routes use.
+ * they claim; deleting ones need nothing any more. Cost: linear in
+ * the exit routes for a tunnel (n log n when it is used), in the tunnels for an exit route.
  */
-int declaration_check_put(const struct declaration *d, enum kind_id kind,
+int declaration_check_put(struct declaration *d, enum kind_id kind,
 			  const struct resource *resource, struct errs *errs) must_check;
 /* Would it hold without it? -EBUSY resource-in-use names the users. */
 int declaration_check_remove(const struct declaration *d, enum kind_id kind, const char *name,

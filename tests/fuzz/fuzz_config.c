@@ -18,7 +18,7 @@ static bool is_json(const uint8_t *bytes, size_t size)
 }
 
 /* Each resource, put over itself, holds when all of them do. */
-static void check_each(const struct declaration *d)
+static void check_each(struct declaration *d)
 {
 	static struct errs errs;
 

@@ -684,6 +684,51 @@ static unsigned elapsed_ms(const struct timespec *since)
 			  (now.tv_nsec - since->tv_nsec) / 1000000);
 }
 
+static bool clashes(const struct resource *resource)
+{
+	const struct tunnel *t = (const struct tunnel *)resource;
+
+	for (size_t i = 0; i < d.kind[KIND_TUNNEL].len; i++) {
+		const struct tunnel *other = (const struct tunnel *)d.kind[KIND_TUNNEL].v[i];
+
+		if (strcmp(other->head.name, t->head.name) == 0)
+			continue;
+		if (strcmp(tunnel_device(other), tunnel_device(t)) == 0)
+			return true;
+		if (other->remote.host == t->remote.host && other->local.host == t->local.host)
+			return true;
+	}
+	return false;
+}
+
+/* What is being deleted keeps its claims beside a new holder's, so clashes are put, too. */
+static void knows_the_claims_of_what_was_put_and_removed(void **state)
+{
+	uint32_t random = 1;
+	unsigned clashed = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		char name[16], device[16];
+
+		random = random * 1664525 + 1013904223;
+		snprintf(name, sizeof(name), "t%u", random >> 8 & 31);
+		snprintf(device, sizeof(device), "d%u", random >> 13 & 63);
+		struct tunnel t = tunnel(name, NULL, NULL, NULL);
+		strcpy(t.device, device);
+		t.remote.host = 0x0b000000 + (random >> 19 & 63);
+		bool clash = clashes(&t.head);
+		assert_int_equal(check_put(KIND_TUNNEL, &t), clash ? -EEXIST : 0);
+		clashed += clash;
+		if (random >> 25 & 3)
+			put(KIND_TUNNEL, &t);
+		else
+			declaration_remove(&d, KIND_TUNNEL, name);
+		arena_reset(&arena);
+	}
+	assert_in_range(clashed, 1000, 19000);
+}
+
 /* Bounds ten times what it takes, for sanitizers and slow machines: quadratic would not pass. */
 static void is_quick_with_ten_thousand(void **state)
 {
@@ -749,6 +794,7 @@ int main(void)
 		TEST(blames_the_one_that_the_document_names),
 		TEST(blames_the_route_of_the_document_for_its_froms),
 		TEST(a_merge_cannot_take_a_source_in_use),
+		TEST(knows_the_claims_of_what_was_put_and_removed),
 		TEST(is_quick_with_ten_thousand),
 	};
 
