@@ -155,11 +155,15 @@ static void ask_remotes(struct kernel *kernel, unused_ struct arena *arena,
 	answer_remotes((const struct fake *)kernel, remotes);
 }
 
-static int observe(struct kernel *kernel, struct arena *arena, struct objects *observed,
-		   struct facts *facts, struct err *err)
+static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
+		   struct objects *observed, struct facts *facts, struct err *err)
 {
 	struct fake *fake = (struct fake *)kernel;
 
+	if (part == 0) {
+		observed->arena = arena;
+		return 1; /* all there is comes with the second */
+	}
 	fake_script_run(fake);
 	int refused = fake->refuse_observe ? fake->refuse_observe : failpoint_error("fake.observe");
 	if (refused)

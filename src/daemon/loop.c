@@ -92,6 +92,14 @@ uint64_t loop_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+int64_t loop_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 struct loop_watch *loop_watch_fd(struct loop *loop, int fd, void (*ready)(void *user), void *user)
 {
 	struct loop_watch *watch = xcalloc(1, sizeof(*watch));

@@ -23,6 +23,7 @@ int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop, int exit_code);
 
 uint64_t loop_now_ms(void); /* CLOCK_MONOTONIC */
+int64_t loop_wall_ms(void); /* since the epoch */
 
 /* Level-triggered EPOLLIN. */
 struct loop_watch *loop_watch_fd(struct loop *loop, int fd, void (*ready)(void *user), void *user);

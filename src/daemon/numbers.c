@@ -84,14 +84,19 @@ static bool is_same(const struct from_numbers *a, const struct from_numbers *b)
 	return a->len == b->len;
 }
 
+void numbers_copy(struct from_numbers *to, const struct from_numbers *from)
+{
+	for (size_t i = 0; i < from->len; i++)
+		vec_push(to, from->v[i]);
+}
+
 int numbers_keep(struct from_numbers *numbers, struct store *store,
 		 const struct declaration *declaration, struct err *err)
 {
 	struct from_numbers changed = {0};
 	int error = store_begin(store, err);
 
-	for (size_t i = 0; i < numbers->len; i++)
-		vec_push(&changed, numbers->v[i]);
+	numbers_copy(&changed, numbers);
 	/* the new ones first: a number that becomes free has routes until the pass is over */
 	if (error == 0)
 		error = numbers_add(&changed, store, declaration, err);

@@ -12,3 +12,5 @@ int numbers_add(struct from_numbers *numbers, struct store *store,
 /* The same in one transaction of its own; nothing is added when it fails. */
 int numbers_keep(struct from_numbers *numbers, struct store *store,
 		 const struct declaration *declaration, struct err *err) must_check;
+/* Behind what is there. */
+void numbers_copy(struct from_numbers *to, const struct from_numbers *from);

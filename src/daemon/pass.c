@@ -7,6 +7,7 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ enum {
 	SLICE_MIN = 16,
 	SLICE_FIRST = 64,
 	SLICE_MAX = 2048,
+	LARGE_BYTES = 1 << 20, /* of a round: its memory goes back to the system */
 };
 
 /* Sysctls are read with the links: as objects for the keys that are wanted or recorded. */
@@ -40,7 +42,7 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 	}
 }
 
-static void expand_round(struct round *round, const struct round_input *input)
+static void expand_declaration(struct round *round, const struct round_input *input)
 {
 	round->expanded.scratch = &round->arena;
 	expand(
@@ -52,25 +54,6 @@ static void expand_round(struct round *round, const struct round_input *input)
 			.from_numbers = input->from_numbers,
 		},
 		&round->desired_arena, &round->expanded);
-}
-
-int round_look(struct round *round, const struct round_input *input, struct err *err)
-{
-	*round = (struct round){0};
-	round->observed.arena = &round->arena;
-	expand_questions(input->declaration, &round->facts.remotes);
-	int r = input->kernel->vt->observe(input->kernel, &round->arena, &round->observed,
-					   &round->facts, err);
-	failpoint("pass.observed");
-	if (r < 0)
-		return r;
-	facts_sort(&round->facts);
-	ledger_check_devices(&input->ledger->owned, &round->facts);
-	expand_round(round, input);
-	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
-	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
-	objects_sort(&round->observed);
-	return 0;
 }
 
 /* Devices are the first key of links, addresses and sysctls: each has its run in the list. */
@@ -146,6 +129,43 @@ static void ask_new_remotes(struct round *round, const struct round_input *input
 	vec_done(&unknown);
 }
 
+int round_observe(struct round *round, const struct round_input *input, struct err *err)
+{
+	if (round->part == 0) {
+		*round = (struct round){0};
+		round->observed.arena = &round->arena;
+		expand_questions(input->declaration, &round->facts.remotes);
+	}
+	int r = input->kernel->vt->observe(input->kernel, round->part++, &round->arena,
+					   &round->observed, &round->facts, err);
+	if (r == 0)
+		failpoint("pass.observed");
+	return r;
+}
+
+void round_expand(struct round *round, const struct round_input *input)
+{
+	facts_sort(&round->facts);
+	ask_new_remotes(round, input); /* of what was declared since the look began */
+	ledger_check_devices(&input->ledger->owned, &round->facts);
+	expand_declaration(round, input);
+	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
+	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
+	objects_sort(&round->observed);
+}
+
+int round_look(struct round *round, const struct round_input *input, struct err *err)
+{
+	int r;
+
+	do
+		r = round_observe(round, input, err);
+	while (r > 0);
+	if (r == 0)
+		round_expand(round, input);
+	return r;
+}
+
 static int look_at(struct round *round, const struct round_input *input, const struct scope *scope,
 		   const struct objects *desired, struct err *err)
 {
@@ -171,12 +191,13 @@ int round_look_at(struct round *round, const struct round_input *input, const st
 	const struct objects *desired = known->desired;
 	struct scope named = {0}, wide = {0};
 
+	log_debug("a pass over what events named and writes changed");
 	*round = (struct round){.partial = true, .facts = *known->facts};
 	round->observed.arena = &round->arena;
 	scope_join(&named, scope);
 	if (known->outdated) {
 		ask_new_remotes(round, input);
-		expand_round(round, input);
+		expand_declaration(round, input);
 		desired = &round->expanded.desired;
 		scope_add_changes(&named, known->desired, desired, known->untouched);
 	}
@@ -376,6 +397,8 @@ unsigned round_failed(const struct round *round)
 
 void round_done(struct round *round)
 {
+	bool large = round->arena.used_bytes > LARGE_BYTES;
+
 	if (!round->partial) /* else they are lent */
 		facts_done(&round->facts);
 	objects_done(&round->observed);
@@ -387,4 +410,6 @@ void round_done(struct round *round)
 	vec_done(&round->failed_links);
 	arena_done(&round->arena);
 	*round = (struct round){0};
+	if (large)
+		malloc_trim(0); /* what a look needs is no loan of ours until the next one */
 }

@@ -14,6 +14,7 @@
 
 struct round {
 	struct arena arena;
+	unsigned part; /* of the look at everything: the next one */
 	struct facts facts;
 	struct objects observed;
 	struct arena desired_arena;    /* of what is desired; outlives the round where it is kept */
@@ -36,7 +37,11 @@ struct round_input {
 	const struct from_numbers *from_numbers;
 };
 
-/* Observes, expands; no plan yet. */
+/* Observes one part of everything; a new round begins with the first. 1: there are more. */
+int round_observe(struct round *round, const struct round_input *input, struct err *err) must_check;
+/* The declaration as it is now, with what was observed. */
+void round_expand(struct round *round, const struct round_input *input);
+/* All parts, and expands. */
 int round_look(struct round *round, const struct round_input *input, struct err *err) must_check;
 /* What was desired, and what the host was, at the last whole look. */
 struct known {

@@ -6,11 +6,9 @@
 #include "daemon/reconcile.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -25,7 +23,6 @@ enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
 	QUIET_MS = 100, /* without a pass: what comes then waits for nothing else to come */
 	EVENT_DELAY_MAX_MS = 500,
-	LARGE_BYTES = 1 << 20, /* of a pass: its memory goes back to the system */
 };
 
 struct reconcile {
@@ -40,12 +37,14 @@ struct reconcile {
 	struct from_numbers from_numbers;
 	bool look_for_orphans;
 	bool delete_orphans;
-	bool unsettled; /* the ledger could not be written after the last round */
+	bool orphans_done; /* in the look before this one, which is to be done again */
+	bool unsettled;    /* the ledger could not be written after the last round */
 
-	/* the pass that is due, and the one that is under way */
+	/* the pass that is due, and the one under way */
 	const char *trigger; /* of the next pass; NULL: the periodic one */
 	struct scope scope;  /* what events named since the last pass began */
 	bool running;
+	bool looks;    /* the running pass has not seen yet what it is to see */
 	bool partial;  /* the running pass looks only at `looking`, and at what writes changed */
 	bool outdated; /* writes changed something since `covered` when its last round looked */
 	struct scope looking;
@@ -74,14 +73,6 @@ struct reconcile {
 	void (*passed)(void *user);
 	void *passed_user;
 };
-
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* A pass at that time, or sooner when one is due sooner. The first trigger names it. */
 static void schedule(struct reconcile *r, const char *trigger, uint64_t at_ms)
@@ -119,7 +110,7 @@ static void publish_statuses(struct reconcile *r)
 	};
 
 	outcome_index(&outcome);
-	statuses_publish(&r->statuses, &outcome, &r->round.expanded.expansions, wall_ms(),
+	statuses_publish(&r->statuses, &outcome, &r->round.expanded.expansions, loop_wall_ms(),
 			 &r->round.arena);
 	outcome_done(&outcome);
 }
@@ -224,7 +215,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	struct pass_report *pass = &r->report.last_pass;
 
 	pass->number++;
-	pass->finished_ms = wall_ms();
+	pass->finished_ms = loop_wall_ms();
 	pass->duration_us = (uint32_t)((loop_now_ms() - r->started_ms) * 1000);
 	pass->trigger = r->running_trigger;
 	pass->ops = r->applied;
@@ -249,10 +240,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
 	failpoint("pass.judged");
-	bool large = r->round.arena.used_bytes > LARGE_BYTES;
 	round_done(&r->round);
-	if (large)
-		malloc_trim(0); /* what a look needs is no loan of ours until the next one */
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
 	rearm(r, !r->partial && (error < 0 || pass->failed || r->unsettled));
@@ -300,6 +288,35 @@ static void plan(struct reconcile *r)
 					 loop_now_ms());
 }
 
+/* What is declared is taken as of now. */
+static void take_declaration(struct reconcile *r)
+{
+	struct err err = {0};
+
+	r->revision = r->declaration->revision;
+	r->outdated = r->revision != r->covered;
+	/* without a number a `from` has no routes yet; the rest goes on */
+	if ((r->outdated || !r->partial) &&
+	    numbers_keep(&r->from_numbers, r->store, r->declaration, &err) < 0)
+		log_warning("table numbers could not be kept: %s", err.sentence);
+}
+
+static int look_partially(struct reconcile *r, const struct round_input *input, struct err *err)
+{
+	const struct known known = {&r->desired, &r->facts, r->outdated, r->rounds == 0};
+	int error = round_look_at(&r->round, input, &r->looking, &known, err);
+
+	scope_forget_told(&r->looking);
+	if (error == 0)
+		plan(r);
+	if (error != -EAGAIN)
+		return error;
+	round_done(&r->round);
+	r->partial = false;
+	return 1;
+}
+
+/* 1: in this turn at a part of it. */
 static int look(struct reconcile *r, struct err *err)
 {
 	struct round_input input = {
@@ -309,34 +326,22 @@ static int look(struct reconcile *r, struct err *err)
 		.ledger = &r->ledger,
 		.from_numbers = &r->from_numbers,
 	};
-	int error = 0;
 
-	r->revision = r->declaration->revision;
-	r->outdated = r->revision != r->covered;
-	/* without a number a `from` has no routes yet; the rest goes on */
-	if ((r->outdated || !r->partial) &&
-	    numbers_keep(&r->from_numbers, r->store, r->declaration, err) < 0)
-		log_warning("table numbers could not be kept: %s", err->sentence);
 	if (r->partial) {
-		error = round_look_at(
-			&r->round, &input, &r->looking,
-			&(struct known){&r->desired, &r->facts, r->outdated, r->rounds == 0}, err);
-		scope_forget_told(&r->looking);
-		if (error == 0)
-			plan(r);
-		if (error != -EAGAIN)
-			return error;
-		round_done(&r->round);
-		r->partial = false;
+		take_declaration(r);
+		return look_partially(r, &input, err);
 	}
-	error = round_look(&r->round, &input, err);
-	if (error == 0)
+	int error = round_observe(&r->round, &input, err);
+	if (error)
+		return error;
+	take_declaration(r);
+	round_expand(&r->round, &input);
+	if (!r->orphans_done)
 		error = look_after_orphans(r, err);
-	if (error > 0) { /* what is desired depends on what is ours */
+	r->orphans_done = error > 0;
+	if (r->orphans_done) /* what is desired depends on what is ours: look once more */
 		round_done(&r->round);
-		error = round_look(&r->round, &input, err);
-	}
-	if (error == 0)
+	else if (error == 0)
 		plan(r);
 	return error;
 }
@@ -353,51 +358,57 @@ static bool settle(struct reconcile *r)
 	return written > 0;
 }
 
+static void begin(struct reconcile *r)
+{
+	r->running = r->looks = true;
+	r->running_trigger = r->trigger ? r->trigger : "timer";
+	r->partial = can_be_partial(r);
+	r->drift = r->covered == r->declaration->revision &&
+		   strcmp(r->running_trigger, "start") != 0;
+	r->looking = r->scope;
+	r->scope = (struct scope){0};
+	r->trigger = NULL;
+	r->started_ms = loop_now_ms();
+	r->rounds = r->applied = 0;
+	failpoint("pass.begin");
+}
+
+/* After the ops. True: a change of ours may have had side effects, and we look once more before
+ * anybody is told. */
+static bool end_round(struct reconcile *r)
+{
+	unsigned applied = round_applied(&r->round);
+	bool settled = settle(r);
+
+	r->applied += applied;
+	if (r->drift)
+		contests_note(&r->contests, &r->round.ops, loop_now_ms());
+	return (applied || settled) && ++r->rounds < ROUNDS_MAX;
+}
+
+/* What one turn of the loop does for the pass. */
 static void step(struct reconcile *r)
 {
 	struct err err = {0};
-	int error = 0;
+	int more = 0;
 
-	if (!r->running) {
-		r->running = true;
-		r->running_trigger = r->trigger ? r->trigger : "timer";
-		r->partial = can_be_partial(r);
-		r->drift = r->covered == r->declaration->revision &&
-			   strcmp(r->running_trigger, "start") != 0;
-		r->looking = r->scope;
-		r->scope = (struct scope){0};
-		r->trigger = NULL;
-		r->started_ms = loop_now_ms();
-		r->rounds = r->applied = 0;
-		failpoint("pass.begin");
-		if (r->partial)
-			log_debug("a pass over what events named and writes changed");
-		error = look(r, &err);
+	if (!r->running)
+		begin(r);
+	if (r->looks) {
+		more = look(r, &err);
+		r->looks = more > 0;
 	}
-	if (error == 0 && round_apply(&r->round, r->kernel, &r->ledger)) {
+	if (more == 0)
+		more = round_apply(&r->round, r->kernel, &r->ledger);
+	if (more == 0 && end_round(r)) {
+		round_done(&r->round);
+		r->looks = true;
+		more = 1;
+	}
+	if (more > 0)
 		loop_timer_arm(r->loop, r->timer, loop_now_ms());
-		return;
-	}
-	unsigned applied = 0;
-	bool settled = false;
-	if (error == 0) {
-		applied = round_applied(&r->round);
-		r->applied += applied;
-		settled = settle(r);
-		if (r->drift)
-			contests_note(&r->contests, &r->round.ops, loop_now_ms());
-	}
-	if (error < 0 || !(applied || settled) || ++r->rounds == ROUNDS_MAX) {
-		finish(r, error, &err);
-		return;
-	}
-	/* a change of ours may have had side effects: look once more before anybody is told */
-	round_done(&r->round);
-	error = look(r, &err);
-	if (error < 0)
-		finish(r, error, &err);
 	else
-		loop_timer_arm(r->loop, r->timer, loop_now_ms());
+		finish(r, more, &err);
 }
 
 static void fire(void *user)
@@ -548,8 +559,7 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, b
 	struct from_numbers numbers = {0};
 	struct round round = {0};
 
-	for (size_t i = 0; i < r->from_numbers.len; i++)
-		vec_push(&numbers, r->from_numbers.v[i]);
+	numbers_copy(&numbers, &r->from_numbers);
 	struct round_input input = {
 		.kernel = r->kernel,
 		.store = r->store,

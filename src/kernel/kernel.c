@@ -43,27 +43,33 @@ static void ask_remotes(struct kernel *kernel, struct arena *arena, struct vec_r
 	question_remotes(kern, remotes, arena);
 }
 
-static int observe(struct kernel *kernel, struct arena *arena, struct objects *observed,
-		   struct facts *facts, struct err *err)
+static void observe_begin(struct kern *kern, struct arena *arena, struct look *look)
+{
+	look->observed->arena = arena;
+	vec_clear(&look->facts->links);
+	vec_clear(&look->facts->addrs);
+	look->facts->ipv6 = kern->sysctls.ipv6_fd >= 0;
+	vec_clear(&kern->remotes);
+	watch_remotes(kern, &look->facts->remotes);
+}
+
+static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
+		   struct objects *observed, struct facts *facts, struct err *err)
 {
 	struct kern *kern = kern_of(kernel);
 	struct look look = {observed, facts};
+	int error;
 
-	observed->arena = arena;
-	vec_clear(&facts->links);
-	vec_clear(&facts->addrs);
-	facts->ipv6 = kern->sysctls.ipv6_fd >= 0;
-	vec_clear(&kern->remotes);
-	watch_remotes(kern, &facts->remotes);
-	for (size_t i = 0; i < ARRAY_LEN(adapters); i++) {
-		int error = adapters[i]->dump(kern, &look, err);
-
-		if (error)
-			return error;
+	if (part == 0)
+		observe_begin(kern, arena, &look);
+	if (part < ARRAY_LEN(adapters)) {
+		error = adapters[part]->dump(kern, &look, err);
+		return error ? error : 1;
 	}
-	int error = nft_observe(kern->nft, arena, observed, err);
-	if (error)
-		return error;
+	if (part == ARRAY_LEN(adapters)) {
+		error = nft_observe(kern->nft, arena, observed, err);
+		return error ? error : 1;
+	}
 	question_remotes(kern, &facts->remotes, arena);
 	objects_sort(observed);
 	facts_sort(facts);

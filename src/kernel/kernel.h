@@ -52,9 +52,11 @@ struct kernel_vtable {
 	 * facts->remotes arrives with remote and underlay filled (from questions), the rest
 	 * is filled here. Sysctls are facts of links, not objects.
 	 * -EINTR: a dump was interrupted five times; nothing may be deleted on it.
+	 * In parts, from 0 on, so that nobody waits for ten thousand of everything; 1: there are
+	 * more. What is changed between two of them is told by events.
 	 */
-	int (*observe)(struct kernel *kernel, struct arena *arena, struct objects *observed,
-		       struct facts *facts, struct err *err);
+	int (*observe)(struct kernel *kernel, unsigned part, struct arena *arena,
+		       struct objects *observed, struct facts *facts, struct err *err);
 	/*
 	 * Reads only what the scope names, which is not everything; observed is sorted then.
 	 * facts are those of the last look: of links and sysctls that are looked at they are
@@ -93,6 +95,17 @@ struct kernel_vtable {
 struct kernel {
 	const struct kernel_vtable *vt;
 };
+
+/* All parts of the look. */
+static inline int kernel_observe(struct kernel *kernel, struct arena *arena,
+				 struct objects *observed, struct facts *facts, struct err *err)
+{
+	int more = 1;
+
+	for (unsigned part = 0; more > 0; part++)
+		more = kernel->vt->observe(kernel, part, arena, observed, facts, err);
+	return more;
+}
 
 /* Opens sockets, with the event groups joined before anything is dumped.
  * -EPERM without CAP_NET_ADMIN. */

@@ -88,8 +88,8 @@ void ground_look(struct ground *ground)
 {
 	objects_done(&ground->observed);
 	ground->observed.arena = &ground->arena;
-	int error = ground->kernel->vt->observe(ground->kernel, &ground->arena, &ground->observed,
-						&ground->facts, &ground->err);
+	int error = kernel_observe(ground->kernel, &ground->arena, &ground->observed,
+				   &ground->facts, &ground->err);
 	if (error)
 		print_error("observe: %s\n", ground->err.sentence);
 	assert_int_equal(error, 0);

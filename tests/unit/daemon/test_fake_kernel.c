@@ -177,8 +177,7 @@ static void build_tunnel(struct scene *scene)
 static void observe_at(struct scene *scene, struct objects *observed, struct facts *facts)
 {
 	observed->arena = &scene->arena;
-	assert_int_equal(
-		scene->kernel->vt->observe(scene->kernel, &scene->arena, observed, facts, NULL), 0);
+	assert_int_equal(kernel_observe(scene->kernel, &scene->arena, observed, facts, NULL), 0);
 }
 
 static void observes_what_was_applied_as_ours(void **state)
@@ -499,9 +498,8 @@ static void observe_can_be_refused(void **state)
 	struct facts facts = {0};
 
 	put_file(scene, "script", "refuse-observe EINTR\n");
-	assert_int_equal(
-		scene->kernel->vt->observe(scene->kernel, &scene->arena, &observed, &facts, NULL),
-		-EINTR);
+	assert_int_equal(kernel_observe(scene->kernel, &scene->arena, &observed, &facts, NULL),
+			 -EINTR);
 	put_file(scene, "script", "# nothing\n");
 	observe_at(scene, &observed, &facts);
 	objects_done(&observed);
