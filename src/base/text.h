@@ -18,7 +18,9 @@
 
 static inline void name_copy_(char *to, size_t size, const char *from)
 {
-	memcpy(to, from, strnlen(from, size - 1));
+	size_t len = strlen(from);
+
+	memcpy(to, from, len < size ? len : size - 1);
 }
 
 /* {0} is the empty text; s is NULL until the first add. */
