@@ -2,7 +2,9 @@
 /* Text and order of IPv4 addresses and prefixes. */
 #include "base/ipaddr.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <string.h>
 
 /* A decimal number of at most max, without leading zeros; the rest of the text, or NULL. */
 static const char *number(const char *s, unsigned max, unsigned *value)
@@ -66,23 +68,42 @@ int prefix_parse(const char *s, struct prefix *prefix)
 	return 0;
 }
 
-static char *write_byte(unsigned byte, char *to)
+/* The digits of a byte, the first one lowest, and in the highest byte how many they are. */
+#define DIGITS(n)                                                                                  \
+	((n) < 10    ? 1u << 24 | ('0' + (n))                                                      \
+	 : (n) < 100 ? 2u << 24 | ('0' + (n) % 10) << 8 | ('0' + (n) / 10)                         \
+		     : 3u << 24 | ('0' + (n) % 10) << 16 | ('0' + (n) / 10 % 10) << 8 |            \
+			       ('0' + (n) / 100))
+#define DIGITS_4(n)  DIGITS(n), DIGITS((n) + 1), DIGITS((n) + 2), DIGITS((n) + 3)
+#define DIGITS_16(n) DIGITS_4(n), DIGITS_4((n) + 4), DIGITS_4((n) + 8), DIGITS_4((n) + 12)
+#define DIGITS_64(n) DIGITS_16(n), DIGITS_16((n) + 16), DIGITS_16((n) + 32), DIGITS_16((n) + 48)
+
+static const uint32_t digits_of[256] = {
+	DIGITS_64(0),
+	DIGITS_64(64),
+	DIGITS_64(128),
+	DIGITS_64(192),
+};
+
+/* Without a branch on how many digits there are, which nobody could predict. Four bytes are
+ * written; what is behind the digits is written over. */
+static char *write_byte(uint8_t byte, char *to)
 {
-	if (byte >= 100)
-		*to++ = (char)('0' + byte / 100);
-	if (byte >= 10)
-		*to++ = (char)('0' + byte / 10 % 10);
-	*to++ = (char)('0' + byte % 10);
-	return to;
+	uint32_t digits = digits_of[byte], text = htole32(digits);
+
+	memcpy(to, &text, sizeof(text));
+	return to + (digits >> 24);
 }
 
 char *addr_write(struct addr addr, char *to)
 {
-	for (int shift = 24; shift >= 0; shift -= 8) {
-		to = write_byte(addr.host >> shift & 255, to);
-		*to++ = '.';
-	}
-	return to - 1;
+	to = write_byte((uint8_t)(addr.host >> 24), to);
+	*to++ = '.';
+	to = write_byte((uint8_t)(addr.host >> 16), to);
+	*to++ = '.';
+	to = write_byte((uint8_t)(addr.host >> 8), to);
+	*to++ = '.';
+	return write_byte((uint8_t)addr.host, to);
 }
 
 char *prefix_write(struct prefix prefix, char *to)

@@ -31,25 +31,24 @@ void text_add(struct text *text, const char *s)
 	text_add_len(text, s, strlen(s));
 }
 
-void text_add_char(struct text *text, char c)
-{
-	char *to = text_room(text, 1);
-
-	*to = c;
-	text_end(text, to + 1);
-}
-
-void text_add_number(struct text *text, int64_t number)
+char *number_write(int64_t number, char *to)
 {
 	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
-	char digits[20], *first = digits + sizeof(digits);
+	char digits[NUMBER_TEXT], *first = digits + sizeof(digits);
 
 	do
 		*--first = (char)('0' + left % 10);
 	while (left /= 10);
 	if (number < 0)
-		text_add_char(text, '-');
-	text_add_len(text, first, (size_t)(digits + sizeof(digits) - first));
+		*to++ = '-';
+	while (first < digits + sizeof(digits))
+		*to++ = *first++;
+	return to;
+}
+
+void text_add_number(struct text *text, int64_t number)
+{
+	text_end(text, number_write(number, text_room(text, NUMBER_TEXT)));
 }
 
 void text_addf(struct text *text, const char *fmt, ...)

@@ -23,6 +23,11 @@ static inline void name_copy_(char *to, size_t size, const char *from)
 	memcpy(to, from, len < size ? len : size - 1);
 }
 
+enum { NUMBER_TEXT = 20 }; /* most bytes of a number */
+
+/* In decimal digits, without NUL; returns where they end. */
+char *number_write(int64_t number, char *to) __attribute__((returns_nonnull));
+
 /* {0} is the empty text; s is NULL until the first add. */
 struct text {
 	char *s; /* always ends in NUL, once there is one */
@@ -46,10 +51,16 @@ static inline void text_end(struct text *text, char *end)
 	text->len = (size_t)(end - text->s);
 }
 
+static inline void text_add_char(struct text *text, char c)
+{
+	char *to = text_room(text, 1);
+
+	*to = c;
+	text_end(text, to + 1);
+}
+
 void text_add(struct text *text, const char *s);
 void text_add_len(struct text *text, const char *s, size_t len);
-void text_add_char(struct text *text, char c);
-/* in decimal digits */
 void text_add_number(struct text *text, int64_t number);
 void text_addf(struct text *text, const char *fmt, ...) printf_(2, 3);
 /* the text so far, "" when nothing was added; owned by the text */

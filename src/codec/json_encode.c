@@ -8,7 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { ESCAPED_MAX = 6 };
+enum {
+	ESCAPED_MAX = 6,
+	MEMBER_MAX = 128, /* a name, and a value that is neither text nor list */
+};
 
 static bool continues(unsigned char c)
 {
@@ -116,17 +119,28 @@ void json_time(int64_t ms, char buf[static 32])
 	*buf = '\0';
 }
 
-void json_add_name(struct text *text, const char *name)
+/* Ours are short, and need no escape. */
+static char *write_word(const char *s, char *to)
 {
-	size_t len = strlen(name);
-	char *to = text_room(text, len + 4);
+	*to++ = '"';
+	while (*s)
+		*to++ = *s++;
+	*to++ = '"';
+	return to;
+}
 
+static char *write_comma(const struct text *text, char *to)
+{
 	if (text->len && to[-1] != '{')
 		*to++ = ',';
-	*to++ = '"';
-	memcpy(to, name, len);
-	to += len;
-	*to++ = '"';
+	return to;
+}
+
+void json_add_name(struct text *text, const char *name)
+{
+	char *to = text_room(text, MEMBER_MAX);
+
+	to = write_word(name, write_comma(text, to));
 	*to++ = ':';
 	text_end(text, to);
 }
@@ -149,6 +163,14 @@ void json_member_time(struct text *text, const char *name, int64_t ms)
 
 	json_time(ms, buf);
 	json_member_string(text, name, buf);
+}
+
+static char *write_addr(struct addr addr, char *to)
+{
+	*to++ = '"';
+	to = addr_write(addr, to);
+	*to++ = '"';
+	return to;
 }
 
 static char *write_prefix(struct prefix prefix, char *to)
@@ -209,73 +231,83 @@ static void add_rows(struct text *text, const struct kind *kind, const struct ro
 	text_add_char(text, ']');
 }
 
-static void add_addr(struct text *text, struct addr addr)
+/* Of the types that have no bound. */
+static void add_long(struct text *text, const struct field *field, const void *object)
 {
-	char *to = text_room(text, ADDR_TEXT + 2);
+	const void *p = field_in(field, object);
+	const char *string;
 
-	*to++ = '"';
-	to = addr_write(addr, to);
-	*to++ = '"';
-	text_end(text, to);
+	if (field->type == FIELD_STRING) {
+		string = *(const char *const *)p;
+		json_add_string(text, string ? string : "");
+	} else if (field->type == FIELD_PREFIXES) {
+		add_prefixes(text, p);
+	} else if (field->type == FIELD_LABELS) {
+		add_labels(text, p);
+	} else if (field->type == FIELD_ROWS) {
+		add_rows(text, *field->refers_to, p);
+	}
 }
 
-static void add_prefix(struct text *text, struct prefix prefix)
-{
-	text_end(text, write_prefix(prefix, text_room(text, PREFIX_TEXT + 2)));
-}
-
-static void add_value(struct text *text, const struct field *field, const void *object)
+/* Of the other types; of those nothing. */
+static char *write_value(const struct field *field, const void *object, char *to)
 {
 	const void *p = field_in(field, object);
 
-	if (field->flags & FIELD_WORD && field_number(field, object) == field->word_value) {
-		json_add_string(text, field->word);
-		return;
-	}
+	if (field->flags & FIELD_WORD && field_number(field, object) == field->word_value)
+		return write_word(field->word, to);
 	switch (field->type) {
 	case FIELD_BOOL:
-		text_add(text, *(const bool *)p ? "true" : "false");
-		return;
+		memcpy(to, *(const bool *)p ? "true" : "fals", 4);
+		to += 4;
+		if (!*(const bool *)p)
+			*to++ = 'e';
+		return to;
 	case FIELD_U8:
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_S32:
-		text_add_number(text, field_number(field, object));
-		return;
+		return number_write(field_number(field, object), to);
 	case FIELD_NAME:
-		json_add_string(text, p);
-		return;
-	case FIELD_STRING:
-		json_add_string(text, *(const char *const *)p ? *(const char *const *)p : "");
-		return;
+		*to++ = '"';
+		to = write_string(p, to);
+		*to++ = '"';
+		return to;
 	case FIELD_CHOICE:
-		json_add_string(text, field->choices[*(const uint8_t *)p]);
-		return;
+		return write_word(field->choices[*(const uint8_t *)p], to);
 	case FIELD_ADDR:
-		add_addr(text, *(const struct addr *)p);
-		return;
+		return write_addr(*(const struct addr *)p, to);
 	case FIELD_PREFIX:
-		add_prefix(text, *(const struct prefix *)p);
-		return;
+		return write_prefix(*(const struct prefix *)p, to);
+	case FIELD_STRING:
 	case FIELD_PREFIXES:
-		add_prefixes(text, p);
-		return;
 	case FIELD_LABELS:
-		add_labels(text, p);
-		return;
 	case FIELD_ROWS:
-		add_rows(text, *field->refers_to, p);
-		return;
+		break;
 	}
+	return to;
+}
+
+/* A copy of fixed length takes a fraction of one that must look where the name ends. */
+static char *write_field_name(const struct field *field, char *to)
+{
+	*to++ = '"';
+	memcpy(to, field->name, sizeof(field->name));
+	to += field->name_len;
+	*to++ = '"';
+	*to++ = ':';
+	return to;
 }
 
 void json_add_members(struct text *text, const struct kind *kind, const void *object, uint64_t rows)
 {
 	for (; rows; rows &= rows - 1) {
 		const struct field *field = &kind->fields[__builtin_ctzll(rows)];
+		char *to = text_room(text, MEMBER_MAX + field->size * (size_t)ESCAPED_MAX);
 
-		json_add_name(text, field->name);
-		add_value(text, field, object);
+		to = write_field_name(field, write_comma(text, to));
+		text_end(text, write_value(field, object, to));
+		add_long(text, field, object);
 	}
 }
 

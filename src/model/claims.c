@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* of a claim in a resource, and where it is */
 struct claim_slot {
 	const struct resource *owner; /* NULL: free */
@@ -22,8 +24,8 @@ static struct claim_key tunnel_key(const struct tunnel *t, size_t n)
 		.numbers = {(uint64_t)t->local.host << 32 | t->remote.host},
 	};
 
-	strncpy(device.name, tunnel_device(t), sizeof(device.name) - 1);
-	strncpy(endpoints.name, t->underlay, sizeof(endpoints.name) - 1);
+	name_copy(device.name, tunnel_device(t));
+	name_copy(endpoints.name, t->underlay);
 	return n ? endpoints : device;
 }
 

@@ -65,8 +65,11 @@ struct rows {
 
 struct kind;
 
+enum { FIELD_NAME_SIZE = 24 };
+
 struct field {
-	const char *name;
+	char name[FIELD_NAME_SIZE]; /* in place: it is copied into every document */
+	uint8_t name_len;
 	enum field_type type;
 	uint32_t flags;
 	uint32_t offset, size;  /* of the member, bytes */
@@ -81,14 +84,18 @@ struct field {
 	const char *doc;                     /* one line */
 };
 
+#define FIELD_CALLED(text) .name = text, .name_len = sizeof(text) - 1
+
 /* offsetof, and a compile-time refusal when the member is not of the row's C type */
 #define FIELD_AT(st, member, ctype)                                                                \
-	.name = #member, .size = sizeof(((struct st *)0)->member),                                 \
-	.offset = (uint32_t)(offsetof(struct st, member) +                                         \
-			     0 * sizeof(char[__builtin_types_compatible_p(                         \
-						     __typeof__(((struct st *)0)->member), ctype)  \
-						     ? 1                                           \
-						     : -1]))
+	FIELD_CALLED(#member),                                                                     \
+		.size = sizeof(((struct st *)0)->member),                                          \
+		.offset = (uint32_t)(offsetof(struct st, member) +                                 \
+				     0 * sizeof(char[__builtin_types_compatible_p(                 \
+							     __typeof__(((struct st *)0)->member), \
+							     ctype)                                \
+							     ? 1                                   \
+							     : -1]))
 #define FIELD_AT_CHARS(st, member) FIELD_AT(st, member, char[sizeof(((struct st *)0)->member)])
 
 #define F_BOOL(st, m, ...)                                                                         \

@@ -30,22 +30,22 @@ struct resource {
 
 /* rows that each table begins with, after `struct resource head` named head */
 #define RESOURCE_FIELDS(st)                                                                        \
-	{FIELD_AT_CHARS(st, head.name),       .type = FIELD_NAME, .name = "name",                  \
+	{FIELD_AT_CHARS(st, head.name),       .type = FIELD_NAME, FIELD_CALLED("name"),            \
 	 .flags = FIELD_KEY | FIELD_REQUIRED, .min = 1,           .max = RESOURCE_NAME - 1,        \
 	 .doc = "name of the resource"},                                                           \
-		{FIELD_AT(st, head.labels, struct labels), .type = FIELD_LABELS, .name = "labels", \
-		 .max_count = 32, .doc = "free labels, key=value"},                                \
+		{FIELD_AT(st, head.labels, struct labels), .type = FIELD_LABELS,                   \
+		 FIELD_CALLED("labels"), .max_count = 32, .doc = "free labels, key=value"},        \
 		{FIELD_AT(st, head.comment, const char *), .type = FIELD_STRING,                   \
-		 .name = "comment", .max = 1024, .doc = "free text"},                              \
+		 FIELD_CALLED("comment"), .max = 1024, .doc = "free text"},                        \
 		{FIELD_AT(st, head.enabled, bool),                                                 \
 		 .type = FIELD_BOOL,                                                               \
-		 .name = "enabled",                                                                \
+		 FIELD_CALLED("enabled"),                                                          \
 		 .max = 1,                                                                         \
 		 .dflt = 1,                                                                        \
 		 .doc = "false: absent from the kernel, name and references held"},                \
 	{                                                                                          \
 		FIELD_AT(st, head.adopt, bool),                                                    \
-			.type = FIELD_BOOL, .name = "adopt", .max = 1,                             \
+			.type = FIELD_BOOL, FIELD_CALLED("adopt"), .max = 1,                       \
 			.doc = "take over a foreign link, address or route in the way"             \
 	}
 
