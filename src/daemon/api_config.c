@@ -8,6 +8,7 @@
 #include "daemon/api_plan.h"
 #include "daemon/api_problem.h"
 #include "daemon/api_write.h"
+#include "model/view.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,28 +22,69 @@ static void revision_tag(const struct declaration *declaration, char tag[static 
 	snprintf(tag, REVISION_TAG, "\"%" PRIu64 "\"", declaration->revision);
 }
 
-static void add_list(struct text *text, const struct kind *kind, const struct resources *list)
-{
-	const char *comma = "";
+/* The document as far as it is written: what comes next is a resource of that kind's list. */
+struct reading {
+	struct declaration *declaration;
+	struct view *view;
+	unsigned kind;
+	size_t at;
+	bool begun; /* the kind's list has a member */
+};
 
-	text_addf(text, "\"%s\":[", kind->member);
-	for (size_t i = 0; i < list->len; i++) {
-		if (list->v[i]->deleting)
-			continue;
-		text_add(text, comma);
-		text_add_char(text, '{');
-		json_add_declared(text, kind, list->v[i]);
-		text_add_char(text, '}');
-		comma = ",\n";
+static void open_list(const struct reading *reading, struct text *piece)
+{
+	text_add(piece, reading->kind ? ",\n\"" : "{\"");
+	text_add(piece, kinds[reading->kind]->member);
+	text_add(piece, "\":[");
+}
+
+static void close_list(struct reading *reading, struct text *piece)
+{
+	reading->kind++;
+	reading->at = 0;
+	reading->begun = false;
+	text_add(piece, reading->kind < RESOURCE_KINDS ? "]" : "]}\n");
+}
+
+static void add_next(struct reading *reading, struct text *piece)
+{
+	const struct resources *list = &reading->view->kind[reading->kind];
+
+	if (reading->at == 0)
+		open_list(reading, piece);
+	if (reading->at == list->len) {
+		close_list(reading, piece);
+		return;
 	}
-	text_add(text, "]");
+	const struct resource *resource = list->v[reading->at++];
+	if (resource->deleting)
+		return;
+	text_add(piece, reading->begun ? ",\n{" : "{");
+	json_add_declared(piece, kinds[reading->kind], resource);
+	text_add_char(piece, '}');
+	reading->begun = true;
+}
+
+static void read_on(void *user, struct text *piece)
+{
+	struct reading *reading = user;
+
+	while (reading->kind < RESOURCE_KINDS && piece->len < HTTP_PIECE)
+		add_next(reading, piece);
+}
+
+static void reading_done(void *user)
+{
+	struct reading *reading = user;
+
+	view_close(reading->declaration, reading->view);
+	free(reading);
 }
 
 void api_config_get(struct api_call *call)
 {
-	const struct declaration *declaration = &call->agent->declaration;
+	struct declaration *declaration = &call->agent->declaration;
 	const char *known = http_header(call->request, "If-None-Match");
-	cleanup_text struct text text = {0};
 	char tag[REVISION_TAG];
 	const char *const headers[] = {"ETag", tag, "Content-Type", "application/json", NULL};
 
@@ -51,12 +93,10 @@ void api_config_get(struct api_call *call)
 		http_respond(call->request, 304, (const char *const[]){"ETag", tag, NULL}, "", 0);
 		return;
 	}
-	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
-		text_add(&text, k ? ",\n" : "{");
-		add_list(&text, kinds[k], &declaration->kind[k]);
-	}
-	text_add(&text, "}\n");
-	http_respond(call->request, 200, headers, text.s, text.len);
+	struct reading *reading = xcalloc(1, sizeof(*reading));
+	*reading = (struct reading){declaration, view_open(declaration), 0, 0, false};
+	http_respond_stream(call->request, 200, headers,
+			    &(struct http_stream){read_on, reading_done, reading});
 }
 
 /* What a config does to the declaration. */

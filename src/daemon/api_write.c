@@ -204,8 +204,7 @@ static void reload(struct agent *agent)
 		declaration_done(&stored);
 		return;
 	}
-	declaration_done(&agent->declaration);
-	agent->declaration = stored;
+	declaration_replace(&agent->declaration, &stored);
 }
 
 void api_write_commit(struct api *api)

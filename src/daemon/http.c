@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "daemon/http_guard.h"
 #include "daemon/http_query.h"
+#include "daemon/http_response.h"
 #include "daemon/http_socket.h"
 #include "daemon/loop.h"
 
@@ -51,7 +52,7 @@ struct exchange {
 	enum phase phase;
 	bool suspended;
 	bool close; /* after the answer */
-	const char *query;
+	const char *target, *query;
 	struct http_parameters parameters;
 	struct text body;
 	size_t body_max, received;
@@ -198,13 +199,10 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
 	x->connection = connection;
 	x->mhd = mhd;
 	connection->exchange = x;
-	char *path = arena_strdup(&x->request.arena, target);
-	char *mark = strchr(path, '?');
-	if (mark) {
-		*mark = '\0';
-		x->query = mark + 1;
-	}
-	x->request.path = path;
+	size_t path_len = strcspn(target, "?");
+	x->target = arena_strdup(&x->request.arena, target);
+	x->query = target[path_len] ? x->target + path_len + 1 : NULL;
+	x->request.path = arena_strndup(&x->request.arena, target, path_len);
 	x->request.connection = x;
 	x->request.caller = connection->caller;
 	snprintf(x->request.id, sizeof(x->request.id), "%08x-%x", http->id_prefix,
@@ -330,12 +328,9 @@ static enum MHD_Result guard_header(void *cls, unused_ enum MHD_ValueKind kind, 
 
 static const char *request_fault(struct exchange *x, const char *version, struct http_guard *guard)
 {
-	const char *path = x->request.path;
-	const char *target = x->query ? arena_printf(&x->request.arena, "%s?%s", path, x->query)
-				      : path;
-	const char *fault = http_guard_target(target);
+	const char *fault = http_guard_target(x->target);
 
-	guard->size = strlen(target);
+	guard->size = strlen(x->target);
 	MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, guard_header, guard);
 	return fault ? fault : http_guard_fault(guard, version);
 }
@@ -428,24 +423,33 @@ void http_query_each(const struct http_request *request,
 		each(user, x->parameters.v[i].name, x->parameters.v[i].value);
 }
 
-void http_respond(struct http_request *request, unsigned status, const char *const *headers,
-		  const char *body, size_t len)
+static void answer(struct exchange *x, unsigned status, const char *const *headers,
+		   struct MHD_Response *response)
 {
-	struct exchange *x = request->connection;
-
 	assert(x->phase == PHASE_HANDLER);
-	x->response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)body,
-						      MHD_RESPMEM_MUST_COPY);
-	if (!x->response)
-		out_of_memory(len);
-	for (; headers && headers[0]; headers += 2)
-		MHD_add_response_header(x->response, headers[0], headers[1]);
+	http_response_headers(response, headers);
 	if (x->close)
-		MHD_add_response_header(x->response, "Connection", "close");
+		MHD_add_response_header(response, "Connection", "close");
+	x->response = response;
 	x->status = status;
 	x->phase = PHASE_ANSWERED;
 	if (x->suspended)
 		resume(x);
+}
+
+void http_respond(struct http_request *request, unsigned status, const char *const *headers,
+		  const char *body, size_t len)
+{
+	answer(request->connection, status, headers, http_response_of(body, len));
+}
+
+void http_respond_stream(struct http_request *request, unsigned status, const char *const *headers,
+			 const struct http_stream *stream)
+{
+	struct exchange *x = request->connection;
+
+	set_deadline(x->connection, x->connection->http->config.stream_deadline_ms);
+	answer(x, status, headers, http_response_stream(stream, request->method));
 }
 
 static void library_log(unused_ void *cls, const char *fmt, va_list args)

@@ -54,6 +54,23 @@ void http_query_each(const struct http_request *request,
 void http_respond(struct http_request *request, unsigned status, const char *const *headers,
 		  const char *body, size_t len);
 
+/*
+ * A body that is written while it is sent, so that no more of it is held than a piece. `next`
+ * adds about HTTP_PIECE bytes, and nothing at its end; it is called from the loop, after the
+ * request is gone. `done` is called once, also when the client did not take it all: it has
+ * stream_deadline_ms for that.
+ */
+struct http_stream {
+	void (*next)(void *user, struct text *piece);
+	void (*done)(void *user);
+	void *user;
+};
+
+enum { HTTP_PIECE = 32 * 1024 };
+
+void http_respond_stream(struct http_request *request, unsigned status, const char *const *headers,
+			 const struct http_stream *stream);
+
 struct http_handler {
 	/* A whole request arrived. Either http_respond is called before it returns, or later. */
 	void (*request)(void *user, struct http_request *request);
@@ -74,6 +91,7 @@ struct http_config {
 	size_t body_max;          /* 8 MB; PATCH 64 KB */
 	size_t patch_max;
 	unsigned header_deadline_ms, body_deadline_ms; /* 5000, 30000 */
+	unsigned stream_deadline_ms;                   /* 60000 */
 };
 
 /* Binds the socket (replacing a stale one; -EADDRINUSE when somebody answers there), or takes

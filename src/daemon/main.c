@@ -185,6 +185,7 @@ static int start_http(struct agent *agent, struct api *api, const struct options
 		.patch_max = PATCH_MAX,
 		.header_deadline_ms = 5000,
 		.body_deadline_ms = 30000,
+		.stream_deadline_ms = 60000,
 	};
 	int rc = make_directory_of(options->socket_path, 0755, err);
 

@@ -5,6 +5,7 @@
  */
 #include "model/declaration.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "model/claims.h"
 #include "model/overlaps.h"
 #include "model/references.h"
+#include "model/view.h"
 
 struct resource *declaration_find(const struct declaration *d, enum kind_id kind, const char *name,
 				  size_t *at)
@@ -57,13 +59,14 @@ void declaration_put(struct declaration *d, enum kind_id kind, struct resource *
 	size_t at;
 	struct resource *old = declaration_find(d, kind, resource->name, &at);
 
+	view_detach(d);
 	if (!old) {
 		vec_push(list, NULL);
 		memmove(&list->v[at + 1], &list->v[at], (list->len - 1 - at) * sizeof(*list->v));
 	}
 	list->v[at] = resource;
 	replace_claims(d->claims[kind], old, resource);
-	free(old);
+	view_bury(d, old);
 }
 
 bool declaration_remove(struct declaration *d, enum kind_id kind, const char *name)
@@ -74,24 +77,44 @@ bool declaration_remove(struct declaration *d, enum kind_id kind, const char *na
 
 	if (!old)
 		return false;
+	view_detach(d);
 	memmove(&list->v[at], &list->v[at + 1], (list->len - 1 - at) * sizeof(*list->v));
 	list->len--;
 	replace_claims(d->claims[kind], old, NULL);
-	free(old);
+	view_bury(d, old);
 	return true;
 }
 
-void declaration_done(struct declaration *d)
+/* Leaves nothing but the views. */
+static void clear(struct declaration *d)
 {
+	view_detach(d);
 	for (unsigned i = 0; i < RESOURCE_KINDS; i++) {
 		for (size_t j = 0; j < d->kind[i].len; j++)
-			free(d->kind[i].v[j]);
+			view_bury(d, d->kind[i].v[j]);
 		vec_done(&d->kind[i]);
 		if (d->claims[i])
 			claims_done(d->claims[i]);
 		free(d->claims[i]);
 		d->claims[i] = NULL;
 	}
+}
+
+void declaration_replace(struct declaration *d, struct declaration *by)
+{
+	struct view *views = d->views;
+
+	assert(!by->views);
+	clear(d);
+	*d = *by;
+	d->views = views;
+	*by = (struct declaration){0};
+}
+
+void declaration_done(struct declaration *d)
+{
+	assert(!d->views);
+	clear(d);
 }
 
 /* Keeps the number of the first fault. */

@@ -24,12 +24,14 @@ struct from_number {
 struct from_numbers vec_of(struct from_number);
 
 struct claim_index;
+struct view;
 
 struct declaration {
 	struct resources kind[RESOURCE_KINDS];
 	uint64_t revision; /* counts every change */
 	/* who claims what: made by the first check of a write, kept by puts and removals */
 	struct claim_index *claims[RESOURCE_KINDS];
+	struct view *views; /* the newest first: view.h */
 };
 
 /* NULL when there is none; the sort position is stored in *at when that is not NULL */
@@ -39,6 +41,9 @@ struct resource *declaration_find(const struct declaration *d, enum kind_id kind
 void declaration_put(struct declaration *d, enum kind_id kind, struct resource *resource);
 /* Removes and frees. False when there was none. */
 bool declaration_remove(struct declaration *d, enum kind_id kind, const char *name);
+/* Takes over what the other one holds in place of its own; open views stay as they are. */
+void declaration_replace(struct declaration *d, struct declaration *by);
+/* No view is open any more. */
 void declaration_done(struct declaration *d);
 
 /*

@@ -36,6 +36,24 @@ class Config(api.ApiTest):
         self.assertEqual(self.counts(self.agent.put("/v1/config", answer.text)), (0, 0, 0, 3))
         self.assertEqual(self.revision(), 1)
 
+    def test_a_slow_reader_gets_one_revision(self):
+        tunnels = [{"name": f"t{i:05}", "comment": "x" * 100, "enabled": False,
+                    "remote": f"198.18.{i // 250}.{i % 250 + 1}"} for i in range(4000)]
+        config = {**EMPTY, "tunnels": tunnels}
+        self.ok(self.agent.put("/v1/config", config))
+        connection = api.Connection(self.agent.socket)
+        connection.request("GET", "/v1/config")
+        response = connection.getresponse()
+        self.agent.put("/v1/tunnels/t03999", {**tunnels[3999], "comment": "new"})
+        self.ok(self.agent.delete("/v1/tunnels/t03998"), 204)
+        self.ok(self.agent.post("/v1/tunnels", {"name": "z", "remote": "198.51.100.9"}), 201)
+        self.assertEqual(json.loads(response.read()), config)
+        connection.request("GET", "/v1/config")
+        read = json.loads(connection.getresponse().read())["tunnels"]
+        self.assertEqual([t.get("comment") for t in read[-2:]], ["new", None])
+        self.assertEqual(len(read), 4000)
+        connection.close()
+
     def test_same_config_keeps_every_generation(self):
         self.agent.put("/v1/config", CONFIG)
         self.agent.put("/v1/config", CONFIG)

@@ -3,7 +3,8 @@
 
 /*
  * A server in a child process for test_http*.c, with a handler that answers by path, and a
- * client of raw bytes. /echo answers at once, /later after 20 ms, /never not at all.
+ * client of raw bytes. /echo answers at once, /later after 20 ms, /never not at all; /stream
+ * writes 4 MB while it sends them.
  */
 
 #include "daemon/http.h"
@@ -26,11 +27,12 @@
 
 #include <cmocka.h>
 
+enum { STREAM_PIECES = 128 };
 enum { ANSWER_MS = 5000, LATER_MS = 20, BODY_MAX = 64 * 1024, PATCH_MAX = 1024 };
 
 /* seen by both processes */
 struct seen {
-	volatile unsigned requests, gone, refused, started;
+	volatile unsigned requests, gone, refused, started, streamed;
 	char ids[2][20];
 };
 
@@ -46,6 +48,7 @@ struct server {
 	struct http *http;
 	struct loop_timer *timer;
 	struct http_request *later;
+	unsigned pieces; /* of the stream, written so far */
 };
 
 static inline void server_note_wait(void *user, const char *name, const char *value)
@@ -77,6 +80,22 @@ static inline void server_answer_big(struct http_request *request)
 	http_respond(request, 200, NULL, body, size);
 }
 
+static inline void server_write_piece(void *user, struct text *piece)
+{
+	struct server *server = user;
+
+	if (server->pieces == STREAM_PIECES)
+		return;
+	for (unsigned i = 0; i < HTTP_PIECE; i += 8)
+		text_addf(piece, "%07x\n", server->pieces * HTTP_PIECE + i);
+	server->pieces++;
+}
+
+static inline void server_streamed(void *user)
+{
+	((struct server *)user)->seen->streamed++;
+}
+
 static inline void server_request(void *user, struct http_request *request)
 {
 	struct server *server = user;
@@ -88,6 +107,10 @@ static inline void server_request(void *user, struct http_request *request)
 		request->user = server;
 	else if (strcmp(request->path, "/big") == 0)
 		server_answer_big(request);
+	else if (strcmp(request->path, "/stream") == 0)
+		http_respond_stream(
+			request, 200, NULL,
+			&(struct http_stream){server_write_piece, server_streamed, server});
 	else if (strcmp(request->path, "/later") == 0) {
 		server->later = request;
 		loop_timer_arm(server->loop, server->timer, loop_now_ms() + LATER_MS);
@@ -206,6 +229,7 @@ static inline int server_setup(void **state)
 		.patch_max = PATCH_MAX,
 		.header_deadline_ms = 5000,
 		.body_deadline_ms = 30000,
+		.stream_deadline_ms = 60000,
 	};
 	server->seen = mmap(NULL, sizeof(*server->seen), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -212,6 +212,94 @@ static void a_client_that_leaves_in_the_middle_hurts_nobody(void **state)
 	close(fd);
 }
 
+static void read_exactly(int fd, char *to, size_t len)
+{
+	while (len) {
+		ssize_t got = recv(fd, to, len, 0);
+
+		assert_true(got > 0);
+		to += got;
+		len -= (size_t)got;
+	}
+}
+
+/* The next chunk of a body, 0 at its end. */
+static size_t read_chunk(int fd, char *to)
+{
+	char line[16] = "";
+	size_t len = 0;
+
+	do
+		read_exactly(fd, line + len++, 1);
+	while (!strstr(line, "\r\n"));
+	size_t size = strtoul(line, NULL, 16);
+	assert_true(size <= HTTP_PIECE);
+	read_exactly(fd, to, size + 2);
+	return size;
+}
+
+static void streams_a_body_in_chunks(void **state)
+{
+	struct server *server = *state;
+	int fd = client_connect(server);
+	char chunk[HTTP_PIECE + 2], *head;
+	size_t total = 0, len;
+
+	client_say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	head = client_hear(fd, false);
+	assert_non_null(strstr(head, "Transfer-Encoding: chunked\r\n"));
+	free(head);
+	for (; (len = read_chunk(fd, chunk)); total += len)
+		assert_int_equal(strtoul(chunk, NULL, 16), total);
+	assert_int_equal(total, STREAM_PIECES * HTTP_PIECE);
+	waits_for(&server->seen->streamed, 1);
+	client_say(fd, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_answer(fd, "GET /echo");
+	close(fd);
+}
+
+static void tells_the_length_of_a_stream(void **state)
+{
+	struct server *server = *state;
+	int fd = client_connect(server);
+
+	client_say(fd, "HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+		       "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+	char *head = client_hear(fd, false);
+	assert_non_null(strstr(head, "Content-Length: 4194304\r\n"));
+	free(head);
+	char *answer = client_hear(fd, true);
+	assert_ptr_equal(strstr(answer, "HTTP/1.1 200 OK\r\n"), answer);
+	free(answer);
+	waits_for(&server->seen->streamed, 1);
+	close(fd);
+}
+
+static void a_stream_that_nobody_wants_to_the_end_is_done(void **state)
+{
+	struct server *server = *state;
+	int fd = client_connect(server);
+
+	client_say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	free(client_hear(fd, false));
+	assert_int_equal(server->seen->streamed, 0);
+	close(fd);
+	waits_for(&server->seen->streamed, 1);
+}
+
+static void a_slow_reader_of_a_stream_is_cut_off_at_the_deadline(void **state)
+{
+	struct server *server = *state;
+
+	server->config.stream_deadline_ms = 100;
+	server_start(server);
+	int fd = client_connect(server);
+	client_say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	free(client_hear(fd, false));
+	waits_for(&server->seen->streamed, 1);
+	close(fd);
+}
+
 static void stopping_sends_the_last_answers_and_forgets_who_waits(void **state)
 {
 	struct server *server = *state;
@@ -249,6 +337,10 @@ int main(void)
 		started(a_client_that_leaves_while_it_waits_is_gone),
 		started(a_client_that_has_only_finished_sending_gets_its_answer),
 		started(a_client_that_leaves_in_the_middle_hurts_nobody),
+		started(streams_a_body_in_chunks),
+		started(tells_the_length_of_a_stream),
+		started(a_stream_that_nobody_wants_to_the_end_is_done),
+		prepared(a_slow_reader_of_a_stream_is_cut_off_at_the_deadline),
 		started(stopping_sends_the_last_answers_and_forgets_who_waits),
 	};
 
