@@ -113,8 +113,6 @@ static int store_all(struct store *store, const struct api_changes *changes, uin
 		rc = store_put(store, changes->v[i].kind, changes->v[i].resource, err);
 	}
 	if (!rc)
-		rc = store_set_revision(store, revision, err);
-	if (!rc)
 		rc = store_release(store, err);
 	else
 		store_rollback_to(store);

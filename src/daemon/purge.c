@@ -71,8 +71,10 @@ void purge_deleted(struct store *store, struct declaration *declaration, const s
 		}
 	}
 	if (error == 0 && store_in_transaction(store)) {
+		error = store_set_revision(store, declaration->revision, &err);
 		failpoint("purge.commit");
-		error = store_commit(store, &err);
+		if (error == 0)
+			error = store_commit(store, &err);
 		failpoint("purge.committed");
 	}
 	if (error == 0)

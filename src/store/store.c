@@ -133,13 +133,23 @@ static int load_revision(struct store *store, uint64_t *revision, struct err *er
 	return 0;
 }
 
+static uint64_t last_change(const struct resources *list, uint64_t revision)
+{
+	for (size_t i = 0; i < list->len; i++)
+		if (list->v[i]->revision > revision)
+			revision = list->v[i]->revision;
+	return revision;
+}
+
 int store_load(struct store *store, struct declaration *declaration, struct err *err)
 {
 	uint64_t revision = 0;
 	int result = load_revision(store, &revision, err);
 
-	for (unsigned i = 0; i < RESOURCE_KINDS && !result; i++)
+	for (unsigned i = 0; i < RESOURCE_KINDS && !result; i++) {
 		result = rows_load(store, kinds[i], declaration, err);
+		revision = last_change(&declaration->kind[i], revision);
+	}
 	if (!result)
 		declaration->revision = revision;
 	return result;

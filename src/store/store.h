@@ -45,12 +45,16 @@ int store_savepoint(struct store *store, struct err *err) must_check;
 int store_release(struct store *store, struct err *err) must_check;
 void store_rollback_to(struct store *store);
 
-/* Inserts or replaces the row of that name, with its lists. Inside a transaction. */
+/*
+ * Inserts or replaces the row of that name, with its lists. Inside a transaction. The revision
+ * of the declaration is the greatest that a row bears: a write costs one page, not two.
+ */
 int store_put(struct store *store, const struct kind *kind, const struct resource *resource,
 	      struct err *err) must_check;
 /* A name that is not there is no error. */
 int store_delete(struct store *store, const struct kind *kind, const char *name,
 		 struct err *err) must_check;
+/* Where rows are deleted: the declaration does not go back to an earlier revision with them. */
 int store_set_revision(struct store *store, uint64_t revision, struct err *err) must_check;
 
 /*

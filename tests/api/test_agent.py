@@ -90,6 +90,14 @@ class Agent(unittest.TestCase):
         self.agent.start()
         self.assertEqual(self.agent.get("/livez").status, 200)
 
+    def test_the_revision_outlives_what_was_changed_last(self):
+        self.agent.start()
+        self.agent.put("/v1/tunnels/tun_a", api.TUNNEL)
+        self.assertEqual(self.agent.delete("/v1/tunnels/tun_a").status, 204)
+        self.agent.kill()
+        self.agent.start()
+        self.assertEqual(self.agent.get("/v1/status").body["revision"], 2)
+
     def test_files_are_private(self):
         self.agent.start()
         for path, mode in ((self.agent.db.parent, 0o700), (self.agent.db, 0o600),

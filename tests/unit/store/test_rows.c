@@ -257,6 +257,32 @@ static void put_outside_a_transaction_is_refused(void **state)
 	assert_int_equal(scratch_number(s, "SELECT count(*) FROM tunnels"), 0);
 }
 
+static void the_revision_is_the_greatest_of_the_rows_and_what_was_set(void **state)
+{
+	static const struct {
+		uint64_t rows[2], set, loaded;
+	} cases[] = {{{3, 5}, 0, 5}, {{5, 3}, 0, 5}, {{5, 3}, 4, 5}, {{3, 5}, 6, 6}};
+	struct scratch *s = *state;
+	cleanup_arena struct arena arena = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct resource *t = make(&tunnel_kind, FILL_REQUIRED, &arena);
+		struct resource *n = make(&nat_rule_kind, FILL_REQUIRED, &arena);
+		struct declaration d = {0};
+
+		t->revision = cases[i].rows[0];
+		n->revision = cases[i].rows[1];
+		put(s, &tunnel_kind, t);
+		put(s, &nat_rule_kind, n);
+		if (cases[i].set)
+			assert_ok(store_set_revision(s->store, cases[i].set, NULL));
+		scratch_reopen(s);
+		assert_ok(store_load(s->store, &d, NULL));
+		assert_int_equal(d.revision, cases[i].loaded);
+		declaration_done(&d);
+	}
+}
+
 static void load_hands_over_sorted_and_with_the_revision(void **state)
 {
 	static const char *const names[] = {"b", "B", "a.1", "10", "9"};
@@ -329,6 +355,7 @@ int main(void)
 		scratch_test(statements_are_prepared_once),
 		scratch_test(lists_of_a_new_resource_are_not_searched),
 		scratch_test(put_outside_a_transaction_is_refused),
+		scratch_test(the_revision_is_the_greatest_of_the_rows_and_what_was_set),
 		scratch_test(load_hands_over_sorted_and_with_the_revision),
 		scratch_test(damaged_values_are_named),
 	};
