@@ -84,7 +84,10 @@ struct field {
 	const char *doc;                     /* one line */
 };
 
-#define FIELD_CALLED(text) .name = text, .name_len = sizeof(text) - 1
+/* A name that does not fit with its NUL does not compile. */
+#define FIELD_CALLED(text)                                                                         \
+	.name = text,                                                                              \
+	.name_len = sizeof(text) - 1 + 0 * sizeof(char[sizeof(text) <= FIELD_NAME_SIZE ? 1 : -1])
 
 /* offsetof, and a compile-time refusal when the member is not of the row's C type */
 #define FIELD_AT(st, member, ctype)                                                                \
