@@ -5,17 +5,18 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { SHA256_BYTES = 32 };
 
 void digest_short(const void *p, size_t len, char hex[static DIGEST_SHORT])
 {
+	static const char digits[] = "0123456789abcdef";
 	uint8_t digest[SHA256_BYTES];
 
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, p, len, digest) != 0)
 		abort(); /* only a broken installation has no SHA-256 */
-	for (size_t i = 0; i < (DIGEST_SHORT - 1) / 2; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	for (size_t i = 0; i < DIGEST_SHORT - 1; i++)
+		hex[i] = digits[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+	hex[DIGEST_SHORT - 1] = '\0';
 }
