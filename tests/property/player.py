@@ -219,7 +219,7 @@ class Player:
             raise Failure(f"{method} {path} {json.dumps(body)}: {answer}; faults: {wrong}")
         if answer.status >= 300:
             return
-        if answer.status == 202:
+        if answer.status == 202 or (answer.body or {}).get("deleted"):
             self.deleting = True
         self.declaration = candidate
         self.unsettled += 1
