@@ -395,6 +395,14 @@ unsigned round_failed(const struct round *round)
 	return failed;
 }
 
+bool round_lost_race(const struct round *round)
+{
+	for (size_t i = 0; i < round->ops.len; i++)
+		if (round->ops.v[i].result == -ERESTART)
+			return true;
+	return false;
+}
+
 void round_done(struct round *round)
 {
 	bool large = round->arena.used_bytes > LARGE_BYTES;

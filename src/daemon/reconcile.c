@@ -21,6 +21,7 @@
 
 enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
+	RACES_MAX = 16, /* that one pass may lose before it has failed */
 	QUIET_MS = 100, /* without a pass: what comes then waits for nothing else to come */
 	EVENT_DELAY_MAX_MS = 500,
 };
@@ -52,7 +53,7 @@ struct reconcile {
 	const char *running_trigger;
 	uint64_t started_ms; /* monotonic */
 	uint64_t revision;   /* of the declaration when its last round looked */
-	unsigned rounds, applied;
+	unsigned rounds, races, applied;
 	struct round round;
 	unsigned backoff_ms;
 
@@ -303,7 +304,7 @@ static void take_declaration(struct reconcile *r)
 
 static int look_partially(struct reconcile *r, const struct round_input *input, struct err *err)
 {
-	const struct known known = {&r->desired, &r->facts, r->outdated, r->rounds == 0};
+	const struct known known = {&r->desired, &r->facts, r->outdated, r->rounds + r->races == 0};
 	int error = round_look_at(&r->round, input, &r->looking, &known, err);
 
 	scope_forget_told(&r->looking);
@@ -339,8 +340,8 @@ static int look(struct reconcile *r, struct err *err)
 	if (!r->orphans_done)
 		error = look_after_orphans(r, err);
 	r->orphans_done = error > 0;
-	if (r->orphans_done) /* what is desired depends on what is ours: look once more */
-		round_done(&r->round);
+	if (r->orphans_done)
+		round_done(&r->round); /* what is desired depends on them: look once more */
 	else if (error == 0)
 		plan(r);
 	return error;
@@ -369,7 +370,7 @@ static void begin(struct reconcile *r)
 	r->scope = (struct scope){0};
 	r->trigger = NULL;
 	r->started_ms = loop_now_ms();
-	r->rounds = r->applied = 0;
+	r->rounds = r->races = r->applied = 0;
 	failpoint("pass.begin");
 }
 
@@ -383,10 +384,11 @@ static bool end_round(struct reconcile *r)
 	r->applied += applied;
 	if (r->drift)
 		contests_note(&r->contests, &r->round.ops, loop_now_ms());
+	if (round_lost_race(&r->round) && ++r->races < RACES_MAX)
+		return true;
 	return (applied || settled) && ++r->rounds < ROUNDS_MAX;
 }
 
-/* What one turn of the loop does for the pass. */
 static void step(struct reconcile *r)
 {
 	struct err err = {0};

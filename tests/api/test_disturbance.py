@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the property test (tests/property) has found, each made small."""
 
+import os
+import unittest.mock
+
 import api
 
 
@@ -41,6 +44,23 @@ class Disturbance(api.ApiTest):
         self.ok(self.agent.put("/v1/exit-routes/e", {**route, "tunnel": "far"}))
         self.rest()
         self.assertEqual(self.agent.objects("route 7000 "), [])
+
+    def with_failpoint(self, text):
+        self.agent.stop()
+        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT=text):
+            self.agent.start()
+
+    def test_a_batch_that_lost_a_race_is_tried_again_before_anybody_is_told(self):
+        self.with_failpoint("fake.apply:1-3=ERESTART")
+        answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", api.NAT), 201)
+        self.assertEqual(answer.state, "ready", answer)
+        self.assertNotIn("failed", self.agent.log.replace("0 failed", ""))
+        self.assertEqual(self.agent.get("/v1/status").body["last_pass"]["failed"], 0)
+
+    def test_a_race_that_is_lost_for_ever_is_a_failure(self):
+        self.with_failpoint("fake.apply:1+=ERESTART")
+        answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", api.NAT), 201)
+        self.assertEqual((answer.state, answer.reason), ("failed", "KernelError"), answer)
 
     def forwarding(self):
         (line,) = self.agent.objects("sysctl tun_a forwarding ")
