@@ -750,13 +750,14 @@ class LabTest(unittest.TestCase):
         self.addCleanup(topology.close)
         return topology
 
-    def host(self):
-        """One namespace like A, its wires going nowhere: cheap."""
+    def host(self, driver="dummy"):
+        """One namespace like A, its wires going nowhere: cheap. (A veth will do for them, where
+        the kernel has no dummy.)"""
         ns = f"l{os.getpid()}x{next(_serial)}-host"
         netns_add(ns)
         self.addCleanup(netns_del, ns)
         sysctl(ns, "net/ipv6/conf/default/accept_dad", 0)
-        ip(ns, "link add name eth0 type dummy", "link add name eth1 type dummy",
+        ip(ns, f"link add name eth0 type {driver}", f"link add name eth1 type {driver}",
            "link set eth0 up", "link set eth1 up", f"address add {A_ADDR}/16 dev eth0",
            f"address add {LAN}/24 dev eth1", f"route add default via {ROUTER}")
         return ns
