@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+libnftables in a thread, as another that changes the same namespace: it goes over its texts
+again and again, and each time leaves the same behind. And the programs of this folder.
+"""
+import ctypes
+import json
+import subprocess
+import threading
+
+import lab
+
+# Lost a race itself: some nft give up then.
+INTERRUPTED = "Interrupted system call", "Resource busy"
+
+
+class _Nft:
+    def __init__(self):
+        self.library = ctypes.CDLL("libnftables.so.1")
+        self.library.nft_ctx_new.restype = ctypes.c_void_p
+        self.library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+        self.context = ctypes.c_void_p(self.library.nft_ctx_new(0))
+        self.library.nft_ctx_buffer_error(self.context)
+
+    def run(self, text):
+        """"", or what went wrong."""
+        if self.library.nft_run_cmd_from_buffer(self.context, text.encode()) == 0:
+            return ""
+        return self.library.nft_ctx_get_error_buffer(self.context).decode() or "failed"
+
+
+class NftWriter:
+    """Each of the texts is one transaction, with a pause after it that is new each time."""
+
+    def __init__(self, ns, *texts, pauses=lambda: 0):
+        self.ns, self.texts, self.pauses = ns, texts, pauses
+        self.rounds, self.lost, self.failure = 0, 0, None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+
+    def _all(self, nft):
+        for text in self.texts:
+            failure = nft.run(text)
+            while any(words in failure for words in INTERRUPTED):
+                self.lost += 1
+                failure = nft.run(text)
+            if failure:
+                raise AssertionError(f"nft: {text}\n{failure}")
+            self._ending.wait(self.pauses())
+        self.rounds += 1
+
+    def _loop(self):
+        try:
+            with lab.inside(self.ns):
+                nft = _Nft()
+                while not self._ending.is_set():
+                    self._all(nft)
+        except AssertionError as error:
+            self.failure = error
+
+    def start(self):
+        self._thread.start()
+        return self
+
+    def stop(self):
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(30)
+        if self.failure:
+            raise self.failure
+        return self.rounds
+
+
+class Program:
+    """One of this folder, that runs until it is stopped, and then says in JSON what it saw."""
+
+    def __init__(self, ns, *argv):
+        with lab.inside(ns):
+            self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout.readline() == "ready\n", f"{argv} does not start"
+
+    def stop(self, end=True):
+        """Or, without `end`, waits until it ends by itself."""
+        if end:
+            self._process.terminate()
+        return json.loads(self._process.communicate(timeout=60)[0])
