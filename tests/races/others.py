@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-libnftables in a thread, as another that changes the same namespace: it goes over its texts
-again and again, and each time leaves the same behind. And the programs of this folder.
+Other programs that change the same namespace all the time: libnftables in a thread, and an
+`ip -batch` that never ends. Each goes over its lines again and again, and each time leaves the
+same behind; `once` does that without a race. And the programs of this folder.
 """
 import ctypes
+import fcntl
 import json
+import mmap
 import subprocess
 import threading
 
@@ -58,6 +61,11 @@ class NftWriter:
         except AssertionError as error:
             self.failure = error
 
+    def once(self):
+        with lab.inside(self.ns):
+            self._all(_Nft())
+        return self
+
     def start(self):
         self._thread.start()
         return self
@@ -68,6 +76,46 @@ class NftWriter:
             self._thread.join(30)
         if self.failure:
             raise self.failure
+        return self.rounds
+
+
+class IpWriter:
+    """Lines of `ip`, all by one process."""
+
+    def __init__(self, ns, *lines):
+        self.ns, self.lines = ns, lines
+        self.rounds = 0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._process = None
+
+    def _loop(self):
+        text = "".join(line + "\n" for line in self.lines)
+        with self._process.stdin as stdin:
+            while not self._ending.is_set() and self._process.poll() is None:
+                stdin.write(text)
+                stdin.flush()
+                self.rounds += 1
+
+    def once(self):
+        lab.ip(self.ns, *self.lines)
+        return self
+
+    def start(self):
+        with lab.inside(self.ns):
+            self._process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE,
+                                             stderr=subprocess.PIPE, text=True)
+        # rounds that wait there are rounds that still come when it is to stop
+        fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
+        self._thread.start()
+        return self
+
+    def stop(self):
+        self._ending.set()
+        self._thread.join(60)
+        error = self._process.stderr.read()
+        if self._process.wait(60):
+            raise AssertionError(f"ip: {error}")
         return self.rounds
 
 
