@@ -205,6 +205,14 @@ static void reload(struct agent *agent)
 	declaration_replace(&agent->declaration, &stored);
 }
 
+static bool is_awaited(const struct api_waiters *writers)
+{
+	for (size_t i = 0; i < writers->len; i++)
+		if (writers->v[i]->wait_ms)
+			return true;
+	return false;
+}
+
 void api_write_commit(struct api *api)
 {
 	struct agent *agent = api->agent;
@@ -224,7 +232,7 @@ void api_write_commit(struct api *api)
 		store_rollback(agent->store);
 		reload(agent);
 	} else {
-		reconcile_touch(agent->reconcile);
+		reconcile_touch(agent->reconcile, is_awaited(&writers));
 	}
 	for (size_t i = 0; i < writers.len; i++) {
 		if (!rc)

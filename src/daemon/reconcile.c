@@ -12,67 +12,17 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "daemon/loop.h"
 #include "daemon/numbers.h"
-#include "daemon/orphans.h"
-#include "daemon/pass.h"
 #include "daemon/purge.h"
-#include "daemon/statuses.h"
+#include "daemon/reconcile_state.h"
 
 enum {
 	ROUNDS_MAX = 4, /* in one pass: side effects of ours settle in two */
 	RACES_MAX = 16, /* that one pass may lose before it has failed */
 	QUIET_MS = 100, /* without a pass: what comes then waits for nothing else to come */
 	EVENT_DELAY_MAX_MS = 500,
-};
-
-struct reconcile {
-	struct loop *loop;
-	struct kernel *kernel;
-	struct store *store;
-	struct declaration *declaration;
-	struct reconcile_config config;
-	struct loop_timer *timer;
-	struct loop_watch *watch;
-	struct ledger ledger;
-	struct from_numbers from_numbers;
-	bool look_for_orphans;
-	bool delete_orphans;
-	bool orphans_done; /* in the look before this one, which is to be done again */
-	bool unsettled;    /* the ledger could not be written after the last round */
-
-	/* the pass that is due, and the one under way */
-	const char *trigger; /* of the next pass; NULL: the periodic one */
-	struct scope scope;  /* what events named since the last pass began */
-	bool running;
-	bool looks;    /* the running pass has not seen yet what it is to see */
-	bool partial;  /* the running pass looks only at `looking`, and at what writes changed */
-	bool outdated; /* writes changed something since `covered` when its last round looked */
-	struct scope looking;
-	uint64_t finished_ms; /* of the last pass, monotonic; 0: none */
-	const char *running_trigger;
-	uint64_t started_ms; /* monotonic */
-	uint64_t revision;   /* of the declaration when its last round looked */
-	unsigned rounds, races, applied;
-	struct round round;
-	unsigned backoff_ms;
-
-	struct statuses statuses;
-	struct contests contests;
-	bool drift;             /* what the running pass repairs, nobody here has asked for */
-	uint64_t held_until_ms; /* something contested waits till then; 0: nothing */
-	struct facts facts;
-	uint64_t covered, full_passes;
-	uint64_t full_due_ms; /* no pass from then on looks at less than everything */
-	/* what is desired, as of `covered`; false: the last full pass failed, or there was none */
-	bool desired_known;
-	bool at_rest; /* the last full pass left nothing that it would have done */
-	struct arena desired_arena;
-	struct objects desired;
-	struct reconcile_report report;
-	struct orphans orphans;
-	void (*passed)(void *user);
-	void *passed_user;
+	PACE = 4, /* times the last pass's duration, before the next */
+	PACE_MAX_MS = 250,
 };
 
 /* A pass at that time, or sooner when one is due sooner. The first trigger names it. */
@@ -132,7 +82,13 @@ static unsigned delay_ms(const struct reconcile *r, bool event)
 		return EVENT_DELAY_MAX_MS; /* the fight goes on */
 	if (event && r->backoff_ms)
 		return r->backoff_ms < EVENT_DELAY_MAX_MS ? r->backoff_ms : EVENT_DELAY_MAX_MS;
-	return loop_now_ms() - r->finished_ms > QUIET_MS ? 0 : r->config.coalesce_ms;
+	if (loop_now_ms() - r->finished_ms > QUIET_MS)
+		return 0;
+	/* where writes stream in and nobody waits, passes take a fifth of the time */
+	unsigned paced = event || r->awaited ? 0 : PACE * r->took_ms;
+	if (paced > PACE_MAX_MS)
+		paced = PACE_MAX_MS;
+	return paced > r->config.coalesce_ms ? paced : r->config.coalesce_ms;
 }
 
 static void rearm(struct reconcile *r, bool failed)
@@ -244,6 +200,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	round_done(&r->round);
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
+	r->took_ms = (unsigned)(r->finished_ms - r->started_ms);
 	rearm(r, !r->partial && (error < 0 || pass->failed || r->unsettled));
 	if (r->passed)
 		r->passed(r->passed_user);
@@ -369,6 +326,7 @@ static void begin(struct reconcile *r)
 	r->looking = r->scope;
 	r->scope = (struct scope){0};
 	r->trigger = NULL;
+	r->awaited = false;
 	r->started_ms = loop_now_ms();
 	r->rounds = r->races = r->applied = 0;
 	failpoint("pass.begin");
@@ -491,9 +449,10 @@ void reconcile_free(struct reconcile *r)
 	free(r);
 }
 
-void reconcile_touch(struct reconcile *r)
+void reconcile_touch(struct reconcile *r, bool awaited)
 {
 	r->backoff_ms = 0;
+	r->awaited |= awaited;
 	schedule(r, "write", loop_now_ms() + delay_ms(r, false));
 }
 
@@ -509,91 +468,4 @@ void reconcile_on_pass(struct reconcile *r, void (*passed)(void *user), void *us
 {
 	r->passed = passed;
 	r->passed_user = user;
-}
-
-uint64_t reconcile_covered(const struct reconcile *r)
-{
-	return r->covered;
-}
-
-uint64_t reconcile_passes(const struct reconcile *r)
-{
-	return r->full_passes;
-}
-
-uint64_t reconcile_next_pass(const struct reconcile *r)
-{
-	return r->full_passes + 1 + (r->running && !r->partial);
-}
-
-const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, const char *name)
-{
-	static const struct status untried = {.state = STATE_PENDING, .reason = "NotTried"};
-	const struct status *found = statuses_find(&r->statuses, kind, name);
-
-	return found ? found : &untried;
-}
-
-void reconcile_details(struct reconcile *r, const struct kind *kind,
-		       const struct resource *resource, struct arena *arena,
-		       struct status_details *details)
-{
-	const struct status *status = reconcile_status(r, kind->id, resource->name);
-
-	*details = (struct status_details){.objects = status->objects,
-					   .objects_len = status->objects_len};
-	if (r->full_passes && !resource->deleting)
-		status_detail(
-			&(struct expand_input){
-				.declaration = r->declaration,
-				.facts = &r->facts,
-				.owned = &r->ledger.owned,
-				.database_id = store_database_id(r->store),
-				.from_numbers = &r->from_numbers,
-			},
-			kind, resource, status, arena, details);
-}
-
-int reconcile_plan(struct reconcile *r, const struct declaration *declaration, bool delete_orphans,
-		   struct arena *arena, struct ops *ops, struct err *err)
-{
-	struct ledger released = {.owned.arena = arena};
-	struct from_numbers numbers = {0};
-	struct round round = {0};
-
-	numbers_copy(&numbers, &r->from_numbers);
-	struct round_input input = {
-		.kernel = r->kernel,
-		.store = r->store,
-		.declaration = declaration ? declaration : r->declaration,
-		.ledger = &r->ledger,
-		.from_numbers = &numbers,
-	};
-	int error = numbers_add(&numbers, NULL, input.declaration, err);
-	if (error == 0)
-		error = round_look(&round, &input, err);
-	if (error == 0) {
-		if (delete_orphans)
-			ledger_without_orphans(&r->ledger, &released.owned);
-		round_plan(&round, delete_orphans ? &released : &r->ledger);
-		for (size_t i = 0; i < round.ops.len; i++)
-			vec_push(ops, round.ops.v[i]);
-		/* the ops point into the round's memory: the caller's arena takes it over */
-		arena_join(arena, &round.arena);
-		arena_join(arena, &round.desired_arena);
-	}
-	round_done(&round);
-	objects_done(&released.owned);
-	vec_done(&numbers);
-	return error;
-}
-
-void reconcile_report(const struct reconcile *r, struct reconcile_report *report)
-{
-	*report = r->report;
-}
-
-const struct facts *reconcile_facts(const struct reconcile *r)
-{
-	return &r->facts;
 }
