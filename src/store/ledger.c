@@ -22,11 +22,16 @@ static bool is_plain(char c)
 
 static void add_escaped(struct text *text, const char *s)
 {
-	for (; *s; s++)
-		if (is_plain(*s))
-			text_add_len(text, s, 1);
-		else
-			text_addf(text, "%%%02X", (unsigned char)*s);
+	while (*s) {
+		size_t plain = 0;
+
+		while (s[plain] && is_plain(s[plain]))
+			plain++;
+		text_add_len(text, s, plain);
+		s += plain;
+		if (*s)
+			text_addf(text, "%%%02X", (unsigned char)*s++);
+	}
 }
 
 static int hex_digit(char c)
@@ -71,19 +76,22 @@ static void encode_rows(const struct kind *kind, const struct rows *rows, struct
 /* The fields of mask. Rows hold no rows, so this goes two levels deep. */
 static void encode(const struct kind *kind, const void *object, uint64_t mask, struct text *text)
 {
+	cleanup_text struct text value = {0};
 	const char *separator = "";
 
 	for (unsigned i = 0; i < kind->n_fields; i++) {
 		const struct field *field = &kind->fields[i];
-		cleanup_text struct text value = {0};
 
 		if (!(mask >> i & 1))
 			continue;
+		text_clear(&value);
 		if (field->type == FIELD_ROWS)
 			encode_rows(*field->refers_to, field_in(field, object), &value);
 		else
 			value_format(field, object, &value);
-		text_addf(text, "%s%s=", separator, field->name);
+		text_add(text, separator);
+		text_add(text, field->name);
+		text_add(text, "=");
 		add_escaped(text, text_str(&value));
 		separator = " ";
 	}
