@@ -3,20 +3,40 @@
 #include "daemon/uuid.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+
+enum { UUID_BYTES = 16, DRAWN = 256 }; /* so few bytes getrandom never cuts short */
+
+/* Ten thousand resources of one config are not ten thousand calls of the kernel. */
+static void draw(uint8_t b[static UUID_BYTES])
+{
+	static uint8_t drawn[DRAWN];
+	static size_t used = DRAWN;
+
+	if (used == DRAWN) {
+		if (getrandom(drawn, DRAWN, 0) != DRAWN)
+			abort(); /* cannot happen, once the kernel is up */
+		used = 0;
+	}
+	memcpy(b, drawn + used, UUID_BYTES);
+	used += UUID_BYTES;
+}
 
 void uuid_random(char text[static UUID_TEXT])
 {
-	uint8_t b[16];
+	static const char digits[] = "0123456789abcdef";
+	uint8_t b[UUID_BYTES];
 
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		abort(); /* cannot happen for so few bytes, once the kernel is up */
+	draw(b);
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	snprintf(text, UUID_TEXT,
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-		 b[15]);
+	for (size_t i = 0; i < sizeof(b); i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*text++ = '-';
+		*text++ = digits[b[i] >> 4];
+		*text++ = digits[b[i] & 15];
+	}
+	*text = '\0';
 }
