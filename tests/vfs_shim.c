@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * SQLite's default VFS in the test agents: the system's own, with failpoints around each
- * write and sync. With IPIPD_VFS_DROP=SEED a kill by a failpoint is one by the power: of what
- * was written since the last sync each write is kept or lost by chance.
+ * write, truncation and sync. With IPIPD_VFS_DROP=SEED a kill by a failpoint is one by the
+ * power: of what was written since the last sync each write is kept or lost by chance.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -136,8 +136,14 @@ static int shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int
 
 static int shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
+	int error = failpoint_error("vfs.truncate");
+
+	if (error)
+		return code_of(error, SQLITE_IOERR_TRUNCATE);
 	remember((struct shim *)file, NULL, 0, size);
-	return real_of(file)->pMethods->xTruncate(real_of(file), size);
+	int code = real_of(file)->pMethods->xTruncate(real_of(file), size);
+	failpoint("vfs.truncated");
+	return code;
 }
 
 static int shim_sync(sqlite3_file *file, int flags)

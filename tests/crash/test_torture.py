@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The k-th call fails, for k = 1, 2, …: of SQLite's writes and syncs, of the kernel's answers, of
-allocations. The agent lives (without memory: it ends with its message), says honestly what it
-did, loses nothing acknowledged, and converges when the fault is over.
+The k-th call fails, for k = 1, 2, …: of SQLite's writes, truncations and syncs, of the kernel's
+answers, of allocations. The agent lives (without memory: it ends with its message), says
+honestly what it did, loses nothing acknowledged, and converges when the fault is over.
 
 TORTURE_STEP: only every such k, from a random one on (1: all). CRASH_SEED as in test_crash.py.
 """
@@ -23,7 +23,6 @@ SEED = int(os.environ.get("CRASH_SEED", str(random.randrange(1 << 32))))
 STEP = int(os.environ.get("TORTURE_STEP", "1"))
 SANITIZED = "asan" in os.path.realpath(fake.api.BIN).split(os.sep)
 OWN_EACH, LIBRARY_EACH = 7, 13  # there are thousands
-ENDS = 3 if STEP == 1 else 1  # so many k in a row that nobody passed: all have been
 
 
 def exit_routes(tunnel, *destinations):
@@ -101,16 +100,17 @@ class Case:
     def run(self, codes):
         """How often it was hit."""
         lived = self.write()
-        if lived and not self.agent.hits():
-            return 0
         if lived:
-            self.check_honest()
-            fake.converged(self.agent)
-            if self.agent.stop() != 0:
+            if self.agent.hits():
+                self.check_honest()
+                fake.converged(self.agent)
+            if self.agent.stop() != 0:  # which may be what hits it
                 self.fail("does not end well")
         else:
             self.check_end(codes)
         hits = len(self.agent.hits())
+        if not hits:
+            return 0
         if not self.agent.start():
             self.fail("does not start again")
         self.client.check(self.agent.request)
@@ -126,47 +126,51 @@ class Case:
 
 
 class Torture(unittest.TestCase):
-    def torture(self, point, errnos, codes, times=1):
-        """k over all passings, or each so many times STEP; the errnos take turns."""
-        step = STEP * times
-        k, unhit, rounds, last = random.Random(SEED).randint(1, step), 0, 0, 0
-        while unhit < ENDS:
+    def torture(self, point, errnos, codes, step=STEP):
+        """k over all passings, or each so many; the errnos take turns."""
+        k, hit, unhit, rounds, last = random.Random(SEED).randint(1, step), 0, 0, 0, 0
+        while unhit < (3 if step == 1 else 1):  # in a row that nobody passed: all have been
             errno = errnos[k // step % len(errnos)]
             with self.subTest(point, k=k, errno=errno, seed=SEED):
                 case = Case(point, k, errno)
                 try:
                     hit = case.run(codes)
-                    unhit, last = (0, k) if hit else (unhit + 1, last)
                 finally:
                     case.clean()
-            k, rounds = k + step, rounds + 1
+            unhit, last = (0, k) if hit else (unhit + 1, last)
+            k, rounds, hit = k + step, rounds + 1, 0
         print(f"{point}: {rounds - unhit} faults up to passing {last}", file=sys.stderr)
-        self.assertTrue(last or STEP > 1, f"nobody passes {point}")
+        self.assertTrue(last or step > 1, f"nobody passes {point}")
 
     def test_writes_of_the_disk(self):
         self.torture("vfs.write", ("ENOSPC", "EIO"), (1,))
 
+    def test_truncations_of_the_disk(self):
+        # of the database, when its WAL is copied into it: here, at the end
+        self.torture("vfs.truncate", ("EIO", "ENOSPC"), (1,), step=1)
+
     def test_syncs_of_the_disk(self):
-        self.torture("vfs.sync", ("EIO",), (1,))
+        self.torture("vfs.sync", ("EIO", "ENOSPC"), (1,))
 
     def test_commits(self):
         self.torture("store.commit", ("EIO", "ENOSPC"), (1,))
 
     def test_answers_of_the_kernel(self):
         self.torture("fake.apply", ("EPERM", "ENOMEM", "EBUSY", "EEXIST", "ENODEV", "ENOBUFS",
-                                    "ETIMEDOUT"), (1,))
+                                    "ETIMEDOUT", "ERESTART"), (1,))
 
     def test_looks_at_the_kernel(self):
         self.torture("fake.observe", ("EINTR", "ENOBUFS", "ENOMEM", "ETIMEDOUT"), (1,))
 
     @unittest.skipIf(SANITIZED, "the sanitizers have an allocator of their own")
     def test_allocations_of_ours(self):
-        self.torture("alloc.own", ("ENOMEM",), (-signal.SIGABRT,), times=OWN_EACH)
+        self.torture("alloc.own", ("ENOMEM",), (-signal.SIGABRT,), step=STEP * OWN_EACH)
 
     @unittest.skipIf(SANITIZED, "the sanitizers have an allocator of their own")
     def test_allocations_of_libraries(self):
         # 127: the dynamic linker, which binds a function at its first call
-        self.torture("alloc.library", ("ENOMEM",), (1, 127, -signal.SIGABRT), times=LIBRARY_EACH)
+        self.torture("alloc.library", ("ENOMEM",), (1, 127, -signal.SIGABRT),
+                     step=STEP * LIBRARY_EACH)
 
 
 if __name__ == "__main__":
