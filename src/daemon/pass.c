@@ -398,8 +398,10 @@ unsigned round_failed(const struct round *round)
 bool round_lost_race(const struct round *round)
 {
 	for (size_t i = 0; i < round->ops.len; i++)
-		if (round->ops.v[i].result == -ERESTART)
+		if (round->ops.v[i].result == -ERESTART) {
+			log_debug("the ruleset changed under a batch");
 			return true;
+		}
 	return false;
 }
 

@@ -64,6 +64,7 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 /* How many of its ops changed the kernel; how many failed, each with a line in the log. */
 unsigned round_applied(const struct round *round);
 unsigned round_failed(const struct round *round);
-/* Somebody else's change came between the look and the batch, which did nothing therefore. */
+/* Somebody else's change came between the look and the batch, which did nothing therefore: a
+ * line in the debug log. */
 bool round_lost_race(const struct round *round);
 void round_done(struct round *round);
