@@ -279,7 +279,8 @@ static void check_blocked(struct round *round, struct op *op)
 
 	if (op->held)
 		return;
-	for (size_t i = 0; device && i < round->failed_links.len; i++)
+	/* what goes does not wait: it may be what keeps a device open */
+	for (size_t i = 0; device && op->verb != OP_DELETE && i < round->failed_links.len; i++)
 		if (strcmp(object_device(KIND_LINK, round->failed_links.v[i]->want), device) == 0) {
 			block(op, round->failed_links.v[i],
 			      arena_printf(&round->arena, "waits for link %s", device));

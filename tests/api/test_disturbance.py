@@ -45,6 +45,17 @@ class Disturbance(api.ApiTest):
         self.rest()
         self.assertEqual(self.agent.objects("route 7000 "), [])
 
+    def test_what_goes_does_not_wait_for_a_link_that_cannot_change(self):
+        self.rest("foreign-link theirs ipip 172.16.16.22 172.16.1.3")
+        a = tunnel("172.16.1.2", "192.168.1.1/24", local="172.16.16.22")
+        self.declare(tunnels={"tun_a": a}, nat_rules={"exit": {**api.NAT,
+                                                               "in_interface": "tun_a"}})
+        self.assertEqual(self.forwarding(), "1")
+        self.declare(tunnels={"tun_a": {**a, "remote": "172.16.1.3"}})
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "conflict")
+        self.assertEqual(self.forwarding(), "0")
+        self.assertEqual(self.agent.get("/v1/nat-rules/exit").status, 404)
+
     def with_failpoint(self, text):
         self.agent.stop()
         with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT=text):
