@@ -279,7 +279,7 @@ int main(int argc, char **argv)
 	unsigned long reads = 0, torn = 0, wanted = argc > 1 ? number(argv[1]) : ULONG_MAX;
 	struct verdict verdict = {0};
 	static struct read read;
-	struct netlink netlink;
+	static struct netlink netlink;
 
 	stop_on_signals();
 	netlink_open(&netlink, NETLINK_NETFILTER);

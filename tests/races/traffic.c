@@ -121,7 +121,7 @@ static void print(const struct traffic *traffic)
 
 int main(int argc, char **argv)
 {
-	struct traffic traffic = {0};
+	static struct traffic traffic;
 
 	if (argc != 3)
 		die("usage: races_traffic ADDRESS PERIOD-US");
