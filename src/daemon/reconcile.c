@@ -355,7 +355,9 @@ static void step(struct reconcile *r)
 	if (!r->running)
 		begin(r);
 	if (r->looks) {
-		more = look(r, &err);
+		do
+			more = look(r, &err);
+		while (more > 0 && !r->full_passes); /* until then nobody has an answer */
 		r->looks = more > 0;
 	}
 	if (more == 0)
