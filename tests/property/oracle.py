@@ -97,8 +97,12 @@ class Oracle:
             adoptable = (tunnel.get("adopt") and foreign["driver"] == "ipip"
                          and foreign["remote"] != ANY)
             if not adoptable:
-                if not differs:
+                if not differs and device not in self.found_links:
                     self.found_links.add(device)
+                    # it was nobody's for one pass, and what hangs on it went
+                    for key in [k for k in self.sysctl_rows if k[0] == device]:
+                        self.give_back(world, key, self.sysctl_rows[key],
+                                       world.sysctls.get(key))
                 if device in self.found_links:
                     out.usable[device] = name, tunnel
                 return
