@@ -171,7 +171,8 @@ static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
 	show(fake, arena, observed);
 	link_facts(fake, facts);
 	fake_addr_facts(fake, facts);
-	answer_remotes(fake, &facts->remotes);
+	if (!facts->remotes_known)
+		answer_remotes(fake, &facts->remotes);
 	facts_sort(facts);
 	facts->ip_forward = fake->ip_forward;
 	facts->ipv6 = true;

@@ -43,7 +43,8 @@ struct api {
 	struct loop_timer *deadline;    /* of the first of waiting */
 	struct api_postponed postponed; /* readers that came while a transaction was open */
 	struct api_pings pings;
-	bool turn_open; /* a transaction of ours is */
+	bool turn_open;      /* a transaction of ours is */
+	size_t turn_changes; /* resources written in it */
 };
 
 struct api_call {

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { WRITE_LINES_MAX = 16 }; /* in the log, of one request */
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -131,6 +133,16 @@ static void log_write(const struct api_call *call, const struct api_change *chan
 		   call->request->caller.name, (unsigned long long)resource->generation);
 }
 
+/* Not each of ten thousand. */
+static void log_writes(const struct api_call *call, const struct api_changes *changes)
+{
+	for (size_t i = 0; i < changes->len && i < WRITE_LINES_MAX; i++)
+		log_write(call, &changes->v[i]);
+	if (changes->len > WRITE_LINES_MAX)
+		log_notice("request %s: and %zu more by %s", call->request->id,
+			   changes->len - WRITE_LINES_MAX, call->request->caller.name);
+}
+
 /* Stores, then declares. False: nothing changed, and 503 was answered. */
 static bool apply(struct api_call *call, struct api_changes *changes)
 {
@@ -150,8 +162,9 @@ static bool apply(struct api_call *call, struct api_changes *changes)
 		return false;
 	}
 	failpoint("declaration.stored");
+	log_writes(call, changes);
+	call->api->turn_changes += changes->len;
 	for (size_t i = 0; i < changes->len; i++) {
-		log_write(call, &changes->v[i]);
 		declaration_put(&agent->declaration, changes->v[i].kind->id,
 				take_ptr(changes->v[i].resource));
 	}
@@ -232,7 +245,7 @@ void api_write_commit(struct api *api)
 		store_rollback(agent->store);
 		reload(agent);
 	} else {
-		reconcile_touch(agent->reconcile, is_awaited(&writers));
+		reconcile_touch(agent->reconcile, api->turn_changes, is_awaited(&writers));
 	}
 	for (size_t i = 0; i < writers.len; i++) {
 		if (!rc)
@@ -242,5 +255,6 @@ void api_write_commit(struct api *api)
 				    "the declaration cannot be stored: %s", err.sentence);
 		free(writers.v[i]);
 	}
+	api->turn_changes = 0;
 	vec_done(&writers);
 }

@@ -15,8 +15,14 @@ static int flush_round(struct kernel *kernel, struct store *store, struct ledger
 	static const struct declaration nothing;
 	static const struct from_numbers no_numbers;
 	struct round round = {0};
-	int error = round_look(
-		&round, &(struct round_input){kernel, store, &nothing, ledger, &no_numbers}, err);
+	struct round_input input = {
+		.kernel = kernel,
+		.store = store,
+		.declaration = &nothing,
+		.ledger = ledger,
+		.from_numbers = &no_numbers,
+	};
+	int error = round_look(&round, &input, err);
 
 	if (error == 0) {
 		round_plan(&round, ledger);

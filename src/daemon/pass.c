@@ -134,7 +134,13 @@ int round_observe(struct round *round, const struct round_input *input, struct e
 	if (round->part == 0) {
 		*round = (struct round){0};
 		round->observed.arena = &round->arena;
-		expand_questions(input->declaration, &round->facts.remotes);
+		round->facts.remotes_known = input->remotes && input->remotes->len;
+		if (round->facts.remotes_known) {
+			round->facts.remotes = *input->remotes;
+			*input->remotes = (struct vec_remotes){0};
+		} else {
+			expand_questions(input->declaration, &round->facts.remotes);
+		}
 	}
 	int r = input->kernel->vt->observe(input->kernel, round->part++, &round->arena,
 					   &round->observed, &round->facts, err);

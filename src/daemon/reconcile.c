@@ -197,6 +197,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
 	failpoint("pass.judged");
+	vec_done(&r->remotes);
 	round_done(&r->round);
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
@@ -283,6 +284,7 @@ static int look(struct reconcile *r, struct err *err)
 		.declaration = r->declaration,
 		.ledger = &r->ledger,
 		.from_numbers = &r->from_numbers,
+		.remotes = r->scope.everything ? NULL : &r->remotes,
 	};
 
 	if (r->partial) {
@@ -347,6 +349,34 @@ static bool end_round(struct reconcile *r)
 	return (applied || settled) && ++r->rounds < ROUNDS_MAX;
 }
 
+static bool leads_over_ours(const struct facts *facts)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < facts->remotes.len; i++) {
+		const char *device = facts->remotes.v[i].device;
+		const struct fact_link *link = strcmp(device, last) == 0
+						       ? NULL
+						       : facts_link(facts, device);
+
+		if (link && link->ours)
+			return true;
+		last = device;
+	}
+	return false;
+}
+
+/* What we did changed no way to a remote, unless one leads over a tunnel of ours: the next round
+ * asks only when an event says that somebody may have changed one. */
+static void keep_remotes(struct reconcile *r)
+{
+	if (r->partial || leads_over_ours(&r->round.facts))
+		return;
+	vec_done(&r->remotes);
+	r->remotes = r->round.facts.remotes;
+	r->round.facts.remotes = (struct vec_remotes){0};
+}
+
 static void step(struct reconcile *r)
 {
 	struct err err = {0};
@@ -363,6 +393,7 @@ static void step(struct reconcile *r)
 	if (more == 0)
 		more = round_apply(&r->round, r->kernel, &r->ledger);
 	if (more == 0 && end_round(r)) {
+		keep_remotes(r);
 		round_done(&r->round);
 		r->looks = true;
 		more = 1;
@@ -442,6 +473,7 @@ void reconcile_free(struct reconcile *r)
 	scope_done(&r->looking);
 	objects_done(&r->desired);
 	arena_done(&r->desired_arena);
+	vec_done(&r->remotes);
 	contests_done(&r->contests);
 	statuses_done(&r->statuses);
 	facts_done(&r->facts);
@@ -451,9 +483,10 @@ void reconcile_free(struct reconcile *r)
 	free(r);
 }
 
-void reconcile_touch(struct reconcile *r, bool awaited)
+void reconcile_touch(struct reconcile *r, size_t changes, bool awaited)
 {
 	r->backoff_ms = 0;
+	r->scope.everything |= changes > SCOPE_KEYS_MAX;
 	r->awaited |= awaited;
 	schedule(r, "write", loop_now_ms() + delay_ms(r, false));
 }

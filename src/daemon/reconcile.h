@@ -26,8 +26,8 @@ int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel
 		  const struct reconcile_config *config, struct err *err) must_check;
 void reconcile_free(struct reconcile *reconcile);
 
-/* The declaration changed (and is committed): a pass comes soon, sooner when it is awaited. */
-void reconcile_touch(struct reconcile *reconcile, bool awaited);
+/* So many resources changed (and are committed): a pass comes soon, sooner when it is awaited. */
+void reconcile_touch(struct reconcile *reconcile, size_t changes, bool awaited);
 /* A full pass comes next turn. delete_orphans: orphans go with it. */
 void reconcile_now(struct reconcile *reconcile, bool delete_orphans);
 /* Called after each pass, and when statuses changed. */

@@ -41,6 +41,7 @@ struct reconcile {
 	uint64_t revision;   /* of the declaration when its last round looked */
 	unsigned rounds, races, applied;
 	struct round round;
+	struct vec_remotes remotes; /* as the running pass was told last; none: ask */
 	unsigned backoff_ms;
 
 	struct statuses statuses;

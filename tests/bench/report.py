@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From medians to verdicts, and to the table."""
+import textwrap
 
 FORM = "{:44} {:>11} {:>11} {:>8}  {:20} {}"
 
@@ -35,6 +36,7 @@ def results(row, size, rounds, medians, samples):
             "ours_cpu": ours.cpu, "baseline_name": judge.baseline, "baseline": against,
             "baseline_cpu": baseline.cpu if baseline else None, "ratio": ratio,
             "sense": judge.sense, "bound": judge.bound, "met": _is_met(judge, value, ratio),
+            "why": row.why,
             "all_ours": [s.value for s in samples[judge.ours]],
             "all_baseline": [s.value for s in samples.get(judge.baseline, ())],
         }
@@ -81,6 +83,9 @@ def line(result):
     if result["measure"] == "value" and result["ours_cpu"] is not None:
         text += "\n" + FORM.format("    CPU", amount(result["ours_cpu"]),
                                    amount(result["baseline_cpu"]), "", "", "").rstrip()
+    if result["met"] is False and result["why"]:
+        text += "\n" + textwrap.fill(result["why"], 100, initial_indent="    ",
+                                     subsequent_indent="    ")
     return text.rstrip()
 
 

@@ -29,9 +29,10 @@ def printed(ours="ours", beside=None):
 
 
 # place: "lab" needs IPIP, "host" is on the running kernel. small and full are the arguments of
-# the function; the first is what --size N changes. rounds: where five take too long.
-Row = collections.namedtuple("Row", "name place what measure small full judges unit rounds",
-                             defaults=("s", 5))
+# the function; the first is what --size N changes. rounds: where five take too long. why: what
+# a goal that is not met fails by, as far as it was found out; printed beside it.
+Row = collections.namedtuple("Row", "name place what measure small full judges unit rounds why",
+                             defaults=("s", 5, ""))
 
 _some = functools.partial
 
