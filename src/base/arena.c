@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 64 * 1024 };
+/* Most arenas hold little: a page of the system's is dear where it is filled for a moment. */
+enum { FIRST_BYTES = 2 * 1024, CHUNK_BYTES = 64 * 1024 };
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -59,7 +60,12 @@ char *xstrdup(const char *s)
 
 static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
 {
-	size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+	size_t bytes = arena->chunk ? arena->chunk->size * 2 : FIRST_BYTES;
+
+	if (bytes > CHUNK_BYTES)
+		bytes = CHUNK_BYTES;
+	if (bytes < size)
+		bytes = size;
 	struct arena_chunk *chunk = xmalloc(sizeof(*chunk) + bytes);
 
 	*chunk = (struct arena_chunk){.next = arena->chunk, .size = bytes};

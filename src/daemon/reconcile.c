@@ -342,8 +342,10 @@ static bool end_round(struct reconcile *r)
 	bool settled = settle(r);
 
 	r->applied += applied;
-	if (r->drift)
+	if (r->drift) { /* when it is repaired: what a process is called takes time to read */
+		contests_blame(&r->contests, r->culprit.port, r->culprit.process);
 		contests_note(&r->contests, &r->round.ops, loop_now_ms());
+	}
 	if (round_lost_race(&r->round) && ++r->races < RACES_MAX)
 		return true;
 	return (applied || settled) && ++r->rounds < ROUNDS_MAX;
@@ -424,7 +426,7 @@ static void kernel_ready(void *user)
 	r->kernel->vt->events_read(r->kernel, &r->scope, &events);
 	if (!events.look)
 		return;
-	contests_blame(&r->contests, events.port, events.process);
+	r->culprit = events;
 	log_debug("kernel event%s, by port %u", events.overrun ? " (overrun)" : "", events.port);
 	schedule(r, "event", loop_now_ms() + delay_ms(r, true));
 }

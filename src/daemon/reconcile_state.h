@@ -46,6 +46,7 @@ struct reconcile {
 
 	struct statuses statuses;
 	struct contests contests;
+	struct kernel_events culprit; /* who was behind the last event */
 	bool drift;             /* what the running pass repairs, nobody here has asked for */
 	uint64_t held_until_ms; /* something contested waits till then; 0: nothing */
 	struct facts facts;

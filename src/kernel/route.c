@@ -196,13 +196,21 @@ static void keep(struct look *look, const struct route *route)
 	kept->head.marks &= ~(uint32_t)(OBJECT_TOLD | OBJECT_TOLD_GONE);
 }
 
-/* Those that no answer told, from a dump: there is no asking for one by its key. */
+/* Those that no answer told, from a dump of their table: there is no asking for one by its key. */
 static int look_for(struct kern *kern, const struct object_list *keys, struct look *look,
 		    struct err *err)
 {
 	struct objects dumped = {.arena = look->observed->arena};
-	int error = keys->len ? dump(kern, &(struct look){&dumped, look->facts}, err) : 0;
+	uint32_t last = 0;
+	int error = 0;
 
+	for (size_t i = 0; i < keys->len && !error; i++) {
+		uint32_t table = ((const struct route *)keys->v[i])->table;
+
+		if (table != last)
+			error = dump_table(kern, table, &(struct look){&dumped, look->facts}, err);
+		last = table;
+	}
 	objects_sort(&dumped);
 	for (size_t i = 0; i < keys->len && !error; i++) {
 		const struct object *found = objects_find(&dumped, KIND_ROUTE, keys->v[i]);
