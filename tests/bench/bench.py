@@ -54,13 +54,14 @@ def wait_for(predicate, what, pause=0.01):
 
 # ---------------------------------------------------------------- programs
 
-def _children():
+def children_cpu():
+    """Seconds of all programs that have ended, and of those that they waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 @contextlib.contextmanager
-def _spawned(ns, argv, **more):
+def spawned(ns, argv, **more):
     with lab.inside(ns):
         process = subprocess.Popen(argv, text=True, close_fds=False, **more)
     try:
@@ -76,10 +77,10 @@ def timed(ns, *argv, stdin=None):
     with tempfile.TemporaryFile("w+") as text, tempfile.TemporaryFile("w+") as out:
         text.write(stdin or "")
         text.seek(0)
-        cpu, begin = _children(), time.monotonic()
-        with _spawned(ns, argv, stdin=text, stdout=out, stderr=subprocess.STDOUT) as process:
+        cpu, begin = children_cpu(), time.monotonic()
+        with spawned(ns, argv, stdin=text, stdout=out, stderr=subprocess.STDOUT) as process:
             process.wait()
-        sample = Sample(time.monotonic() - begin, _children() - cpu)
+        sample = Sample(time.monotonic() - begin, children_cpu() - cpu)
         out.seek(0)
         check(process.returncode == 0, f"{' '.join(argv)}: {out.read()[-2000:]}")
     return sample
@@ -97,9 +98,9 @@ def program(name):
 
 def raw(ns, name, *arguments):
     """One of our small programs: what it printed, with its CPU time in `cpu`."""
-    cpu = _children()
+    cpu = children_cpu()
     out = lab.run(ns, program(name), *map(str, arguments), timeout=3600)
-    return {**json.loads(out), "cpu": _children() - cpu}
+    return {**json.loads(out), "cpu": children_cpu() - cpu}
 
 
 def raw_sample(ns, name, *arguments):
@@ -118,7 +119,7 @@ def background(ns, name, *arguments, ready=True):
     """A program of ours that runs until the end of the block; yields a function that stops
     it and gives what it printed; its process is an attribute of that."""
     answers = []
-    with _spawned(ns, [program(name), *map(str, arguments)], stdin=subprocess.DEVNULL,
+    with spawned(ns, [program(name), *map(str, arguments)], stdin=subprocess.DEVNULL,
                   stdout=subprocess.PIPE) as process:
         def stop():
             if not answers:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same work in three languages: a declaration, `ip -batch`, `nft -f`. links.c has the
-fourth; its names and addresses are these."""
+"""The same work in four languages: a declaration, `ip -batch`, `nft -f`, files of networkd.
+links.c has the fifth; its names and addresses are these."""
 import json
 
 import lab
@@ -76,6 +76,13 @@ def ip_tunnels(count, first=0):
 def ip_routes(count):
     return lines(f"route add {destination(i)}/32 dev t0 src {inner(0)} table {TABLE} proto 105"
                  for i in range(count))
+
+
+def networkd(i):
+    """The two files of systemd-networkd for a tunnel, by suffix."""
+    return (("netdev", f"[NetDev]\nName=t{i}\nKind=ipip\n[Tunnel]\nLocal={lab.A_ADDR}\n"
+             f"Remote={remote(i)}\nTTL=64\nIndependent=yes\n"),
+            ("network", f"[Match]\nName=t{i}\n[Network]\nAddress={inner(i)}/32\n"))
 
 
 def lines(all_lines):

@@ -6,6 +6,7 @@ import functools
 import drift_rows as drift
 import host_rows as here
 import tunnel_rows as tunnels
+import udev_rows as udev
 
 # ours against baseline; sense: "faster" (baseline/ours at least), "within" (ours/baseline at
 # most), "most" (ours at most, no baseline), or "" where it is only printed.
@@ -29,10 +30,12 @@ def printed(ours="ours", beside=None):
 
 
 # place: "lab" needs IPIP, "host" is on the running kernel. small and full are the arguments of
-# the function; the first is what --size N changes. rounds: where five take too long. why: what
-# a goal that is not met fails by, as far as it was found out; printed beside it.
-Row = collections.namedtuple("Row", "name place what measure small full judges unit rounds why",
-                             defaults=("s", 5, ""))
+# the function; the first is what --size N changes. rounds: where five take too long. needs: what
+# of tests/deps is fetched for this row alone. why: what a goal that is not met fails by, as far
+# as it was found out; printed beside it.
+Row = collections.namedtuple(
+    "Row", "name place what measure small full judges unit rounds needs why",
+    defaults=("s", 5, None, ""))
 
 _some = functools.partial
 
@@ -74,6 +77,9 @@ ROWS = (
         (64,), (10000,), (within(2, "raw create", "creating"),
                           within(2, "raw delete", "deleting"), printed("worst creating"),
                           printed("worst deleting")), "s", 3),
+    Row("udev", "lab", "{0} tunnels + address, udevd running", udev.tunnels, (), (500,),
+        (printed(beside="ip -batch"), printed(beside="networkd"),
+         printed("without our rule", beside="ip -batch")), "s", 3, "udev"),
     Row("drift", "lab", "one route, address, rule of {0}", drift.objects,
         (10, 2), (1000, 100), drift_of("route", "address", "rule"), "s", 3),
     Row("drift-element", "host", "one of {0} NAT sources", drift.elements,
