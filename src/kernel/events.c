@@ -156,7 +156,9 @@ static void note_link(struct kern *kern, const struct nlmsghdr *h, struct scope 
 			scope->everything |= row != NULL;
 		return;
 	}
-	if (!link_parse(h, &kern->names, &link) || !row || strcmp(row->device, link.device) != 0)
+	bool parsed = link_parse(h, &kern->names, &link);
+	kern->doomed_are_ours &= (row && row->ours) || (parsed && link.group != OUR_DOOMED_GROUP);
+	if (!parsed || !row || strcmp(row->device, link.device) != 0)
 		scope->everything = true;
 	else if (row->ours)
 		note_device(row->device, scope);
@@ -316,7 +318,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 			return;
 		if (len < 0) { /* lost, or unreadable, which is the same */
 			taken->overrun = scope->everything = true;
-			kern->tables.scanned = false;
+			kern->tables.scanned = kern->doomed_are_ours = false;
 			if (len != -ENOBUFS && len != -EMSGSIZE)
 				return;
 			continue;

@@ -46,6 +46,7 @@ static void ask_remotes(struct kernel *kernel, struct arena *arena, struct vec_r
 static void observe_begin(struct kern *kern, struct arena *arena, struct look *look)
 {
 	look->observed->arena = arena;
+	kern->doomed_are_ours = false;
 	vec_clear(&look->facts->links);
 	vec_clear(&look->facts->addrs);
 	look->facts->ipv6 = kern->sysctls.ipv6_fd >= 0;

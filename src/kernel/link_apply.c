@@ -441,7 +441,9 @@ static void delete_chunk(struct kern *kern, struct arena *arena, struct op *ops,
 	size_t doomed = doom(kern, arena, ops, n);
 
 	failpoint("link.doomed");
-	if (doomed > 1 && group_is_ours(kern, ops, n, doomed)) {
+	if (doomed > 1 && !kern->doomed_are_ours)
+		kern->doomed_are_ours = group_is_ours(kern, ops, n, doomed);
+	if (doomed > 1 && kern->doomed_are_ours) {
 		int64_t start_ms = now_ms();
 		int error = delete_group(kern, arena);
 

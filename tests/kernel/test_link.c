@@ -232,6 +232,23 @@ static void makes_and_deletes_many_and_nothing_else(void **state)
 					     "sed 's/[@ ].*//' | sort | tr '\\n' ' '; echo");
 }
 
+static void delete_three(struct ground *ground, struct link *links)
+{
+	struct op ops[3];
+
+	for (unsigned i = 0; i < ARRAY_LEN(ops); i++)
+		ops[i] = (struct op){.verb = OP_DELETE, .kind = KIND_LINK, .have = &links[i].head};
+	ground->kernel->vt->apply(ground->kernel, &ground->arena, ops, ARRAY_LEN(ops));
+	for (unsigned i = 0; i < ARRAY_LEN(ops); i++)
+		assert_int_equal(ops[i].result, 0);
+}
+
+static void add_stranger(void)
+{
+	ground_sh("ip link add foreign type veth peer name p && ip link set foreign group %d",
+		  OUR_DOOMED_GROUP);
+}
+
 static void stranger_in_the_doomed_group_survives(void **state)
 {
 	struct ground *ground = *state;
@@ -241,16 +258,31 @@ static void stranger_in_the_doomed_group_survives(void **state)
 	ground_look(ground);
 	make_many(ground, links, ops);
 	ground_look(ground);
-	ground_sh("ip link add foreign type veth peer name p && ip link set foreign group %d",
-		  OUR_DOOMED_GROUP);
-	for (unsigned i = 0; i < 3; i++)
-		ops[i] = (struct op){.verb = OP_DELETE, .kind = KIND_LINK, .have = &links[i].head};
-	ground->kernel->vt->apply(ground->kernel, &ground->arena, ops, 3);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(ops[i].result, 0);
+	add_stranger();
+	delete_three(ground, links);
 	assert_non_null(seen(ground, "foreign"));
 	assert_null(seen(ground, "t2"));
 	assert_non_null(seen(ground, "t3"));
+}
+
+/* The second chunk is not looked at again, but for what events tell. */
+static void stranger_that_comes_between_two_chunks_survives(void **state)
+{
+	struct ground *ground = *state;
+	struct link *links = arena_array(&ground->arena, MANY, sizeof(*links));
+	struct op *ops = arena_array(&ground->arena, MANY, sizeof(*ops));
+
+	ground_look(ground);
+	make_many(ground, links, ops);
+	ground_look(ground);
+	ground_quiet(ground);
+	delete_three(ground, links);
+	add_stranger();
+	assert_true(ground_events(ground, true).look);
+	delete_three(ground, links + 3);
+	assert_non_null(seen(ground, "foreign"));
+	assert_null(seen(ground, "t5"));
+	assert_non_null(seen(ground, "t6"));
 }
 
 static const struct CMUnitTest tests[] = {
@@ -265,6 +297,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(taken_index_is_tried_again_with_another),
 	TEST(makes_and_deletes_many_and_nothing_else),
 	TEST(stranger_in_the_doomed_group_survives),
+	TEST(stranger_that_comes_between_two_chunks_survives),
 };
 
 int main(void)
