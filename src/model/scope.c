@@ -79,7 +79,8 @@ static void add_change(struct scope *scope, enum kind_id kind, const struct obje
 		scope_add_whole(scope, kind); /* elements hang on it */
 		return;
 	}
-	struct object *key = scope_add(scope, kind, before ? before : after);
+	const struct object *named = before ? before : after;
+	struct object *key = named ? scope_add(scope, kind, named) : NULL;
 	if (key && !before && is_news && kind == KIND_ROUTE)
 		key->marks |= OBJECT_TOLD_GONE;
 }
