@@ -133,8 +133,11 @@ void fake_addr_facts(const struct fake *fake, struct facts *facts)
 	}
 }
 
-static void answer_remotes(const struct fake *fake, struct vec_remotes *remotes)
+static void ask_remotes(struct kernel *kernel, unused_ struct arena *arena,
+			struct vec_remotes *remotes)
 {
+	const struct fake *fake = (const struct fake *)kernel;
+
 	for (size_t i = 0; i < remotes->len; i++) {
 		struct fact_remote *remote = &remotes->v[i];
 		struct route_question question = {.to = remote->remote, .underlay = true};
@@ -147,12 +150,6 @@ static void answer_remotes(const struct fake *fake, struct vec_remotes *remotes)
 		remote->source = answer.source;
 		remote->mtu = answer.mtu;
 	}
-}
-
-static void ask_remotes(struct kernel *kernel, unused_ struct arena *arena,
-			struct vec_remotes *remotes)
-{
-	answer_remotes((const struct fake *)kernel, remotes);
 }
 
 static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
@@ -171,8 +168,6 @@ static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
 	show(fake, arena, observed);
 	link_facts(fake, facts);
 	fake_addr_facts(fake, facts);
-	if (!facts->remotes_known)
-		answer_remotes(fake, &facts->remotes);
 	facts_sort(facts);
 	facts->ip_forward = fake->ip_forward;
 	facts->ipv6 = true;

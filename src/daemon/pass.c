@@ -134,12 +134,9 @@ int round_observe(struct round *round, const struct round_input *input, struct e
 	if (round->part == 0) {
 		*round = (struct round){0};
 		round->observed.arena = &round->arena;
-		round->facts.remotes_known = input->remotes && input->remotes->len;
-		if (round->facts.remotes_known) {
+		if (input->remotes) {
 			round->facts.remotes = *input->remotes;
 			*input->remotes = (struct vec_remotes){0};
-		} else {
-			expand_questions(input->declaration, &round->facts.remotes);
 		}
 	}
 	int r = input->kernel->vt->observe(input->kernel, round->part++, &round->arena,
@@ -152,7 +149,7 @@ int round_observe(struct round *round, const struct round_input *input, struct e
 void round_expand(struct round *round, const struct round_input *input)
 {
 	facts_sort(&round->facts);
-	ask_new_remotes(round, input); /* of what was declared since the look began */
+	ask_new_remotes(round, input);
 	ledger_check_devices(&input->ledger->owned, &round->facts);
 	expand_declaration(round, input);
 	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);

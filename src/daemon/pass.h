@@ -35,7 +35,7 @@ struct round_input {
 	const struct declaration *declaration;
 	struct ledger *ledger;
 	const struct from_numbers *from_numbers;
-	struct vec_remotes *remotes; /* answered, and taken over; empty or NULL: they are asked */
+	struct vec_remotes *remotes; /* answered: taken over, not asked about again; or NULL */
 };
 
 /* Observes one part of everything; a new round begins with the first. 1: there are more. */

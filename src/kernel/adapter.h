@@ -31,7 +31,7 @@ struct kern {
 	struct names names; /* as of the last observe, and our changes since */
 	struct tables tables;
 	struct sysctls sysctls;
-	struct remotes remotes; /* sorted: those that the last observe asked about */
+	struct remotes remotes; /* sorted: whose routes the events watch */
 	uint32_t next_index;    /* for the next link that we make */
 	uint32_t delete_chunk;  /* links deleted at once */
 	bool doomed_are_ours;   /* nobody else's link was in that group when all were looked at,

@@ -71,8 +71,6 @@ static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
 		error = nft_observe(kern->nft, arena, observed, err);
 		return error ? error : 1;
 	}
-	if (!facts->remotes_known)
-		question_remotes(kern, &facts->remotes, arena);
 	objects_sort(observed);
 	facts_sort(facts);
 	return 0;

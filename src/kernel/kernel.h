@@ -49,8 +49,8 @@ struct kernel_vtable {
 	 * those can matter that are ours, or in the way of a name that is wanted: links all;
 	 * addresses all; routes of those of our tables that have some of ours, or had; rules
 	 * of our priorities; our nft table.
-	 * facts->remotes arrives with remote and underlay filled (from questions), the rest
-	 * is filled here. Sysctls are facts of links, not objects.
+	 * facts->remotes are those that are known: their routes are watched from now on.
+	 * Sysctls are facts of links, not objects.
 	 * -EINTR: a dump was interrupted five times; nothing may be deleted on it.
 	 * In parts, from 0 on, so that nobody waits for ten thousand of everything; 1: there are
 	 * more. What is changed between two of them is told by events.
@@ -64,7 +64,8 @@ struct kernel_vtable {
 	 */
 	int (*observe_some)(struct kernel *kernel, struct arena *arena, const struct scope *scope,
 			    struct objects *observed, struct facts *facts, struct err *err);
-	/* Asks about a few remotes more, and watches their routes like those of the last look. */
+	/* Remotes arrive with remote and underlay filled, the rest is filled here; their routes
+	 * are watched beside those of the last look. */
 	void (*ask_remotes)(struct kernel *kernel, struct arena *arena,
 			    struct vec_remotes *remotes);
 	/*

@@ -45,7 +45,6 @@ struct facts {
 	struct vec_links vec_of(struct fact_link) links;
 	struct vec_addrs vec_of(struct fact_addr) addrs;
 	struct vec_remotes vec_of(struct fact_remote) remotes;
-	bool remotes_known;      /* they are answered already: observe does not ask again */
 	bool ip_forward;         /* net.ipv4.ip_forward */
 	bool default_forwarding; /* net.ipv4.conf.default: what a new device begins with */
 	uint8_t default_rp_filter;

@@ -70,5 +70,5 @@ enum { NAT_HOSTS, NAT_NETS };
 
 void nat_sets_of(const struct nat_rule *rule, struct nat_sets *sets);
 
-/* The remotes that observe must ask about: of enabled tunnels. */
+/* The remotes that the kernel must be asked about: of enabled tunnels. */
 void expand_questions(const struct declaration *declaration, struct vec_remotes *out);

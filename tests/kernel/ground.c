@@ -93,6 +93,7 @@ void ground_look(struct ground *ground)
 	if (error)
 		print_error("observe: %s\n", ground->err.sentence);
 	assert_int_equal(error, 0);
+	ground->kernel->vt->ask_remotes(ground->kernel, &ground->arena, &ground->facts.remotes);
 }
 
 void *ground_find(struct ground *ground, enum kind_id kind, const char *key)

@@ -178,6 +178,7 @@ static void observe_at(struct scene *scene, struct objects *observed, struct fac
 {
 	observed->arena = &scene->arena;
 	assert_int_equal(kernel_observe(scene->kernel, &scene->arena, observed, facts, NULL), 0);
+	scene->kernel->vt->ask_remotes(scene->kernel, &scene->arena, &facts->remotes);
 }
 
 static void observes_what_was_applied_as_ours(void **state)
