@@ -46,6 +46,17 @@ char *number_write(int64_t number, char *to)
 	return to;
 }
 
+char *hex_write(const uint8_t *bytes, size_t len, char *to)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*to++ = digits[bytes[i] >> 4];
+		*to++ = digits[bytes[i] & 15];
+	}
+	return to;
+}
+
 void text_add_number(struct text *text, int64_t number)
 {
 	text_end(text, number_write(number, text_room(text, NUMBER_TEXT)));

@@ -28,6 +28,9 @@ enum { NUMBER_TEXT = 20 }; /* most bytes of a number */
 /* In decimal digits, without NUL; returns where they end. */
 char *number_write(int64_t number, char *to) __attribute__((returns_nonnull));
 
+/* Two hexadecimal digits for each byte, likewise. */
+char *hex_write(const uint8_t *bytes, size_t len, char *to) __attribute__((returns_nonnull));
+
 /* {0} is the empty text; s is NULL until the first add. */
 struct text {
 	char *s; /* always ends in NUL, once there is one */

@@ -2,6 +2,8 @@
 /* Digests, by gnutls: the only place besides the server that knows it. */
 #include "daemon/digest.h"
 
+#include "base/text.h"
+
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdint.h>
@@ -11,12 +13,9 @@ enum { SHA256_BYTES = 32 };
 
 void digest_short(const void *p, size_t len, char hex[static DIGEST_SHORT])
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t digest[SHA256_BYTES];
 
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, p, len, digest) != 0)
 		abort(); /* only a broken installation has no SHA-256 */
-	for (size_t i = 0; i < DIGEST_SHORT - 1; i++)
-		hex[i] = digits[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
-	hex[DIGEST_SHORT - 1] = '\0';
+	*hex_write(digest, DIGEST_SHORT / 2, hex) = '\0';
 }

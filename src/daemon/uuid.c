@@ -2,6 +2,8 @@
 /* Random identifiers, from the kernel's generator. */
 #include "daemon/uuid.h"
 
+#include "base/text.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,17 +28,15 @@ static void draw(uint8_t b[static UUID_BYTES])
 
 void uuid_random(char text[static UUID_TEXT])
 {
-	static const char digits[] = "0123456789abcdef";
-	uint8_t b[UUID_BYTES];
+	static const uint8_t groups[] = {4, 2, 2, 2, 6};
+	uint8_t b[UUID_BYTES], *from = b;
 
 	draw(b);
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	for (size_t i = 0; i < sizeof(b); i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*text++ = '-';
-		*text++ = digits[b[i] >> 4];
-		*text++ = digits[b[i] & 15];
+	for (size_t i = 0; i < ARRAY_LEN(groups); from += groups[i++]) {
+		text = hex_write(from, groups[i], text);
+		*text++ = '-';
 	}
-	*text = '\0';
+	text[-1] = '\0'; /* behind the last group there is none */
 }
