@@ -83,10 +83,8 @@ void fake_look_compare(const struct fake *fake, const struct fake_memory *memory
 		size_t i = 0, j = 0;
 
 		while (i < was->len || j < is->len) {
-			int order = i == was->len ? 1
-				    : j == is->len
-					    ? -1
-					    : kind_key_compare(kinds[kind], was->v[i], is->v[j]);
+			int order = object_order(kind, i < was->len ? was->v[i] : NULL,
+						 j < is->len ? is->v[j] : NULL);
 
 			if (order || kind_differences(kinds[kind], is->v[j], was->v[i]))
 				note(fake, &memory->state, kind, order < 0 ? was->v[i] : is->v[j],

@@ -102,6 +102,13 @@ struct object *objects_find(const struct objects *objects, enum kind_id kind, co
 	return NULL;
 }
 
+int object_order(enum kind_id kind, const struct object *a, const struct object *b)
+{
+	if (!a || !b)
+		return !a - !b;
+	return kind_key_compare(kinds[kind], a, b);
+}
+
 size_t objects_count(const struct objects *objects)
 {
 	size_t count = 0;

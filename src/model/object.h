@@ -218,6 +218,8 @@ void object_list_push(struct object_list *list, struct object *object);
 void objects_sort(struct objects *objects);
 /* The object with the key of that one, in a sorted list; NULL when there is none. */
 struct object *objects_find(const struct objects *objects, enum kind_id kind, const void *key);
+/* Order of their keys, in a merge of sorted lists: NULL, the end of one, comes last. */
+int object_order(enum kind_id kind, const struct object *a, const struct object *b);
 size_t objects_count(const struct objects *objects);
 /* Frees the lists; the objects go with the arena. */
 void objects_done(struct objects *objects);

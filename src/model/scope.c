@@ -2,6 +2,7 @@
 /* A scope grows until it is everything; looking is the kernel adapters' business. */
 #include "model/scope.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "model/op.h"
@@ -80,7 +81,8 @@ static void add_change(struct scope *scope, enum kind_id kind, const struct obje
 		return;
 	}
 	const struct object *named = before ? before : after;
-	struct object *key = named ? scope_add(scope, kind, named) : NULL;
+	assert(named);
+	struct object *key = scope_add(scope, kind, named);
 	if (key && !before && is_news && kind == KIND_ROUTE)
 		key->marks |= OBJECT_TOLD_GONE;
 }
@@ -93,18 +95,17 @@ void scope_add_changes(struct scope *scope, const struct objects *before,
 		size_t i = 0, j = 0;
 
 		while ((i < b->len || j < a->len) && !scope_is_whole(scope, kind)) {
-			if (i < b->len && j < a->len &&
-			    memcmp(b->v[i], a->v[j], kinds[kind]->size) == 0) {
+			const struct object *was = i < b->len ? b->v[i] : NULL;
+			const struct object *is = j < a->len ? a->v[j] : NULL;
+
+			if (was && is && memcmp(was, is, kinds[kind]->size) == 0) {
 				i++; /* nearly all of them */
 				j++;
 				continue;
 			}
-			int order = i == b->len   ? 1
-				    : j == a->len ? -1
-						  : kind_key_compare(kinds[kind], b->v[i], a->v[j]);
-
-			add_change(scope, kind, order <= 0 ? b->v[i] : NULL,
-				   order >= 0 ? a->v[j] : NULL, is_news);
+			int order = object_order(kind, was, is);
+			add_change(scope, kind, order <= 0 ? was : NULL, order >= 0 ? is : NULL,
+				   is_news);
 			i += order <= 0;
 			j += order >= 0;
 		}

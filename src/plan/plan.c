@@ -283,14 +283,6 @@ static void decide(struct builder *b, const struct row *row)
 		decide_undesired(b, &r);
 }
 
-/* What is not there comes last. */
-static int key_order(enum kind_id kind, const struct object *a, const struct object *b)
-{
-	if (!a || !b)
-		return !a - !b;
-	return kind_key_compare(kinds[kind], a, b);
-}
-
 /* Calls for every key that one of the three has, in order. */
 static void merge(struct builder *b, enum kind_id kind,
 		  void (*visit)(struct builder *b, const struct row *row))
@@ -305,8 +297,8 @@ static void merge(struct builder *b, enum kind_id kind,
 		const struct object *desired = i < d->len ? d->v[i] : NULL;
 		const struct object *observed = j < o->len ? o->v[j] : NULL;
 		const struct object *owned = k < w->len ? w->v[k] : NULL;
-		int order = key_order(kind, desired, observed);
-		int last = key_order(kind, order <= 0 ? desired : observed, owned);
+		int order = object_order(kind, desired, observed);
+		int last = object_order(kind, order <= 0 ? desired : observed, owned);
 
 		if (last <= 0 && order <= 0 && desired)
 			row.desired = d->v[i++];
