@@ -75,6 +75,17 @@ static void sleeps_on_the_rest(void **state)
 	sleeps(ground, "ip -6 route add 2001:db8::/32 dev lo");
 }
 
+/* By eth0, in our table. */
+static struct route own_route(void)
+{
+	return (struct route){.head.set = kind_all(&route_kind),
+			      .table = 7000,
+			      .device = "eth0",
+			      .dst = ground_prefix("203.0.113.1/32"),
+			      .scope = RT_SCOPE_LINK,
+			      .protocol = OUR_PROTOCOL};
+}
+
 static void own_changes_do_not_wake(void **state)
 {
 	struct ground *ground = *state;
@@ -86,12 +97,7 @@ static void own_changes_do_not_wake(void **state)
 			    .action = RULE_NOP,
 			    .suppress_prefixlength = SUPPRESS_NONE,
 			    .protocol = OUR_PROTOCOL};
-	struct route route = {.head.set = kind_all(&route_kind),
-			      .table = 7000,
-			      .device = "eth0",
-			      .dst = ground_prefix("203.0.113.1/32"),
-			      .scope = RT_SCOPE_LINK,
-			      .protocol = OUR_PROTOCOL};
+	struct route route = own_route();
 	struct sysctl sysctl = {.head.set = kind_all(&sysctl_kind),
 				.device = "eth0",
 				.name = SYSCTL_FORWARDING,
@@ -117,12 +123,7 @@ static bool is_readable(struct ground *ground)
 static void own_changes_are_not_even_delivered(void **state)
 {
 	struct ground *ground = *state;
-	struct route route = {.head.set = kind_all(&route_kind),
-			      .table = 7000,
-			      .device = "eth0",
-			      .dst = ground_prefix("203.0.113.1/32"),
-			      .scope = RT_SCOPE_LINK,
-			      .protocol = OUR_PROTOCOL};
+	struct route route = own_route();
 	struct nft_table table = {.head.set = kind_all(&nft_table_kind), .name = "ipipd"};
 
 	host(ground);

@@ -249,15 +249,23 @@ static void add_stranger(void)
 		  OUR_DOOMED_GROUP);
 }
 
-static void stranger_in_the_doomed_group_survives(void **state)
+/* Many of ours, that were looked at. */
+static struct link *have_many(struct ground *ground)
 {
-	struct ground *ground = *state;
 	struct link *links = arena_array(&ground->arena, MANY, sizeof(*links));
 	struct op *ops = arena_array(&ground->arena, MANY, sizeof(*ops));
 
 	ground_look(ground);
 	make_many(ground, links, ops);
 	ground_look(ground);
+	return links;
+}
+
+static void stranger_in_the_doomed_group_survives(void **state)
+{
+	struct ground *ground = *state;
+	struct link *links = have_many(ground);
+
 	add_stranger();
 	delete_three(ground, links);
 	assert_non_null(seen(ground, "foreign"));
@@ -269,12 +277,8 @@ static void stranger_in_the_doomed_group_survives(void **state)
 static void stranger_that_comes_between_two_chunks_survives(void **state)
 {
 	struct ground *ground = *state;
-	struct link *links = arena_array(&ground->arena, MANY, sizeof(*links));
-	struct op *ops = arena_array(&ground->arena, MANY, sizeof(*ops));
+	struct link *links = have_many(ground);
 
-	ground_look(ground);
-	make_many(ground, links, ops);
-	ground_look(ground);
 	ground_quiet(ground);
 	delete_three(ground, links);
 	add_stranger();
