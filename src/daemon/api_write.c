@@ -10,23 +10,15 @@
 #include "daemon/api_json.h"
 #include "daemon/api_plan.h"
 #include "daemon/api_problem.h"
+#include "daemon/loop.h"
 #include "daemon/uuid.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { WRITE_LINES_MAX = 16 }; /* in the log, of one request */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 struct resource *api_write_next(const struct kind *kind, const struct resource *wanted,
 				const struct resource *current)
@@ -34,7 +26,7 @@ struct resource *api_write_next(const struct kind *kind, const struct resource *
 	struct resource *next = kind_copy(kind, wanted, NULL);
 
 	next->deleting = false;
-	next->updated_ms = now_ms();
+	next->updated_ms = loop_wall_ms();
 	if (current) {
 		memcpy(next->uid, current->uid, sizeof(next->uid));
 		next->generation = current->generation + 1;
@@ -52,7 +44,7 @@ struct resource *api_write_doomed(const struct kind *kind, const struct resource
 	struct resource *doomed = kind_copy(kind, current, NULL);
 
 	doomed->deleting = true;
-	doomed->updated_ms = now_ms();
+	doomed->updated_ms = loop_wall_ms();
 	return doomed;
 }
 

@@ -357,10 +357,10 @@ static bool leads_over_ours(const struct facts *facts)
 
 	for (size_t i = 0; i < facts->remotes.len; i++) {
 		const char *device = facts->remotes.v[i].device;
-		const struct fact_link *link = strcmp(device, last) == 0
-						       ? NULL
-						       : facts_link(facts, device);
 
+		if (strcmp(device, last) == 0)
+			continue; /* most lead over one device */
+		const struct fact_link *link = facts_link(facts, device);
 		if (link && link->ours)
 			return true;
 		last = device;

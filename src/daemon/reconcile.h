@@ -33,7 +33,7 @@ void reconcile_now(struct reconcile *reconcile, bool delete_orphans);
 /* Called after each pass, and when statuses changed. */
 void reconcile_on_pass(struct reconcile *reconcile, void (*passed)(void *user), void *user);
 
-/* Revision that the last finished full pass covered; full passes finished so far. */
+/* Revision that the last pass which judged all covered; full passes finished so far. */
 uint64_t reconcile_covered(const struct reconcile *reconcile);
 uint64_t reconcile_passes(const struct reconcile *reconcile);
 /* That number, when the first full pass is over that begins from now on. */

@@ -2,7 +2,6 @@
 /* Statuses by name. What one says is status.c's. */
 #include "daemon/statuses.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events only wake; what is there is read by the next observe. So an event is never
- * applied to anything, and one that is lost costs an observe. Our own changes are known by
+ * Events only wake; what is there is read by the next observe, but for routes, which no lookup
+ * finds by their key: theirs is the look's first answer, and the kernel refuses what does not
+ * fit it. One that is lost costs an observe. Our own changes are known by
  * the port id of the request sockets, or, where the kernel reports them with none, by
  * holding what we wrote already.
  */
