@@ -126,6 +126,9 @@ static void keep_desired(struct reconcile *r)
 static void publish(struct reconcile *r)
 {
 	publish_statuses(r);
+	orphans_list(&r->orphans, &r->ledger, &r->round.arena);
+	r->report.orphans = r->orphans.v;
+	r->report.n_orphans = r->orphans.len;
 	purge_deleted(r->store, r->declaration,
 		      &(struct purge){r->revision, &r->round.ops, drop_status, r});
 	r->covered = r->revision;
@@ -136,9 +139,6 @@ static void publish(struct reconcile *r)
 static void publish_full(struct reconcile *r)
 {
 	r->report.last_pass.failed = round_failed(&r->round);
-	orphans_list(&r->orphans, &r->ledger, &r->round.arena);
-	r->report.orphans = r->orphans.v;
-	r->report.n_orphans = r->orphans.len;
 	r->at_rest = !r->round.ops.len && !r->contests.contested;
 	publish(r);
 	facts_done(&r->facts);

@@ -84,6 +84,16 @@ class Ownership(api.ApiTest):
         self.assertEqual(self.sysctl("eth0", "forwarding"), "0")
         self.assertEqual(self.agent.objects("nft-"), [])
 
+    def test_what_is_declared_again_is_no_orphan_at_once(self):
+        for path, body in (("tunnels/tun_a", TUNNEL), ("exit-routes/qq", EXIT)):
+            self.ready("/v1/" + path, body)
+        self.lose_database()
+        self.settle()
+        self.assertTrue(self.agent.get("/v1/status").body["orphans"])
+        for path, body in (("tunnels/tun_a", TUNNEL), ("exit-routes/qq", EXIT)):
+            self.ready("/v1/" + path, body)
+        self.assertEqual(self.agent.get("/v1/status").body["orphans"], [])
+
     def test_orphans_that_are_released_put_forwarding_back(self):
         self.three()
         self.lose_database()
