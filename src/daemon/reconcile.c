@@ -379,6 +379,25 @@ static void keep_remotes(struct reconcile *r)
 	r->round.facts.remotes = (struct vec_remotes){0};
 }
 
+/* A link found equal is used from now on, so more is desired than this plan was made from: it
+ * would take away what stands on a link of ours that lost its marks, and bring it back. */
+static bool found_link(struct reconcile *r)
+{
+	const struct ops *ops = &r->round.ops;
+
+	for (size_t i = 0; i < ops->len; i++)
+		if (ops->v[i].verb == OP_FOUND && ops->v[i].kind == KIND_LINK)
+			return ++r->rounds < ROUNDS_MAX && settle(r);
+	return false;
+}
+
+static void look_again(struct reconcile *r)
+{
+	keep_remotes(r);
+	round_done(&r->round);
+	r->looks = true;
+}
+
 static void step(struct reconcile *r)
 {
 	struct err err = {0};
@@ -391,15 +410,15 @@ static void step(struct reconcile *r)
 			more = look(r, &err);
 		while (more > 0 && !r->full_passes); /* until then nobody has an answer */
 		r->looks = more > 0;
+		if (more == 0 && found_link(r))
+			look_again(r);
 	}
-	if (more == 0)
+	if (more == 0 && !r->looks)
 		more = round_apply(&r->round, r->kernel, &r->ledger);
-	if (more == 0 && end_round(r)) {
-		keep_remotes(r);
-		round_done(&r->round);
-		r->looks = true;
+	if (more == 0 && !r->looks && end_round(r))
+		look_again(r);
+	if (r->looks)
 		more = 1;
-	}
 	if (more > 0)
 		loop_timer_arm(r->loop, r->timer, loop_now_ms());
 	else

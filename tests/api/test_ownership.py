@@ -47,6 +47,16 @@ class Ownership(api.ApiTest):
         self.ready("/v1/tunnels/tun_a", TUNNEL)
         self.assertTrue(self.agent.objects("address tun_a 192.168.1.1/24"))
 
+    def test_what_stands_on_a_link_stays_when_it_loses_its_marks(self):
+        self.three()
+        self.settle()
+        self.agent.stop()
+        self.agent.kernel("link tun_a group 7 alias mine")
+        self.agent.start()
+        self.settle()
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "ready")
+        self.assertNotIn(" changed, ", self.agent.log.rpartition(" serves ")[2])
+
     def test_another_database_with_a_tunnel_of_that_name_deletes_nothing(self):
         self.three()
         self.agent.stop()

@@ -28,7 +28,6 @@ class Expected:
         self.blind = set()       # devices of which the documents leave all open
         self.usable = {}         # device -> tunnel, those whose device may be used
         self.opened = set()      # devices whose forwarding the agent switched on
-        self.unmarked = set()    # links that have just lost our marks
         self.addresses = set()   # (device, prefix), the agent's
         self.froms = set()       # prefixes that have a table
 
@@ -52,7 +51,6 @@ class Oracle:
         out = Expected()
         self.forget_devices(world)
         self.links(declaration, world, out)
-        self.unmark(declaration, world, out)
         self.addresses(declaration, world, out)
         routes = self.exits(declaration, world, out)
         wanted = self.wanted_sysctls(declaration, world, out)
@@ -99,9 +97,8 @@ class Oracle:
             adoptable = (tunnel.get("adopt") and foreign["driver"] == "ipip"
                          and foreign["remote"] != ANY)
             if not adoptable:
-                if not differs and device not in self.found_links:
+                if not differs:
                     self.found_links.add(device)
-                    out.unmarked.add(device)
                 if device in self.found_links:
                     out.usable[device] = name, tunnel
                 return
@@ -263,15 +260,6 @@ class Oracle:
             for device in [rule["out_interface"], *ingress]:
                 wanted[device, "forwarding"] = 1
         return {k: v for k, v in wanted.items() if k in world.sysctls}
-
-    def unmark(self, declaration, world, out):
-        """They were nobody's for one pass, and what only their tunnels had needed went."""
-        others = Expected()
-        others.usable = {device: tunnel for device, tunnel in out.usable.items()
-                         if device not in out.unmarked}
-        wanted = self.wanted_sysctls(declaration, world, others)
-        for key in [k for k in self.sysctl_rows if k[0] in out.unmarked and k not in wanted]:
-            self.give_back(world, key, self.sysctl_rows[key], world.sysctls.get(key))
 
     def sysctls(self, world, out, wanted):
         for key in set(self.sysctl_rows) | set(wanted):
