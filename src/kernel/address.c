@@ -13,8 +13,7 @@ static const struct attr_row address_rows[] = {
 	ATTR(address, prefix, IFA_ADDRESS, WIRE_PREFIX, .flags = ATTR_ALWAYS),
 };
 
-static const struct attr_map address_map = {&address_kind, address_rows, ARRAY_LEN(address_rows),
-					    IFA_LOCAL};
+static const struct attr_map address_map = {&address_kind, address_rows, ARRAY_LEN(address_rows)};
 
 struct nl_msg *address_build(int type, int flags, const struct address *address,
 			     const struct names *names, struct err *err)
@@ -42,34 +41,32 @@ struct nl_msg *address_build(int type, int flags, const struct address *address,
 
 bool address_parse(const struct nlmsghdr *h, const struct names *names, struct address *address)
 {
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
 	const struct ifaddrmsg *header = nlmsg_data(h);
+	struct attrs attrs;
 
 	if (h->nlmsg_type != RTM_NEWADDR || !nlmsg_valid_hdr(h, sizeof(*header)) ||
 	    header->ifa_family != AF_INET || header->ifa_prefixlen > 32)
 		return false;
-	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
-		   nlmsg_attrlen(writable, sizeof(*header)), &address_map, address, names);
+	attrs_read(h, sizeof(*header), &attrs);
+	attr_parse(&attrs, &address_map, address, names);
 	/* IFA_ADDRESS is the peer's where there is one: the own one is IFA_LOCAL */
-	const struct nlattr *local = nlmsg_find_attr(writable, sizeof(*header), IFA_LOCAL);
-	if (local)
-		address->prefix.addr = attr_addr(local);
+	if (attrs.v[IFA_LOCAL])
+		address->prefix.addr = attr_addr(attrs.v[IFA_LOCAL]);
 	address->prefix.len = header->ifa_prefixlen;
 	names_device(names, header->ifa_index, address->device);
 	attr_set(&address_kind, address, offsetof(struct address, device));
-	const struct nlattr *proto = nlmsg_find_attr(writable, sizeof(*header), IFA_PROTO);
-	if (proto && nla_len(proto) >= 1 && nla_get_u8(proto) == OUR_PROTOCOL)
+	const uint8_t *proto = attr_payload(attrs.v[IFA_PROTO], sizeof(*proto));
+	if (proto && *proto == OUR_PROTOCOL)
 		address->head.marks |= OBJECT_OURS;
 	return true;
 }
 
 static bool has_peer(const struct nlmsghdr *h)
 {
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
-	const struct nlattr *local = nlmsg_find_attr(writable, sizeof(struct ifaddrmsg), IFA_LOCAL);
-	const struct nlattr *peer = nlmsg_find_attr(writable, sizeof(struct ifaddrmsg),
-						    IFA_ADDRESS);
+	struct attrs attrs;
 
+	attrs_read(h, sizeof(struct ifaddrmsg), &attrs);
+	const struct nlattr *local = attrs.v[IFA_LOCAL], *peer = attrs.v[IFA_ADDRESS];
 	return local && peer && attr_addr(local).host != attr_addr(peer).host;
 }
 

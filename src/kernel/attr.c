@@ -116,7 +116,7 @@ int attr_build(struct nl_msg *msg, const struct attr_map *map, const void *objec
 	return 0;
 }
 
-static const int wire_sizes[] = {
+static const uint8_t wire_sizes[] = {
 	[WIRE_U8] = 1,     [WIRE_U16] = 2,  [WIRE_U32] = 4,  [WIRE_LENGTH] = 4, [WIRE_ADDR] = 4,
 	[WIRE_PREFIX] = 4, [WIRE_FLAG] = 0, [WIRE_TEXT] = 1, [WIRE_DEVICE] = 4,
 };
@@ -124,20 +124,22 @@ static const int wire_sizes[] = {
 static void take(const struct attr_row *row, const struct field *field, void *object,
 		 const struct nlattr *attr, const struct names *names)
 {
+	const void *payload = attr_payload(attr, 0);
 	char *member = field_of(field, object);
+	size_t len = attr->nla_len - (size_t)NLA_HDRLEN;
 
 	switch ((enum wire)row->wire) {
 	case WIRE_U8:
-		field_store(field, object, nla_get_u8(attr));
+		field_store(field, object, *(const uint8_t *)payload);
 		return;
 	case WIRE_U16:
-		field_store(field, object, nla_get_u16(attr));
+		field_store(field, object, *(const uint16_t *)payload);
 		return;
 	case WIRE_U32:
-		field_store(field, object, nla_get_u32(attr));
+		field_store(field, object, *(const uint32_t *)payload);
 		return;
 	case WIRE_LENGTH:
-		field_store(field, object, (int32_t)nla_get_u32(attr));
+		field_store(field, object, *(const int32_t *)payload);
 		return;
 	case WIRE_ADDR:
 	case WIRE_PREFIX:
@@ -146,37 +148,59 @@ static void take(const struct attr_row *row, const struct field *field, void *ob
 	case WIRE_FLAG:
 		field_store(field, object, 1);
 		return;
-	case WIRE_TEXT: {
-		size_t len = strnlen(nla_data(attr), (size_t)nla_len(attr));
-
+	case WIRE_TEXT:
+		len = strnlen(payload, len);
 		if (len >= field->size)
 			len = field->size - 1;
 		memset(member, 0, field->size);
-		memcpy(member, nla_data(attr), len);
+		memcpy(member, payload, len);
 		return;
-	}
 	case WIRE_DEVICE:
-		names_device(names, nla_get_u32(attr), member);
+		names_device(names, *(const uint32_t *)payload, member);
 		return;
 	}
 }
 
-void attr_parse(struct nlattr *first, int len, const struct attr_map *map, void *object,
+static void walk(const char *at, size_t len, struct attrs *attrs)
+{
+	*attrs = (struct attrs){0};
+	while (len >= (size_t)NLA_HDRLEN) {
+		const struct nlattr *attr = (const struct nlattr *)at;
+		unsigned type = attr->nla_type & NLA_TYPE_MASK;
+		size_t size = NLA_ALIGN(attr->nla_len);
+
+		if (attr->nla_len < NLA_HDRLEN || attr->nla_len > len)
+			return;
+		if (type <= ATTR_MAX)
+			attrs->v[type] = (struct nlattr *)(uintptr_t)attr;
+		if (size >= len)
+			return;
+		at += size;
+		len -= size;
+	}
+}
+
+void attrs_read(const struct nlmsghdr *h, size_t header, struct attrs *attrs)
+{
+	size_t begin = NLMSG_SPACE(header);
+
+	walk((const char *)h + begin, h->nlmsg_len > begin ? h->nlmsg_len - begin : 0, attrs);
+}
+
+void attrs_nested(const struct nlattr *nest, struct attrs *attrs)
+{
+	walk((const char *)nest + NLA_HDRLEN, nest->nla_len - (size_t)NLA_HDRLEN, attrs);
+}
+
+void attr_parse(const struct attrs *attrs, const struct attr_map *map, void *object,
 		const struct names *names)
 {
-	struct nlattr *attrs[ATTR_MAX + 1] = {0};
-	struct nlattr *attr;
-	int left;
-
-	assert(map->max <= ATTR_MAX);
-	nla_for_each_attr(attr, first, len, left) if (nla_type(attr) <= map->max)
-		attrs[nla_type(attr)] = attr;
 	for (unsigned i = 0; i < map->n_rows; i++) {
 		const struct attr_row *row = &map->rows[i];
 		const struct field *field = field_at(map->kind, row->offset);
+		const struct nlattr *attr = attrs->v[row->attr];
 
-		attr = attrs[row->attr];
-		if (attr && nla_len(attr) >= wire_sizes[row->wire])
+		if (attr_payload(attr, wire_sizes[row->wire]))
 			take(row, field, object, attr, names);
 		*(uint64_t *)object |= kind_bit(map->kind, field);
 	}

@@ -6,6 +6,7 @@
  * form. A map is walked both ways, so that what is built is what is parsed.
  */
 
+#include <linux/netlink.h>
 #include <netlink/attr.h>
 
 #include "kernel/names.h"
@@ -38,10 +39,14 @@ struct attr_map {
 	const struct kind *kind;
 	const struct attr_row *rows;
 	unsigned n_rows;
-	int max; /* highest attribute number that is looked at */
 };
 
-enum { ATTR_MAX = 80 }; /* above every map's max */
+enum { ATTR_MAX = 80 }; /* above every attribute that we look at */
+
+/* The attributes of a message or of a nest, by number; NULL: absent. Of two the last counts. */
+struct attrs {
+	struct nlattr *v[ATTR_MAX + 1];
+};
 
 #define ATTR(st, member, number, form, ...)                                                        \
 	{                                                                                          \
@@ -53,18 +58,30 @@ enum { ATTR_MAX = 80 }; /* above every map's max */
  * device that is not there; *device then says which. */
 int attr_build(struct nl_msg *msg, const struct attr_map *map, const void *object,
 	       const struct names *names, const char **device) must_check;
+/* Of a message behind its family header, or of a nest. One walk, whatever is asked of it then. */
+void attrs_read(const struct nlmsghdr *h, size_t header, struct attrs *attrs);
+void attrs_nested(const struct nlattr *nest, struct attrs *attrs);
 /* Fills the members, and their set bits, from attributes; members whose attribute is absent
  * keep their value and are set as well: absent means zero in every message that we read. */
-void attr_parse(struct nlattr *first, int len, const struct attr_map *map, void *object,
+void attr_parse(const struct attrs *attrs, const struct attr_map *map, void *object,
 		const struct names *names);
 /* Sets bits of members that do not come from an attribute. */
 void attr_set(const struct kind *kind, void *object, uint32_t offset);
 
+/* The payload as that many bytes at least; NULL when the attribute is absent or shorter. */
+static inline const void *attr_payload(const struct nlattr *attr, size_t size)
+{
+	return attr && attr->nla_len >= NLA_HDRLEN + size ? (const char *)attr + NLA_HDRLEN : NULL;
+}
+
+static inline uint32_t attr_u32(const struct nlattr *attr)
+{
+	const uint32_t *number = attr_payload(attr, sizeof(*number));
+
+	return number ? *number : 0;
+}
+
 static inline struct addr attr_addr(const struct nlattr *attr)
 {
-	uint32_t wire = 0;
-
-	if (attr && nla_len(attr) >= (int)sizeof(wire))
-		wire = nla_get_u32(attr);
-	return (struct addr){__builtin_bswap32(wire)};
+	return (struct addr){__builtin_bswap32(attr_u32(attr))};
 }

@@ -52,14 +52,14 @@ static const int encap_attrs[] = {
 	IFLA_IPTUN_ENCAP_DPORT,
 };
 
-#define MAP(rows, last)                                                                            \
+#define MAP(rows)                                                                                  \
 	{                                                                                          \
-		&link_kind, (rows), ARRAY_LEN(rows), (last)                                        \
+		&link_kind, (rows), ARRAY_LEN(rows)                                                \
 	}
-static const struct attr_map name_map = MAP(name_rows, IFLA_GROUP);
-static const struct attr_map rest_map = MAP(rest_rows, IFLA_GROUP);
-static const struct attr_map observed_map = MAP(observed_rows, IFLA_GROUP);
-static const struct attr_map tunnel_map = MAP(tunnel_rows, IFLA_IPTUN_FWMARK);
+static const struct attr_map name_map = MAP(name_rows);
+static const struct attr_map rest_map = MAP(rest_rows);
+static const struct attr_map observed_map = MAP(observed_rows);
+static const struct attr_map tunnel_map = MAP(tunnel_rows);
 
 static int build_tunnel(struct nl_msg *msg, const struct link *link, const struct names *names,
 			const char **device)
@@ -122,17 +122,19 @@ struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t inde
 	return msg;
 }
 
-static void parse_info(struct nlattr *info, const struct names *names, struct link *link)
+static void parse_info(const struct nlattr *nest, const struct names *names, struct link *link)
 {
-	struct nlattr *kind = nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND);
-	struct nlattr *tunnel = nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA);
+	struct attrs info, data;
 
+	attrs_nested(nest, &info);
+	const struct nlattr *kind = info.v[IFLA_INFO_KIND], *tunnel = info.v[IFLA_INFO_DATA];
 	if (kind && nla_len(kind) > 0)
 		snprintf(link->driver, sizeof(link->driver), "%.*s", nla_len(kind),
 			 (const char *)nla_data(kind));
 	if (strcmp(link->driver, "ipip") != 0 || !tunnel)
 		return;
-	attr_parse(nla_data(tunnel), nla_len(tunnel), &tunnel_map, link, names);
+	attrs_nested(tunnel, &data);
+	attr_parse(&data, &tunnel_map, link, names);
 	if (!link->proto)
 		link->proto = PROTO_IPIP;
 }
@@ -150,17 +152,16 @@ static uint32_t marks_of(const struct link *link)
 
 bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link *link)
 {
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
 	const struct ifinfomsg *header = nlmsg_data(h);
+	struct attrs attrs;
 
 	if (h->nlmsg_type != RTM_NEWLINK || !nlmsg_valid_hdr(h, sizeof(*header)))
 		return false;
-	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
-		   nlmsg_attrlen(writable, sizeof(*header)), &observed_map, link, names);
+	attrs_read(h, sizeof(*header), &attrs);
+	attr_parse(&attrs, &observed_map, link, names);
 	link->up = header->ifi_flags & IFF_UP;
-	struct nlattr *info = nlmsg_find_attr(writable, sizeof(*header), IFLA_LINKINFO);
-	if (info)
-		parse_info(info, names, link);
+	if (attrs.v[IFLA_LINKINFO])
+		parse_info(attrs.v[IFLA_LINKINFO], names, link);
 	attr_set(&link_kind, link, offsetof(struct link, up));
 	attr_set(&link_kind, link, offsetof(struct link, driver));
 	link->ifindex = (uint32_t)header->ifi_index;

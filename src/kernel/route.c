@@ -23,8 +23,7 @@ static const struct attr_row route_rows[] = {
 	ATTR(route, prefsrc, RTA_PREFSRC, WIRE_ADDR),
 };
 
-static const struct attr_map route_map = {&route_kind, route_rows, ARRAY_LEN(route_rows),
-					  RTA_TABLE};
+static const struct attr_map route_map = {&route_kind, route_rows, ARRAY_LEN(route_rows)};
 
 /* Members that are in the header of the message, not in an attribute. */
 static const uint32_t header_members[] = {
@@ -63,32 +62,27 @@ struct nl_msg *route_build(int type, int flags, const struct route *route,
 }
 
 /* What a route may carry that a struct route cannot say. */
-static bool has_other(struct nlmsghdr *h)
+static bool has_other(const struct attrs *attrs)
 {
-	static const int attrs[] = {RTA_METRICS, RTA_MULTIPATH, RTA_ENCAP,
-				    RTA_NH_ID,   RTA_VIA,       RTA_FLOW};
-
-	for (size_t i = 0; i < ARRAY_LEN(attrs); i++)
-		if (nlmsg_find_attr(h, sizeof(struct rtmsg), attrs[i]))
-			return true;
-	return false;
+	return attrs->v[RTA_METRICS] || attrs->v[RTA_MULTIPATH] || attrs->v[RTA_ENCAP] ||
+	       attrs->v[RTA_NH_ID] || attrs->v[RTA_VIA] || attrs->v[RTA_FLOW];
 }
 
 bool route_parse(const struct nlmsghdr *h, const struct names *names, struct route *route)
 {
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
 	const struct rtmsg *header = nlmsg_data(h);
+	struct attrs attrs;
 
 	if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) ||
 	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->rtm_family != AF_INET ||
 	    header->rtm_dst_len > 32 || header->rtm_flags & RTM_F_CLONED)
 		return false;
-	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
-		   nlmsg_attrlen(writable, sizeof(*header)), &route_map, route, names);
+	attrs_read(h, sizeof(*header), &attrs);
+	attr_parse(&attrs, &route_map, route, names);
 	route->dst.len = header->rtm_dst_len;
 	route->tos = header->rtm_tos;
-	route->type = header->rtm_type == RTN_UNICAST && !has_other(writable) ? ROUTE_UNICAST
-									      : ROUTE_OTHER;
+	route->type = header->rtm_type == RTN_UNICAST && !has_other(&attrs) ? ROUTE_UNICAST
+									    : ROUTE_OTHER;
 	route->scope = header->rtm_scope;
 	route->protocol = header->rtm_protocol;
 	for (size_t i = 0; i < ARRAY_LEN(header_members); i++)

@@ -20,7 +20,7 @@ static const struct attr_row rule_rows[] = {
 	ATTR(rule, protocol, FRA_PROTOCOL, WIRE_U8, .flags = ATTR_ALWAYS),
 };
 
-static const struct attr_map rule_map = {&rule_kind, rule_rows, ARRAY_LEN(rule_rows), FRA_PROTOCOL};
+static const struct attr_map rule_map = {&rule_kind, rule_rows, ARRAY_LEN(rule_rows)};
 
 /* What a rule may carry that a struct rule cannot say. */
 static const int other_attrs[] = {
@@ -60,36 +60,33 @@ static uint8_t action_of(uint8_t wire)
 	return RULE_OTHER;
 }
 
-static bool has_other(struct nlmsghdr *h, const struct fib_rule_hdr *header)
+static bool has_other(const struct attrs *attrs, const struct fib_rule_hdr *header)
 {
-	const struct nlattr *group, *l3mdev;
+	const uint8_t *l3mdev = attr_payload(attrs->v[FRA_L3MDEV], sizeof(*l3mdev));
+	const uint32_t *group = attr_payload(attrs->v[FRA_SUPPRESS_IFGROUP], sizeof(*group));
 
 	if (header->dst_len || header->tos || header->flags & FIB_RULE_INVERT)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(other_attrs); i++)
-		if (nlmsg_find_attr(h, sizeof(*header), other_attrs[i]))
+		if (attrs->v[other_attrs[i]])
 			return true;
-	l3mdev = nlmsg_find_attr(h, sizeof(*header), FRA_L3MDEV);
-	if (l3mdev && nla_len(l3mdev) >= 1 && nla_get_u8(l3mdev))
-		return true;
-	group = nlmsg_find_attr(h, sizeof(*header), FRA_SUPPRESS_IFGROUP);
-	return group && nla_len(group) >= 4 && nla_get_u32(group) != UINT32_MAX;
+	return (l3mdev && *l3mdev) || (group && *group != UINT32_MAX);
 }
 
 bool rule_parse(const struct nlmsghdr *h, struct rule *rule)
 {
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
 	const struct fib_rule_hdr *header = nlmsg_data(h);
+	struct attrs attrs;
 
 	if ((h->nlmsg_type != RTM_NEWRULE && h->nlmsg_type != RTM_DELRULE) ||
 	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->family != AF_INET ||
 	    header->src_len > 32)
 		return false;
 	rule->suppress_prefixlength = SUPPRESS_NONE;
-	attr_parse(nlmsg_attrdata(writable, sizeof(*header)),
-		   nlmsg_attrlen(writable, sizeof(*header)), &rule_map, rule, NULL);
+	attrs_read(h, sizeof(*header), &attrs);
+	attr_parse(&attrs, &rule_map, rule, NULL);
 	rule->from.len = header->src_len;
-	rule->action = has_other(writable, header) ? RULE_OTHER : action_of(header->action);
+	rule->action = has_other(&attrs, header) ? RULE_OTHER : action_of(header->action);
 	attr_set(&rule_kind, rule, offsetof(struct rule, action));
 	/* of another form than ours it is somebody's who took our number */
 	if (rule->action != RULE_OTHER && rule->protocol == OUR_PROTOCOL &&

@@ -95,25 +95,27 @@ int sysctl_write(int directory_fd, const char *device, const char *name, uint32_
 static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h)
 {
 	size_t header = sizeof(struct netconfmsg);
+	struct attrs attrs;
 
 	if (h->nlmsg_type != RTM_NEWNETCONF || !nlmsg_valid_hdr(h, (int)header))
 		return;
-	const struct nlattr *index = nlmsg_find_attr(h, (int)header, NETCONFA_IFINDEX);
-	const struct nlattr *forwarding = nlmsg_find_attr(h, (int)header, NETCONFA_FORWARDING);
-	const struct nlattr *rp_filter = nlmsg_find_attr(h, (int)header, NETCONFA_RP_FILTER);
+	attrs_read(h, header, &attrs);
+	const int32_t *index = attr_payload(attrs.v[NETCONFA_IFINDEX], sizeof(*index));
+	const uint32_t *forwarding = attr_payload(attrs.v[NETCONFA_FORWARDING], 4);
+	const uint32_t *rp_filter = attr_payload(attrs.v[NETCONFA_RP_FILTER], 4);
 	if (!index || !forwarding || !rp_filter)
 		return;
-	if (nla_get_s32(index) == NETCONFA_IFINDEX_ALL) /* the same switch as ip_forward */
-		facts->ip_forward = nla_get_u32(forwarding) != 0;
-	if (nla_get_s32(index) == NETCONFA_IFINDEX_DEFAULT) {
-		facts->default_forwarding = nla_get_u32(forwarding) != 0;
-		facts->default_rp_filter = (uint8_t)nla_get_u32(rp_filter);
+	if (*index == NETCONFA_IFINDEX_ALL) /* the same switch as ip_forward */
+		facts->ip_forward = *forwarding != 0;
+	if (*index == NETCONFA_IFINDEX_DEFAULT) {
+		facts->default_forwarding = *forwarding != 0;
+		facts->default_rp_filter = (uint8_t)*rp_filter;
 	}
-	struct name_row *row = names_row(&kern->names, nla_get_u32(index));
+	struct name_row *row = names_row(&kern->names, (uint32_t)*index);
 	if (!row)
 		return;
-	row->forwarding = nla_get_u32(forwarding) != 0;
-	row->rp_filter = (uint8_t)nla_get_u32(rp_filter);
+	row->forwarding = *forwarding != 0;
+	row->rp_filter = (uint8_t)*rp_filter;
 }
 
 /* From the names' row, where the kernel's answer was taken to. */
