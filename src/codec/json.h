@@ -14,6 +14,15 @@
 
 enum { JSON_DEPTH_MAX = 16 };
 
+/* A place in a document, as a chain from the inside out. NULL: the document itself. */
+struct json_at {
+	const struct json_at *in;
+	const char *name; /* of a member; NULL: an element of a list */
+	size_t index;
+};
+/* As a JSON pointer (RFC 6901), which is worth its time only where there is a fault to tell. */
+void json_pointer(const struct json_at *at, char pointer[static ERR_POINTER]);
+
 /*
  * Parses one value of at most len bytes: UTF-8, depth at most JSON_DEPTH_MAX, no duplicate
  * members, no NUL. Adds one malformed-json fault and returns -EINVAL otherwise. When
@@ -26,11 +35,11 @@ int json_parse(const char *s, size_t len, size_t *consumed, json_t **value,
  * Decodes a resource document: every declared member is checked by its row, then, when all
  * of them passed, kind->check. Agent's members (uid, generation, created_at, updated_at,
  * status) are accepted; generation, when there, goes to *generation (else 0). Defaults are
- * filled in. prefix is put in front of each pointer ("" or "/tunnels/3"). path_name: the
+ * filled in. at: where the document stands in the body. path_name: the
  * name that the URL gives, which the document may repeat; NULL: the document must have one.
  * Result in the arena. -EINVAL with faults in errs.
  */
-int json_decode(const struct kind *kind, const json_t *document, const char *prefix,
+int json_decode(const struct kind *kind, const json_t *document, const struct json_at *at,
 		const char *path_name, struct arena *arena, struct resource **resource,
 		uint64_t *generation, struct errs *errs) must_check;
 

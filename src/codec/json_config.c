@@ -55,15 +55,15 @@ static void declare(struct reader *r, const struct kind *kind, const json_t *jso
 {
 	struct resource *resource;
 	uint64_t generation;
-	char prefix[ERR_POINTER], at[ERR_POINTER + 8];
+	const struct json_at list = {.name = kind->member};
+	const struct json_at at = {.in = &list, .index = index};
+	const struct decoder d = {.kind = kind, .at = &at, .errs = r->errs};
 
-	snprintf(prefix, sizeof(prefix), "/%s/%zu", kind->member, index);
-	if (json_decode(kind, json, prefix, NULL, &r->arena, &resource, &generation, r->errs))
+	if (json_decode(kind, json, &at, NULL, &r->arena, &resource, &generation, r->errs))
 		return;
 	if (declaration_find(r->declaration, kind->id, resource->name, NULL)) {
-		snprintf(at, sizeof(at), "%s/name", prefix);
-		errs_add(r->errs, -EINVAL, "invalid-resource", at,
-			 "there are two of the name \"%s\"", resource->name);
+		value_fault(&d, "name", "invalid-resource", "there are two of the name \"%s\"",
+			    resource->name);
 		return;
 	}
 	resource = kind_copy(kind, resource, NULL);
@@ -136,7 +136,7 @@ static void unknown_member(struct reader *r, const char *name)
 	};
 	static const struct kind config = {
 		.noun = "config", .fields = rows, .n_fields = RESOURCE_KINDS};
-	struct decoder d = {.kind = &config, .prefix = "", .errs = r->errs};
+	struct decoder d = {.kind = &config, .errs = r->errs};
 
 	value_unknown(&d, name);
 }

@@ -40,8 +40,6 @@ static void decode_member(const struct decoder *d, const char *name, const json_
 /* The name is required by where the document stands, see decode_name. */
 static void check_required(const struct decoder *d)
 {
-	char pointer[ERR_POINTER];
-
 	for (unsigned i = 0; i < d->kind->n_fields; i++) {
 		const struct field *field = &d->kind->fields[i];
 
@@ -49,9 +47,7 @@ static void check_required(const struct decoder *d)
 			continue;
 		if (field_set_mask(d->object) >> i & 1)
 			continue;
-		value_pointer(d, field->name, pointer);
-		errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "%s is required",
-			 field->name);
+		value_fault(d, field->name, "invalid-resource", "%s is required", field->name);
 	}
 }
 
@@ -61,23 +57,21 @@ static void decode_name(const struct decoder *d, const char *path_name)
 	struct resource *resource = d->object;
 	const struct field *field = kind_field(d->kind, "name");
 	bool given = resource->set & kind_bit(d->kind, field);
-	char pointer[ERR_POINTER];
 
-	value_pointer(d, "name", pointer);
 	if (!path_name) {
 		if (!given)
-			errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "name is required");
+			value_fault(d, "name", "invalid-resource", "name is required");
 		return;
 	}
 	const char *fault = resource_name_fault(path_name);
 	if (fault) {
-		errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "%s", fault);
+		value_fault(d, "name", "invalid-resource", "%s", fault);
 		return;
 	}
 	if (resource->name[0] && strcmp(resource->name, path_name) != 0)
-		errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
-			 "must be \"%s\", the name in the path, not \"%s\"", path_name,
-			 resource->name);
+		value_fault(d, "name", "invalid-resource",
+			    "must be \"%s\", the name in the path, not \"%s\"", path_name,
+			    resource->name);
 	strncpy(resource->name, path_name, sizeof(resource->name) - 1);
 	resource->set |= kind_bit(d->kind, field);
 }
@@ -85,7 +79,6 @@ static void decode_name(const struct decoder *d, const char *path_name)
 static void decode_generation(const struct decoder *d, const json_t *document, uint64_t *generation)
 {
 	const json_t *json = json_object_get(document, "generation");
-	char pointer[ERR_POINTER];
 
 	*generation = 0;
 	if (!json)
@@ -94,22 +87,25 @@ static void decode_generation(const struct decoder *d, const json_t *document, u
 		*generation = (uint64_t)json_integer_value(json);
 		return;
 	}
-	value_pointer(d, "generation", pointer);
-	errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
-		 "must be the whole number that the agent gave, or absent");
+	value_fault(d, "generation", "invalid-resource",
+		    "must be the whole number that the agent gave, or absent");
 }
 
 /* Checks of a kind know nothing of where the document stands. */
 static void check_kind(const struct decoder *d)
 {
 	size_t first = d->errs->len;
+	char prefix[ERR_POINTER];
 
 	d->kind->check(d->object, d->errs);
+	if (first == d->errs->len)
+		return;
+	json_pointer(d->at, prefix);
 	for (size_t i = first; i < d->errs->len; i++) {
 		struct err *err = &d->errs->v[i];
 		cleanup_text struct text pointer = {0};
 
-		text_addf(&pointer, "%s%s", d->prefix, err->pointer);
+		text_addf(&pointer, "%s%s", prefix, err->pointer);
 		snprintf(err->pointer, sizeof(err->pointer), "%s", text_str(&pointer));
 	}
 }
@@ -119,9 +115,13 @@ static int decode_members(const struct decoder *d, const json_t *document)
 	const char *name;
 	const json_t *json;
 
-	if (!json_is_object(document))
-		return errs_add(d->errs, -EINVAL, "invalid-resource", d->prefix,
+	if (!json_is_object(document)) {
+		char pointer[ERR_POINTER];
+
+		json_pointer(d->at, pointer);
+		return errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
 				"a %s must be an object", d->kind->noun);
+	}
 	/* jansson's iterators take no const, though they change nothing */
 	json_object_foreach((json_t *)(uintptr_t)document, name, json)
 		decode_member(d, name, json);
@@ -133,18 +133,18 @@ static int decode_members(const struct decoder *d, const json_t *document)
 int json_decode_plain(const struct kind *kind, const json_t *document, struct arena *arena,
 		      void *object, struct errs *errs)
 {
-	const struct decoder d = {kind, "", arena, errs, object};
+	const struct decoder d = {kind, NULL, arena, errs, object};
 	size_t before = errs->total;
 	int rc = decode_members(&d, document);
 
 	return rc ? rc : errs->total == before ? 0 : -EINVAL;
 }
 
-int json_decode(const struct kind *kind, const json_t *document, const char *prefix,
+int json_decode(const struct kind *kind, const json_t *document, const struct json_at *at,
 		const char *path_name, struct arena *arena, struct resource **resource,
 		uint64_t *generation, struct errs *errs)
 {
-	struct decoder d = {kind, prefix, arena, errs, arena_alloc(arena, kind->size)};
+	struct decoder d = {kind, at, arena, errs, arena_alloc(arena, kind->size)};
 	size_t before = errs->total;
 	uint64_t given;
 	int rc = decode_members(&d, document);
@@ -165,7 +165,7 @@ int json_decode(const struct kind *kind, const json_t *document, const char *pre
 
 void json_check_removed(const struct kind *kind, const json_t *patch, struct errs *errs)
 {
-	const struct decoder d = {.kind = kind, .prefix = "", .errs = errs};
+	const struct decoder d = {.kind = kind, .errs = errs};
 	const char *name;
 	const json_t *json;
 

@@ -6,15 +6,14 @@
 #include "codec/value.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { SHOWN_MAX = 60 };
 
-void value_pointer(const struct decoder *d, const char *name, char pointer[static ERR_POINTER])
+static size_t add_escaped(char *pointer, size_t len, const char *name)
 {
-	size_t len = (size_t)snprintf(pointer, ERR_POINTER, "%.*s/", PREFIX_MAX, d->prefix);
-
 	for (; *name && len + 2 < ERR_POINTER; name++) {
 		if (*name == '~' || *name == '/') {
 			pointer[len++] = '~';
@@ -23,18 +22,71 @@ void value_pointer(const struct decoder *d, const char *name, char pointer[stati
 			pointer[len++] = *name;
 		}
 	}
-	pointer[len] = '\0';
+	return len;
+}
+
+/* Room is left for what is inside: an index, at least. */
+static size_t add_place(const struct json_at *at, char *pointer)
+{
+	char index[24];
+	size_t len = at->in ? add_place(at->in, pointer) : 0;
+
+	if (len + sizeof(index) >= ERR_POINTER)
+		return len;
+	pointer[len++] = '/';
+	if (at->name)
+		return add_escaped(pointer, len, at->name);
+	snprintf(index, sizeof(index), "%zu", at->index);
+	return add_escaped(pointer, len, index);
+}
+
+void json_pointer(const struct json_at *at, char pointer[static ERR_POINTER])
+{
+	pointer[at ? add_place(at, pointer) : 0] = '\0';
+}
+
+static void fault_at(const struct decoder *d, const struct json_at *at, const char *code,
+		     const char *fmt, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void fault_at(const struct decoder *d, const struct json_at *at, const char *code,
+		     const char *fmt, va_list args)
+{
+	char pointer[ERR_POINTER], sentence[ERR_SENTENCE];
+
+	json_pointer(at, pointer);
+	vsnprintf(sentence, sizeof(sentence), fmt, args);
+	errs_add(d->errs, -EINVAL, code, pointer, "%s", sentence);
+}
+
+void value_fault(const struct decoder *d, const char *name, const char *code, const char *fmt, ...)
+{
+	const struct json_at at = {.in = d->at, .name = name};
+	va_list args;
+
+	va_start(args, fmt);
+	fault_at(d, &at, code, fmt, args);
+	va_end(args);
+}
+
+static void fault(const struct decoder *d, const struct json_at *at, const char *fmt, ...)
+	printf_(3, 4);
+
+static void fault(const struct decoder *d, const struct json_at *at, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fault_at(d, at, "invalid-resource", fmt, args);
+	va_end(args);
 }
 
 void value_unknown(const struct decoder *d, const char *name)
 {
 	const char *closest = kind_suggest(d->kind, name);
-	char pointer[ERR_POINTER];
 
-	value_pointer(d, name, pointer);
-	errs_add(d->errs, -EINVAL, "unknown-field", pointer, "no member of %s has this name%s%s%s",
-		 d->kind->noun, closest ? "; did you mean \"" : "", closest ? closest : "",
-		 closest ? "\"?" : "");
+	value_fault(d, name, "unknown-field", "no member of %s has this name%s%s%s", d->kind->noun,
+		    closest ? "; did you mean \"" : "", closest ? closest : "",
+		    closest ? "\"?" : "");
 }
 
 void value_allowed(const struct field *field, struct text *text)
@@ -112,13 +164,8 @@ static void shown(const json_t *json, struct text *text)
 	free(dumped);
 }
 
-static void fault(const struct decoder *d, const char *pointer, const char *sentence)
-{
-	errs_add(d->errs, -EINVAL, "invalid-resource", pointer, "%s", sentence);
-}
-
 /* "must be …, not …" */
-static void refuse(const struct decoder *d, const struct field *field, const char *pointer,
+static void refuse(const struct decoder *d, const struct field *field, const struct json_at *at,
 		   const json_t *json)
 {
 	cleanup_text struct text text = {0};
@@ -127,33 +174,33 @@ static void refuse(const struct decoder *d, const struct field *field, const cha
 	value_allowed(field, &text);
 	text_add(&text, ", not ");
 	shown(json, &text);
-	fault(d, pointer, text_str(&text));
+	fault(d, at, "%s", text_str(&text));
 }
 
-static void decode_number(const struct decoder *d, const struct field *field, const char *pointer,
-			  const json_t *json)
+static void decode_number(const struct decoder *d, const struct field *field,
+			  const struct json_at *at, const json_t *json)
 {
 	json_int_t value = json_integer_value(json);
 
 	if (!json_is_integer(json) || value < field->min || value > field->max ||
 	    (field->step && value % field->step))
-		refuse(d, field, pointer, json);
+		refuse(d, field, at, json);
 	else
 		field_store(field, d->object, value);
 }
 
-static void decode_name(const struct decoder *d, const struct field *field, const char *pointer,
-			const json_t *json)
+static void decode_name(const struct decoder *d, const struct field *field,
+			const struct json_at *at, const json_t *json)
 {
 	const char *name = json_string_value(json), *wrong;
 
 	if (!name) {
-		refuse(d, field, pointer, json);
+		refuse(d, field, at, json);
 		return;
 	}
 	wrong = field->flags & FIELD_IFNAME ? ifname_fault(name) : resource_name_fault(name);
 	if (wrong)
-		fault(d, pointer, wrong);
+		fault(d, at, "%s", wrong);
 	else
 		strncpy(field_of(field, d->object), name, field->size - 1);
 }
@@ -170,21 +217,21 @@ static bool has_control(const char *s, const char *but)
 	return false;
 }
 
-static void decode_string(const struct decoder *d, const struct field *field, const char *pointer,
-			  const json_t *json)
+static void decode_string(const struct decoder *d, const struct field *field,
+			  const struct json_at *at, const json_t *json)
 {
 	const char *s = json_string_value(json);
 
 	if (!s || (int64_t)json_string_length(json) > field->max)
-		refuse(d, field, pointer, json);
+		refuse(d, field, at, json);
 	else if (has_control(s, "\n\t"))
-		fault(d, pointer, "must have no control characters but newline and tab");
+		fault(d, at, "must have no control characters but newline and tab");
 	else
 		*(const char **)field_of(field, d->object) = arena_strdup(d->arena, s);
 }
 
-static void decode_choice(const struct decoder *d, const struct field *field, const char *pointer,
-			  const json_t *json)
+static void decode_choice(const struct decoder *d, const struct field *field,
+			  const struct json_at *at, const json_t *json)
 {
 	const char *s = json_string_value(json);
 
@@ -193,44 +240,41 @@ static void decode_choice(const struct decoder *d, const struct field *field, co
 			field_store(field, d->object, i);
 			return;
 		}
-	refuse(d, field, pointer, json);
+	refuse(d, field, at, json);
 }
 
 /* 0.0.0.0 stands for "none" in the structs: nobody can ask for it. */
-static void decode_addr(const struct decoder *d, const struct field *field, const char *pointer,
-			const json_t *json)
+static void decode_addr(const struct decoder *d, const struct field *field,
+			const struct json_at *at, const json_t *json)
 {
 	const char *s = json_string_value(json);
 	struct addr addr;
 
 	if (!s || addr_parse(s, &addr) != 0 || !addr.host)
-		refuse(d, field, pointer, json);
+		refuse(d, field, at, json);
 	else
 		field_store(field, d->object, addr.host);
 }
 
-static void decode_prefix(const struct decoder *d, const struct field *field, const char *pointer,
-			  const json_t *json, struct prefix *prefix)
+static void decode_prefix(const struct decoder *d, const struct field *field,
+			  const struct json_at *at, const json_t *json, struct prefix *prefix)
 {
 	const char *s = json_string_value(json);
-	char sentence[ERR_SENTENCE], text[PREFIX_TEXT];
+	char text[PREFIX_TEXT];
 	struct addr addr;
 
 	if (s && addr_parse(s, &addr) == 0) {
-		snprintf(sentence, sizeof(sentence),
-			 "must be an IPv4 prefix a.b.c.d/n, did you mean %s/32?", s);
-		fault(d, pointer, sentence);
+		fault(d, at, "must be an IPv4 prefix a.b.c.d/n, did you mean %s/32?", s);
 		return;
 	}
 	if (!s || prefix_parse(s, prefix) != 0) {
-		refuse(d, field, pointer, json);
+		refuse(d, field, at, json);
 		return;
 	}
 	if (field->flags & FIELD_HOST_BITS || prefix_is_network(*prefix))
 		return;
-	snprintf(sentence, sizeof(sentence), "host bits are set, did you mean %s?",
-		 prefix_text(prefix_network(*prefix), text));
-	fault(d, pointer, sentence);
+	fault(d, at, "host bits are set, did you mean %s?",
+	      prefix_text(prefix_network(*prefix), text));
 }
 
 struct place {
@@ -246,10 +290,11 @@ static int place_compare(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-static void check_unique(const struct decoder *d, const char *pointer, const struct prefixes *list)
+static void check_unique(const struct decoder *d, const struct json_at *at,
+			 const struct prefixes *list)
 {
 	struct place *places = arena_array(d->arena, list->len, sizeof(*places));
-	char at[ERR_POINTER + 16], text[PREFIX_TEXT];
+	char text[PREFIX_TEXT];
 
 	for (uint32_t i = 0; i < list->len; i++)
 		places[i] = (struct place){list->v[i], i};
@@ -257,52 +302,44 @@ static void check_unique(const struct decoder *d, const char *pointer, const str
 	for (uint32_t i = 1; i < list->len; i++) {
 		if (prefix_compare(&places[i - 1].prefix, &places[i].prefix) != 0)
 			continue;
-		snprintf(at, sizeof(at), "%s/%u", pointer, places[i].index);
-		errs_add(d->errs, -EINVAL, "invalid-resource", at, "%s is given twice",
-			 prefix_text(places[i].prefix, text));
+		fault(d, &(struct json_at){.in = at, .index = places[i].index}, "%s is given twice",
+		      prefix_text(places[i].prefix, text));
 	}
 }
 
-static void decode_prefixes(const struct decoder *d, const struct field *field, const char *pointer,
-			    const json_t *json)
+static void decode_prefixes(const struct decoder *d, const struct field *field,
+			    const struct json_at *at, const json_t *json)
 {
 	struct prefixes *list = field_of(field, d->object);
 	size_t len = json_array_size(json), before = d->errs->total;
-	char at[ERR_POINTER + 16];
 
 	if (!json_is_array(json) || len > field->max_count || len < (size_t)field->min) {
-		errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
-			 "must be a list of %lld to %u IPv4 prefixes a.b.c.d/n",
-			 (long long)field->min, field->max_count);
+		fault(d, at, "must be a list of %lld to %u IPv4 prefixes a.b.c.d/n",
+		      (long long)field->min, field->max_count);
 		return;
 	}
 	list->v = arena_array(d->arena, len, sizeof(*list->v));
 	list->len = (uint32_t)len;
 	for (uint32_t i = 0; i < list->len; i++) {
-		snprintf(at, sizeof(at), "%s/%u", pointer, i);
-		decode_prefix(d, field, at, json_array_get(json, i), &list->v[i]);
+		decode_prefix(d, field, &(struct json_at){.in = at, .index = i},
+			      json_array_get(json, i), &list->v[i]);
 	}
 	if (field->flags & FIELD_UNIQUE && d->errs->total == before)
-		check_unique(d, pointer, list);
+		check_unique(d, at, list);
 }
 
-static void decode_label(const struct decoder *d, const char *pointer, const char *key,
+static void decode_label(const struct decoder *d, const struct json_at *in, const char *key,
 			 const json_t *json)
 {
-	struct decoder inner = *d;
-	char at[ERR_POINTER];
+	const struct json_at at = {.in = in, .name = key};
 
-	inner.prefix = pointer;
-	value_pointer(&inner, key, at);
 	if (!*key || strlen(key) > LABEL_KEY_MAX || has_control(key, ""))
-		errs_add(d->errs, -EINVAL, "invalid-resource", at,
-			 "the key of a label has 1 to %d bytes, none a control character",
-			 LABEL_KEY_MAX);
+		fault(d, &at, "the key of a label has 1 to %d bytes, none a control character",
+		      LABEL_KEY_MAX);
 	if (!json_is_string(json) || json_string_length(json) > LABEL_VALUE_MAX ||
 	    has_control(json_string_value(json), ""))
-		errs_add(d->errs, -EINVAL, "invalid-resource", at,
-			 "a label is a text of at most %d bytes, none a control character",
-			 LABEL_VALUE_MAX);
+		fault(d, &at, "a label is a text of at most %d bytes, none a control character",
+		      LABEL_VALUE_MAX);
 }
 
 static int label_compare(const void *a, const void *b)
@@ -313,21 +350,21 @@ static int label_compare(const void *a, const void *b)
 }
 
 /* The members of an object have no order: by key, equal ones compare equal. */
-static void decode_labels(const struct decoder *d, const struct field *field, const char *pointer,
-			  const json_t *json)
+static void decode_labels(const struct decoder *d, const struct field *field,
+			  const struct json_at *at, const json_t *json)
 {
 	struct labels *labels = field_of(field, d->object);
 	const char *key;
 	const json_t *value;
 
 	if (!json_is_object(json) || json_object_size(json) > field->max_count) {
-		refuse(d, field, pointer, json);
+		refuse(d, field, at, json);
 		return;
 	}
 	labels->v = arena_array(d->arena, json_object_size(json), sizeof(*labels->v));
 	/* jansson's iterators take no const, though they change nothing */
 	json_object_foreach((json_t *)(uintptr_t)json, key, value) {
-		decode_label(d, pointer, key, value);
+		decode_label(d, at, key, value);
 		if (json_is_string(value))
 			labels->v[labels->len++] = (struct label){
 				arena_strdup(d->arena, key),
@@ -338,9 +375,8 @@ static void decode_labels(const struct decoder *d, const struct field *field, co
 
 void value_decode(const struct decoder *d, const struct field *field, const json_t *json)
 {
-	char pointer[ERR_POINTER];
+	const struct json_at place = {.in = d->at, .name = field->name}, *at = &place;
 
-	value_pointer(d, field->name, pointer);
 	if (field->flags & FIELD_WORD && json_is_string(json) &&
 	    strcmp(json_string_value(json), field->word) == 0) {
 		field_store(field, d->object, field->word_value);
@@ -351,37 +387,37 @@ void value_decode(const struct decoder *d, const struct field *field, const json
 		if (json_is_boolean(json))
 			field_store(field, d->object, json_is_true(json));
 		else
-			refuse(d, field, pointer, json);
+			refuse(d, field, at, json);
 		return;
 	case FIELD_U8:
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_S32:
-		decode_number(d, field, pointer, json);
+		decode_number(d, field, at, json);
 		return;
 	case FIELD_NAME:
-		decode_name(d, field, pointer, json);
+		decode_name(d, field, at, json);
 		return;
 	case FIELD_STRING:
-		decode_string(d, field, pointer, json);
+		decode_string(d, field, at, json);
 		return;
 	case FIELD_CHOICE:
-		decode_choice(d, field, pointer, json);
+		decode_choice(d, field, at, json);
 		return;
 	case FIELD_ADDR:
-		decode_addr(d, field, pointer, json);
+		decode_addr(d, field, at, json);
 		return;
 	case FIELD_PREFIX:
-		decode_prefix(d, field, pointer, json, field_of(field, d->object));
+		decode_prefix(d, field, at, json, field_of(field, d->object));
 		return;
 	case FIELD_PREFIXES:
-		decode_prefixes(d, field, pointer, json);
+		decode_prefixes(d, field, at, json);
 		return;
 	case FIELD_LABELS:
-		decode_labels(d, field, pointer, json);
+		decode_labels(d, field, at, json);
 		return;
 	case FIELD_ROWS:
 		break; /* kernel objects only */
 	}
-	refuse(d, field, pointer, json);
+	refuse(d, field, at, json);
 }

@@ -8,16 +8,15 @@
 /* A document being decoded. */
 struct decoder {
 	const struct kind *kind;
-	const char *prefix; /* of every pointer */
+	const struct json_at *at;
 	struct arena *arena;
 	struct errs *errs;
 	void *object;
 };
 
-enum { PREFIX_MAX = 64 }; /* bytes of it that go into a pointer */
-
-/* prefix/name, escaped by RFC 6901 */
-void value_pointer(const struct decoder *d, const char *name, char pointer[static ERR_POINTER]);
+/* A fault of the member of that name. code: of api.md */
+void value_fault(const struct decoder *d, const char *name, const char *code, const char *fmt, ...)
+	printf_(4, 5);
 
 /* Adds the fault that the kind has no member of that name. */
 void value_unknown(const struct decoder *d, const char *name);

@@ -113,15 +113,15 @@ static void compare_one(const struct kind *kind, const struct resource *wanted,
 {
 	char pointer[ERR_POINTER];
 
-	bool deleting = current && current->deleting;
-	snprintf(pointer, sizeof(pointer), "/%s/%" PRIu64 "%s", kind->member, wanted->revision,
-		 deleting ? "" : "/generation");
-	if (deleting) {
+	if (current && current->deleting) {
+		snprintf(pointer, sizeof(pointer), "/%s/%" PRIu64, kind->member, wanted->revision);
 		errs_add(&comparison->errs, -EEXIST, "deleting", pointer,
 			 "%s \"%s\" is being deleted", kind->noun, current->name);
 		return;
 	}
 	if (wanted->generation && (!current || wanted->generation != current->generation)) {
+		snprintf(pointer, sizeof(pointer), "/%s/%" PRIu64 "/generation", kind->member,
+			 wanted->revision);
 		errs_add(&comparison->errs, -EEXIST, "generation-mismatch", pointer,
 			 "%s \"%s\": generation %" PRIu64 " is not the current one", kind->noun,
 			 wanted->name, wanted->generation);

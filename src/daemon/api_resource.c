@@ -197,7 +197,7 @@ static struct resource *decode(struct api_call *call, const json_t *document, ui
 {
 	struct resource *wanted = NULL;
 
-	if (json_decode(call->kind, document, "", call->name, &call->request->arena, &wanted,
+	if (json_decode(call->kind, document, NULL, call->name, &call->request->arena, &wanted,
 			generation, errs) == 0 &&
 	    !errs->total)
 		return wanted;

@@ -34,7 +34,7 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 		if (!link)
 			continue;
 		struct sysctl *s = (struct sysctl *)objects_add(&round->observed, KIND_SYSCTL);
-		snprintf(s->device, sizeof(s->device), "%s", key->device);
+		memcpy(s->device, key->device, sizeof(s->device));
 		s->name = key->name;
 		s->value = key->name == SYSCTL_FORWARDING ? link->forwarding : link->rp_filter;
 		s->head.set = kind_compared(&sysctl_kind);

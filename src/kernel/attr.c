@@ -121,12 +121,22 @@ static const uint8_t wire_sizes[] = {
 	[WIRE_PREFIX] = 4, [WIRE_FLAG] = 0, [WIRE_TEXT] = 1, [WIRE_DEVICE] = 4,
 };
 
+void attr_text(const struct nlattr *attr, char *to, size_t size)
+{
+	const char *payload = attr_payload(attr, 0);
+	size_t len = strnlen(payload, attr->nla_len - (size_t)NLA_HDRLEN);
+
+	if (len >= size)
+		len = size - 1;
+	memset(to, 0, size);
+	memcpy(to, payload, len);
+}
+
 static void take(const struct attr_row *row, const struct field *field, void *object,
 		 const struct nlattr *attr, const struct names *names)
 {
 	const void *payload = attr_payload(attr, 0);
 	char *member = field_of(field, object);
-	size_t len = attr->nla_len - (size_t)NLA_HDRLEN;
 
 	switch ((enum wire)row->wire) {
 	case WIRE_U8:
@@ -149,11 +159,7 @@ static void take(const struct attr_row *row, const struct field *field, void *ob
 		field_store(field, object, 1);
 		return;
 	case WIRE_TEXT:
-		len = strnlen(payload, len);
-		if (len >= field->size)
-			len = field->size - 1;
-		memset(member, 0, field->size);
-		memcpy(member, payload, len);
+		attr_text(attr, member, field->size);
 		return;
 	case WIRE_DEVICE:
 		names_device(names, *(const uint32_t *)payload, member);

@@ -74,6 +74,9 @@ static inline const void *attr_payload(const struct nlattr *attr, size_t size)
 	return attr && attr->nla_len >= NLA_HDRLEN + size ? (const char *)attr + NLA_HDRLEN : NULL;
 }
 
+/* A text that may lack its NUL, cut to the room that there is, and zeros behind it. */
+void attr_text(const struct nlattr *attr, char *to, size_t size);
+
 static inline uint32_t attr_u32(const struct nlattr *attr)
 {
 	const uint32_t *number = attr_payload(attr, sizeof(*number));

@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
 #include "kernel/link.h"
 #include "kernel/route.h"
 #include "kernel/rule.h"
@@ -134,7 +135,7 @@ static void note_device(const char *device, struct scope *scope)
 {
 	struct link key = {0};
 
-	snprintf(key.device, sizeof(key.device), "%s", device);
+	name_copy(key.device, device);
 	scope_add(scope, KIND_LINK, &key);
 }
 

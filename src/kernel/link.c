@@ -128,9 +128,8 @@ static void parse_info(const struct nlattr *nest, const struct names *names, str
 
 	attrs_nested(nest, &info);
 	const struct nlattr *kind = info.v[IFLA_INFO_KIND], *tunnel = info.v[IFLA_INFO_DATA];
-	if (kind && nla_len(kind) > 0)
-		snprintf(link->driver, sizeof(link->driver), "%.*s", nla_len(kind),
-			 (const char *)nla_data(kind));
+	if (kind)
+		attr_text(kind, link->driver, sizeof(link->driver));
 	if (strcmp(link->driver, "ipip") != 0 || !tunnel)
 		return;
 	attrs_nested(tunnel, &data);

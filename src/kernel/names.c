@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static uint32_t hash_index(const struct names *names, uint32_t index)
 {
 	return (index * UINT32_C(2654435761)) >> 7 & (names->buckets - 1);
@@ -70,7 +72,7 @@ struct name_row *names_put(struct names *names, uint32_t index, const char *devi
 		grow(names);
 	struct name_row *row = vec_add(&names->rows);
 	row->index = index;
-	snprintf(row->device, sizeof(row->device), "%s", device);
+	name_copy(row->device, device);
 	link_row(names, (uint32_t)names->rows.len);
 	return row;
 }

@@ -131,7 +131,7 @@ static void *add(struct reading *reading, enum kind_id kind)
 static void name_copy(char name[static SET_NAME], const char *from, uint64_t handle)
 {
 	if (strlen(from) < SET_NAME)
-		snprintf(name, SET_NAME, "%s", from);
+		strcpy(name, from);
 	else
 		snprintf(name, SET_NAME, "#%llu", (unsigned long long)handle);
 }
@@ -307,7 +307,7 @@ static int observe_elements(struct reading *reading, struct nft_set *set)
 
 		*element = counteds.v[i].element;
 		element->head = head;
-		snprintf(element->set_name, SET_NAME, "%s", set->name);
+		memcpy(element->set_name, set->name, SET_NAME);
 	}
 	vec_done(&counteds);
 	return r;

@@ -2,10 +2,12 @@
 /* Sorted sets of kernel objects. */
 #include "model/object.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
 
 void object_list_push(struct object_list *list, struct object *object)
 {
@@ -127,7 +129,11 @@ void objects_done(struct objects *objects)
 
 void alias_format(char alias[static ALIAS_TEXT], uint32_t database_id, const char *name)
 {
-	snprintf(alias, ALIAS_TEXT, "ipipd:%08x:%s", database_id, name);
+	uint32_t wire = htonl(database_id);
+	char *end = hex_write((const uint8_t *)&wire, sizeof(wire), stpcpy(alias, "ipipd:"));
+
+	/* a resource's name fits */
+	*stpncpy(stpcpy(end, ":"), name, ALIAS_TEXT - 16) = '\0';
 }
 
 bool alias_parse(const char *alias, uint32_t *database_id)

@@ -52,21 +52,25 @@ static void check_endpoint(struct errs *errs, const char *pointer, struct addr a
 			 "%s cannot be a tunnel endpoint", addr_text(a, text));
 }
 
-static void check_addresses(const struct tunnel *t, struct errs *errs)
+static void address_fault(struct errs *errs, uint32_t i, struct prefix p, const char *sentence)
 {
 	char pointer[ERR_POINTER], text[PREFIX_TEXT];
 
+	snprintf(pointer, sizeof(pointer), "/addresses/%u", i);
+	errs_add(errs, -EINVAL, "invalid-resource", pointer, "%s %s", prefix_text(p, text),
+		 sentence);
+}
+
+static void check_addresses(const struct tunnel *t, struct errs *errs)
+{
 	for (uint32_t i = 0; i < t->addresses.len; i++) {
 		struct prefix p = t->addresses.v[i];
 
-		snprintf(pointer, sizeof(pointer), "/addresses/%u", i);
 		if (p.len == 0 || !ifaddr_usable(p.addr))
-			errs_add(errs, -EINVAL, "invalid-resource", pointer,
-				 "%s cannot be an address of a device", prefix_text(p, text));
+			address_fault(errs, i, p, "cannot be an address of a device");
 		for (uint32_t j = 0; j < i; j++)
 			if (prefix_compare(&t->addresses.v[j], &p) == 0)
-				errs_add(errs, -EINVAL, "invalid-resource", pointer,
-					 "%s is given twice", prefix_text(p, text));
+				address_fault(errs, i, p, "is given twice");
 	}
 }
 

@@ -40,17 +40,17 @@ void value_format(const struct field *field, const void *object, struct text *te
 		text_add(text, prefix_text(*(const struct prefix *)p, buf));
 		return;
 	case FIELD_PREFIXES:
-		text_addf(text, "%u", ((const struct prefixes *)p)->len);
+		text_add_number(text, ((const struct prefixes *)p)->len);
 		return;
 	case FIELD_LABELS:
-		text_addf(text, "%u", ((const struct labels *)p)->len);
+		text_add_number(text, ((const struct labels *)p)->len);
 		return;
 	case FIELD_BOOL:
 	case FIELD_U8:
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_S32:
-		text_addf(text, "%lld", (long long)field_number(field, object));
+		text_add_number(text, field_number(field, object));
 		return;
 	case FIELD_ROWS:
 		break;

@@ -29,7 +29,7 @@ static struct resource *decode(const struct kind *kind, const json_t *document, 
 	uint64_t generation;
 
 	errs = (struct errs){0};
-	if (json_decode(kind, document, "", NULL, arena, &resource, &generation, &errs) == 0)
+	if (json_decode(kind, document, NULL, NULL, arena, &resource, &generation, &errs) == 0)
 		return resource;
 	check_faults(&errs);
 	return NULL;

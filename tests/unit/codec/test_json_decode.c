@@ -35,7 +35,7 @@ static int decode(const struct kind *kind, const json_t *document, struct resour
 
 	arena_reset(&arena);
 	errs = (struct errs){0};
-	return json_decode(kind, document, "", NULL, &arena, resource, &generation, &errs);
+	return json_decode(kind, document, NULL, NULL, &arena, resource, &generation, &errs);
 }
 
 /* The only fault has that code, pointer, and a part of the sentence. */
@@ -387,7 +387,7 @@ static void accepts_and_ignores_the_agents_members(void **state)
 		"{\"name\":\"a\",\"remote\":\"192.0.2.1\",\"uid\":7,\"generation\":12,"
 		"\"created_at\":null,\"updated_at\":[],\"status\":{\"state\":\"ready\"}}");
 	errs = (struct errs){0};
-	assert_int_equal(json_decode(&tunnel_kind, document, "", NULL, &arena, &resource,
+	assert_int_equal(json_decode(&tunnel_kind, document, NULL, NULL, &arena, &resource,
 				     &generation, &errs),
 			 0);
 	assert_int_equal(generation, 12);
@@ -410,7 +410,7 @@ static int decode_named(const char *s, const char *path_name, struct resource **
 	json_auto_t *document = parse(s);
 
 	errs = (struct errs){0};
-	return json_decode(&tunnel_kind, document, "", path_name, &arena, resource, &generation,
+	return json_decode(&tunnel_kind, document, NULL, path_name, &arena, resource, &generation,
 			   &errs);
 }
 
@@ -442,6 +442,7 @@ static void refuses_what_is_no_object(void **state)
 
 static void runs_the_check_of_the_kind_with_the_prefix(void **state)
 {
+	const struct json_at list = {.name = "tunnels"}, third = {.in = &list, .index = 3};
 	struct resource *resource = NULL;
 	uint64_t generation;
 
@@ -450,7 +451,7 @@ static void runs_the_check_of_the_kind_with_the_prefix(void **state)
 				      "\"path_mtu_discovery\":false}");
 	errs = (struct errs){0};
 	errs_add(&errs, -EINVAL, "invalid-resource", "/before", "an earlier fault");
-	assert_int_equal(json_decode(&tunnel_kind, document, "/tunnels/3", NULL, &arena, &resource,
+	assert_int_equal(json_decode(&tunnel_kind, document, &third, NULL, &arena, &resource,
 				     &generation, &errs),
 			 -EINVAL);
 	assert_int_equal(errs.total, 2);

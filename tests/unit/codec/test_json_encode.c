@@ -20,7 +20,7 @@ static struct resource *decode(const struct kind *kind, const char *s, struct ar
 
 	errs = (struct errs){0};
 	assert_int_equal(json_parse(s, strlen(s), NULL, &document, &errs), 0);
-	if (json_decode(kind, document, "", NULL, arena, &resource, &generation, &errs) != 0)
+	if (json_decode(kind, document, NULL, NULL, arena, &resource, &generation, &errs) != 0)
 		fail_msg("%s: %s", errs.v[0].pointer, errs.v[0].sentence);
 	json_decref(document);
 	return resource;
