@@ -131,4 +131,8 @@ class Program:
         """Or, without `end`, waits until it ends by itself."""
         if end:
             self._process.terminate()
-        return json.loads(self._process.communicate(timeout=60)[0])
+        # not communicate(), which misses what came together with "ready"
+        with self._process.stdout as stdout:
+            text = stdout.read()
+        assert self._process.wait(60) == 0, f"{self._process.args} failed"
+        return json.loads(text)
