@@ -130,8 +130,10 @@ static void *add(struct reading *reading, enum kind_id kind)
 /* A name too long for us is somebody's: "#" is in no identifier of nft. */
 static void name_copy(char name[static SET_NAME], const char *from, uint64_t handle)
 {
-	if (strlen(from) < SET_NAME)
-		strcpy(name, from);
+	size_t len = strlen(from);
+
+	if (len < SET_NAME)
+		memcpy(name, from, len + 1);
 	else
 		snprintf(name, SET_NAME, "#%llu", (unsigned long long)handle);
 }
