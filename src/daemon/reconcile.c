@@ -240,11 +240,39 @@ static bool can_be_partial(const struct reconcile *r)
 	       !r->look_for_orphans && !r->delete_orphans && loop_now_ms() < r->full_due_ms;
 }
 
-static void plan(struct reconcile *r)
+/* True: the ledger says something new, from which more may follow (a found link's address). */
+static bool settle(struct reconcile *r)
+{
+	struct err err = {0};
+	int written = ledger_settle(&r->ledger, &r->round.ops, &r->round.facts, &err);
+
+	r->unsettled = written < 0;
+	if (written < 0)
+		log_warning("the ledger could not be written: %s", err.sentence);
+	return written > 0;
+}
+
+static bool finds_link(const struct ops *ops)
+{
+	for (size_t i = 0; i < ops->len; i++)
+		if (ops->v[i].verb == OP_FOUND && ops->v[i].kind == KIND_LINK)
+			return true;
+	return false;
+}
+
+/*
+ * 1: a link was found equal, and is used from now on: what stands on it is desired, too, and
+ * would be taken away by this plan where it is ours that lost its marks. Look once more.
+ */
+static int plan(struct reconcile *r)
 {
 	round_plan(&r->round, &r->ledger);
 	r->held_until_ms = contests_hold(&r->contests, &r->round.ops, &r->round.arena,
 					 loop_now_ms());
+	if (!finds_link(&r->round.ops) || ++r->rounds >= ROUNDS_MAX || !settle(r))
+		return 0;
+	round_done(&r->round);
+	return 1;
 }
 
 /* What is declared is taken as of now. */
@@ -267,7 +295,7 @@ static int look_partially(struct reconcile *r, const struct round_input *input, 
 
 	scope_forget_told(&r->looking);
 	if (error == 0)
-		plan(r);
+		return plan(r);
 	if (error != -EAGAIN)
 		return error;
 	round_done(&r->round);
@@ -301,21 +329,7 @@ static int look(struct reconcile *r, struct err *err)
 	r->orphans_done = error > 0;
 	if (r->orphans_done)
 		round_done(&r->round); /* what is desired depends on them: look once more */
-	else if (error == 0)
-		plan(r);
-	return error;
-}
-
-/* True: the ledger says something new, from which more may follow (a found link's address). */
-static bool settle(struct reconcile *r)
-{
-	struct err err = {0};
-	int written = ledger_settle(&r->ledger, &r->round.ops, &r->round.facts, &err);
-
-	r->unsettled = written < 0;
-	if (written < 0)
-		log_warning("the ledger could not be written: %s", err.sentence);
-	return written > 0;
+	return error ? error : plan(r);
 }
 
 static void begin(struct reconcile *r)
@@ -379,25 +393,6 @@ static void keep_remotes(struct reconcile *r)
 	r->round.facts.remotes = (struct vec_remotes){0};
 }
 
-/* A link found equal is used from now on, so more is desired than this plan was made from: it
- * would take away what stands on a link of ours that lost its marks, and bring it back. */
-static bool found_link(struct reconcile *r)
-{
-	const struct ops *ops = &r->round.ops;
-
-	for (size_t i = 0; i < ops->len; i++)
-		if (ops->v[i].verb == OP_FOUND && ops->v[i].kind == KIND_LINK)
-			return ++r->rounds < ROUNDS_MAX && settle(r);
-	return false;
-}
-
-static void look_again(struct reconcile *r)
-{
-	keep_remotes(r);
-	round_done(&r->round);
-	r->looks = true;
-}
-
 static void step(struct reconcile *r)
 {
 	struct err err = {0};
@@ -410,15 +405,15 @@ static void step(struct reconcile *r)
 			more = look(r, &err);
 		while (more > 0 && !r->full_passes); /* until then nobody has an answer */
 		r->looks = more > 0;
-		if (more == 0 && found_link(r))
-			look_again(r);
 	}
-	if (more == 0 && !r->looks)
+	if (more == 0)
 		more = round_apply(&r->round, r->kernel, &r->ledger);
-	if (more == 0 && !r->looks && end_round(r))
-		look_again(r);
-	if (r->looks)
+	if (more == 0 && end_round(r)) {
+		keep_remotes(r);
+		round_done(&r->round);
+		r->looks = true;
 		more = 1;
+	}
 	if (more > 0)
 		loop_timer_arm(r->loop, r->timer, loop_now_ms());
 	else
