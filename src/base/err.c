@@ -2,7 +2,6 @@
 /* Filling errors: texts are cut at their buffer's end, never overrun. */
 #include "base/err.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,19 +43,26 @@ int err_set(struct err *err, int number, const char *fmt, ...)
 	return number;
 }
 
-int errs_add(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
-	     ...)
+int errs_addv(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
+	      va_list args)
 {
-	va_list args;
-
 	errs->total++;
 	if (errs->len == ERRS_MAX)
 		return number;
 	struct err *err = &errs->v[errs->len++];
 	fill(err, number, code, pointer);
-	va_start(args, fmt);
 	vsnprintf(err->sentence, sizeof(err->sentence), fmt, args);
-	va_end(args);
 	trim(err->sentence);
+	return number;
+}
+
+int errs_add(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
+	     ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	errs_addv(errs, number, code, pointer, fmt, args);
+	va_end(args);
 	return number;
 }

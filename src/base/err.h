@@ -7,6 +7,7 @@
  * leave the place empty.
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/attributes.h"
@@ -35,3 +36,5 @@ struct errs {
 /* Adds a fault. Returns number, so that a check can return it. */
 int errs_add(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
 	     ...) printf_(5, 6);
+int errs_addv(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,
+	      va_list args) __attribute__((format(printf, 5, 0)));

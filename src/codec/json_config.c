@@ -57,13 +57,12 @@ static void declare(struct reader *r, const struct kind *kind, const json_t *jso
 	uint64_t generation;
 	const struct json_at list = {.name = kind->member};
 	const struct json_at at = {.in = &list, .index = index};
-	const struct decoder d = {.kind = kind, .at = &at, .errs = r->errs};
 
 	if (json_decode(kind, json, &at, NULL, &r->arena, &resource, &generation, r->errs))
 		return;
 	if (declaration_find(r->declaration, kind->id, resource->name, NULL)) {
-		value_fault(&d, "name", "invalid-resource", "there are two of the name \"%s\"",
-			    resource->name);
+		value_fault(r->errs, &(struct json_at){.in = &at, .name = "name"},
+			    "there are two of the name \"%s\"", resource->name);
 		return;
 	}
 	resource = kind_copy(kind, resource, NULL);

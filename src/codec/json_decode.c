@@ -47,7 +47,8 @@ static void check_required(const struct decoder *d)
 			continue;
 		if (field_set_mask(d->object) >> i & 1)
 			continue;
-		value_fault(d, field->name, "invalid-resource", "%s is required", field->name);
+		value_fault(d->errs, &(struct json_at){.in = d->at, .name = field->name},
+			    "%s is required", field->name);
 	}
 }
 
@@ -56,22 +57,22 @@ static void decode_name(const struct decoder *d, const char *path_name)
 {
 	struct resource *resource = d->object;
 	const struct field *field = kind_field(d->kind, "name");
+	const struct json_at at = {.in = d->at, .name = field->name};
 	bool given = resource->set & kind_bit(d->kind, field);
 
 	if (!path_name) {
 		if (!given)
-			value_fault(d, "name", "invalid-resource", "name is required");
+			value_fault(d->errs, &at, "name is required");
 		return;
 	}
 	const char *fault = resource_name_fault(path_name);
 	if (fault) {
-		value_fault(d, "name", "invalid-resource", "%s", fault);
+		value_fault(d->errs, &at, "%s", fault);
 		return;
 	}
 	if (resource->name[0] && strcmp(resource->name, path_name) != 0)
-		value_fault(d, "name", "invalid-resource",
-			    "must be \"%s\", the name in the path, not \"%s\"", path_name,
-			    resource->name);
+		value_fault(d->errs, &at, "must be \"%s\", the name in the path, not \"%s\"",
+			    path_name, resource->name);
 	strncpy(resource->name, path_name, sizeof(resource->name) - 1);
 	resource->set |= kind_bit(d->kind, field);
 }
@@ -87,7 +88,7 @@ static void decode_generation(const struct decoder *d, const json_t *document, u
 		*generation = (uint64_t)json_integer_value(json);
 		return;
 	}
-	value_fault(d, "generation", "invalid-resource",
+	value_fault(d->errs, &(struct json_at){.in = d->at, .name = "generation"},
 		    "must be the whole number that the agent gave, or absent");
 }
 
@@ -115,13 +116,8 @@ static int decode_members(const struct decoder *d, const json_t *document)
 	const char *name;
 	const json_t *json;
 
-	if (!json_is_object(document)) {
-		char pointer[ERR_POINTER];
-
-		json_pointer(d->at, pointer);
-		return errs_add(d->errs, -EINVAL, "invalid-resource", pointer,
-				"a %s must be an object", d->kind->noun);
-	}
+	if (!json_is_object(document))
+		return value_fault(d->errs, d->at, "a %s must be an object", d->kind->noun);
 	/* jansson's iterators take no const, though they change nothing */
 	json_object_foreach((json_t *)(uintptr_t)document, name, json)
 		decode_member(d, name, json);

@@ -45,48 +45,27 @@ void json_pointer(const struct json_at *at, char pointer[static ERR_POINTER])
 	pointer[at ? add_place(at, pointer) : 0] = '\0';
 }
 
-static void fault_at(const struct decoder *d, const struct json_at *at, const char *code,
-		     const char *fmt, va_list args) __attribute__((format(printf, 4, 0)));
-
-static void fault_at(const struct decoder *d, const struct json_at *at, const char *code,
-		     const char *fmt, va_list args)
+int value_fault(struct errs *errs, const struct json_at *at, const char *fmt, ...)
 {
-	char pointer[ERR_POINTER], sentence[ERR_SENTENCE];
+	char pointer[ERR_POINTER];
+	va_list args;
 
 	json_pointer(at, pointer);
-	vsnprintf(sentence, sizeof(sentence), fmt, args);
-	errs_add(d->errs, -EINVAL, code, pointer, "%s", sentence);
-}
-
-void value_fault(const struct decoder *d, const char *name, const char *code, const char *fmt, ...)
-{
-	const struct json_at at = {.in = d->at, .name = name};
-	va_list args;
-
 	va_start(args, fmt);
-	fault_at(d, &at, code, fmt, args);
+	errs_addv(errs, -EINVAL, "invalid-resource", pointer, fmt, args);
 	va_end(args);
-}
-
-static void fault(const struct decoder *d, const struct json_at *at, const char *fmt, ...)
-	printf_(3, 4);
-
-static void fault(const struct decoder *d, const struct json_at *at, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	fault_at(d, at, "invalid-resource", fmt, args);
-	va_end(args);
+	return -EINVAL;
 }
 
 void value_unknown(const struct decoder *d, const char *name)
 {
 	const char *closest = kind_suggest(d->kind, name);
+	char pointer[ERR_POINTER];
 
-	value_fault(d, name, "unknown-field", "no member of %s has this name%s%s%s", d->kind->noun,
-		    closest ? "; did you mean \"" : "", closest ? closest : "",
-		    closest ? "\"?" : "");
+	json_pointer(&(struct json_at){.in = d->at, .name = name}, pointer);
+	errs_add(d->errs, -EINVAL, "unknown-field", pointer, "no member of %s has this name%s%s%s",
+		 d->kind->noun, closest ? "; did you mean \"" : "", closest ? closest : "",
+		 closest ? "\"?" : "");
 }
 
 void value_allowed(const struct field *field, struct text *text)
@@ -174,7 +153,7 @@ static void refuse(const struct decoder *d, const struct field *field, const str
 	value_allowed(field, &text);
 	text_add(&text, ", not ");
 	shown(json, &text);
-	fault(d, at, "%s", text_str(&text));
+	value_fault(d->errs, at, "%s", text_str(&text));
 }
 
 static void decode_number(const struct decoder *d, const struct field *field,
@@ -200,7 +179,7 @@ static void decode_name(const struct decoder *d, const struct field *field,
 	}
 	wrong = field->flags & FIELD_IFNAME ? ifname_fault(name) : resource_name_fault(name);
 	if (wrong)
-		fault(d, at, "%s", wrong);
+		value_fault(d->errs, at, "%s", wrong);
 	else
 		strncpy(field_of(field, d->object), name, field->size - 1);
 }
@@ -225,7 +204,7 @@ static void decode_string(const struct decoder *d, const struct field *field,
 	if (!s || (int64_t)json_string_length(json) > field->max)
 		refuse(d, field, at, json);
 	else if (has_control(s, "\n\t"))
-		fault(d, at, "must have no control characters but newline and tab");
+		value_fault(d->errs, at, "must have no control characters but newline and tab");
 	else
 		*(const char **)field_of(field, d->object) = arena_strdup(d->arena, s);
 }
@@ -264,7 +243,8 @@ static void decode_prefix(const struct decoder *d, const struct field *field,
 	struct addr addr;
 
 	if (s && addr_parse(s, &addr) == 0) {
-		fault(d, at, "must be an IPv4 prefix a.b.c.d/n, did you mean %s/32?", s);
+		value_fault(d->errs, at, "must be an IPv4 prefix a.b.c.d/n, did you mean %s/32?",
+			    s);
 		return;
 	}
 	if (!s || prefix_parse(s, prefix) != 0) {
@@ -273,8 +253,8 @@ static void decode_prefix(const struct decoder *d, const struct field *field,
 	}
 	if (field->flags & FIELD_HOST_BITS || prefix_is_network(*prefix))
 		return;
-	fault(d, at, "host bits are set, did you mean %s?",
-	      prefix_text(prefix_network(*prefix), text));
+	value_fault(d->errs, at, "host bits are set, did you mean %s?",
+		    prefix_text(prefix_network(*prefix), text));
 }
 
 struct place {
@@ -302,8 +282,8 @@ static void check_unique(const struct decoder *d, const struct json_at *at,
 	for (uint32_t i = 1; i < list->len; i++) {
 		if (prefix_compare(&places[i - 1].prefix, &places[i].prefix) != 0)
 			continue;
-		fault(d, &(struct json_at){.in = at, .index = places[i].index}, "%s is given twice",
-		      prefix_text(places[i].prefix, text));
+		value_fault(d->errs, &(struct json_at){.in = at, .index = places[i].index},
+			    "%s is given twice", prefix_text(places[i].prefix, text));
 	}
 }
 
@@ -314,8 +294,8 @@ static void decode_prefixes(const struct decoder *d, const struct field *field,
 	size_t len = json_array_size(json), before = d->errs->total;
 
 	if (!json_is_array(json) || len > field->max_count || len < (size_t)field->min) {
-		fault(d, at, "must be a list of %lld to %u IPv4 prefixes a.b.c.d/n",
-		      (long long)field->min, field->max_count);
+		value_fault(d->errs, at, "must be a list of %lld to %u IPv4 prefixes a.b.c.d/n",
+			    (long long)field->min, field->max_count);
 		return;
 	}
 	list->v = arena_array(d->arena, len, sizeof(*list->v));
@@ -334,12 +314,14 @@ static void decode_label(const struct decoder *d, const struct json_at *in, cons
 	const struct json_at at = {.in = in, .name = key};
 
 	if (!*key || strlen(key) > LABEL_KEY_MAX || has_control(key, ""))
-		fault(d, &at, "the key of a label has 1 to %d bytes, none a control character",
-		      LABEL_KEY_MAX);
+		value_fault(d->errs, &at,
+			    "the key of a label has 1 to %d bytes, none a control character",
+			    LABEL_KEY_MAX);
 	if (!json_is_string(json) || json_string_length(json) > LABEL_VALUE_MAX ||
 	    has_control(json_string_value(json), ""))
-		fault(d, &at, "a label is a text of at most %d bytes, none a control character",
-		      LABEL_VALUE_MAX);
+		value_fault(d->errs, &at,
+			    "a label is a text of at most %d bytes, none a control character",
+			    LABEL_VALUE_MAX);
 }
 
 static int label_compare(const void *a, const void *b)
@@ -375,7 +357,7 @@ static void decode_labels(const struct decoder *d, const struct field *field,
 
 void value_decode(const struct decoder *d, const struct field *field, const json_t *json)
 {
-	const struct json_at place = {.in = d->at, .name = field->name}, *at = &place;
+	const struct json_at member = {.in = d->at, .name = field->name}, *at = &member;
 
 	if (field->flags & FIELD_WORD && json_is_string(json) &&
 	    strcmp(json_string_value(json), field->word) == 0) {

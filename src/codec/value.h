@@ -14,9 +14,8 @@ struct decoder {
 	void *object;
 };
 
-/* A fault of the member of that name. code: of api.md */
-void value_fault(const struct decoder *d, const char *name, const char *code, const char *fmt, ...)
-	printf_(4, 5);
+/* Adds an invalid-resource fault of that place. Returns -EINVAL. */
+int value_fault(struct errs *errs, const struct json_at *at, const char *fmt, ...) printf_(3, 4);
 
 /* Adds the fault that the kind has no member of that name. */
 void value_unknown(const struct decoder *d, const char *name);
