@@ -178,7 +178,7 @@ static void walk(const char *at, size_t len, struct attrs *attrs)
 		if (attr->nla_len < NLA_HDRLEN || attr->nla_len > len)
 			return;
 		if (type <= ATTR_MAX)
-			attrs->v[type] = (struct nlattr *)(uintptr_t)attr;
+			attrs->v[type] = attr;
 		if (size >= len)
 			return;
 		at += size;

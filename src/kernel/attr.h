@@ -45,13 +45,14 @@ enum { ATTR_MAX = 80 }; /* above every attribute that we look at */
 
 /* The attributes of a message or of a nest, by number; NULL: absent. Of two the last counts. */
 struct attrs {
-	struct nlattr *v[ATTR_MAX + 1];
+	const struct nlattr *v[ATTR_MAX + 1];
 };
 
+/* Does not compile where the number is above ATTR_MAX. */
 #define ATTR(st, member, number, form, ...)                                                        \
 	{                                                                                          \
-		.attr = (number), .wire = (form), .offset = offsetof(struct st, member),           \
-		__VA_ARGS__                                                                        \
+		.attr = (number) + 0 * sizeof(char[(int)(number) <= ATTR_MAX ? 1 : -1]),           \
+		.wire = (form), .offset = offsetof(struct st, member), __VA_ARGS__                 \
 	}
 
 /* Appends the attributes of the members that are set in the object. -ENODEV: it names a

@@ -171,28 +171,28 @@ static void note_link(struct kern *kern, const struct nlmsghdr *h, struct scope 
 
 static void note_netconf(const struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
-	struct nlmsghdr *writable = (struct nlmsghdr *)(uintptr_t)h; /* libnl knows no const */
-	int header = sizeof(struct netconfmsg);
 	struct sysctl key = {0};
+	struct attrs attrs;
 
-	if (!nlmsg_valid_hdr(h, header)) {
+	if (!nlmsg_valid_hdr(h, sizeof(struct netconfmsg))) {
 		scope->everything = true;
 		return;
 	}
-	const struct nlattr *index = nlmsg_find_attr(writable, header, NETCONFA_IFINDEX);
-	const struct name_row *row = index ? names_row(&kern->names, nla_get_u32(index)) : NULL;
+	attrs_read(h, sizeof(struct netconfmsg), &attrs);
+	const struct name_row *row = names_row(&kern->names, attr_u32(attrs.v[NETCONFA_IFINDEX]));
 	if (!row) { /* all, default, or a device that is new */
 		scope->everything = true;
 		return;
 	}
-	const struct nlattr *forwarding = nlmsg_find_attr(writable, header, NETCONFA_FORWARDING);
-	const struct nlattr *rp_filter = nlmsg_find_attr(writable, header, NETCONFA_RP_FILTER);
+	const uint32_t *forwarding = attr_payload(attrs.v[NETCONFA_FORWARDING],
+						  sizeof(*forwarding));
+	const uint32_t *rp_filter = attr_payload(attrs.v[NETCONFA_RP_FILTER], sizeof(*rp_filter));
 	memcpy(key.device, row->device, sizeof(key.device));
-	if (forwarding && nla_get_u32(forwarding) != row->forwarding) {
+	if (forwarding && *forwarding != row->forwarding) {
 		key.name = SYSCTL_FORWARDING;
 		scope_add(scope, KIND_SYSCTL, &key);
 	}
-	if (rp_filter && nla_get_u32(rp_filter) != row->rp_filter) {
+	if (rp_filter && *rp_filter != row->rp_filter) {
 		key.name = SYSCTL_RP_FILTER;
 		scope_add(scope, KIND_SYSCTL, &key);
 	}

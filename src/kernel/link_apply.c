@@ -394,10 +394,10 @@ static bool group_is_ours(struct kern *kern, const struct op *ops, size_t n, siz
 		return false;
 	messages_each(h, &messages) {
 		const struct ifinfomsg *header = nlmsg_data(h);
-		const struct nlattr *group = nlmsg_find_attr(h, sizeof(*header), IFLA_GROUP);
+		uint32_t group = attr_u32(nlmsg_find_attr(h, sizeof(*header), IFLA_GROUP));
 		uint32_t index = (uint32_t)header->ifi_index;
 
-		if (!group || nla_get_u32(group) != OUR_DOOMED_GROUP)
+		if (group != OUR_DOOMED_GROUP)
 			continue;
 		if (!bsearch(&index, indexes, len, sizeof(*indexes), index_compare))
 			return false;

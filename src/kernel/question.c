@@ -47,19 +47,15 @@ static struct nlattr *answer_attr(const struct nlmsghdr *h, int type)
 
 static uint32_t answer_u32(const struct nlmsghdr *h, int type)
 {
-	const struct nlattr *attr = answer_attr(h, type);
-
-	return attr && nla_len(attr) >= 4 ? nla_get_u32(attr) : 0;
+	return attr_u32(answer_attr(h, type));
 }
 
 /* The route's own mtu, 0 when it has none */
 static uint32_t metric_mtu(const struct nlmsghdr *h)
 {
 	struct nlattr *metrics = answer_attr(h, RTA_METRICS);
-	const struct nlattr *mtu = metrics ? nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU)
-					   : NULL;
 
-	return mtu && nla_len(mtu) >= 4 ? nla_get_u32(mtu) : 0;
+	return metrics ? attr_u32(nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU)) : 0;
 }
 
 static uint32_t lower_mtu(uint32_t a, uint32_t b)

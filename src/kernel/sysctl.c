@@ -92,7 +92,7 @@ int sysctl_write(int directory_fd, const char *device, const char *name, uint32_
 	return result;
 }
 
-static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h)
+static void fact_take(struct kern *kern, struct facts *facts, const struct nlmsghdr *h)
 {
 	size_t header = sizeof(struct netconfmsg);
 	struct attrs attrs;
@@ -101,8 +101,9 @@ static void fact_take(struct kern *kern, struct facts *facts, struct nlmsghdr *h
 		return;
 	attrs_read(h, header, &attrs);
 	const int32_t *index = attr_payload(attrs.v[NETCONFA_IFINDEX], sizeof(*index));
-	const uint32_t *forwarding = attr_payload(attrs.v[NETCONFA_FORWARDING], 4);
-	const uint32_t *rp_filter = attr_payload(attrs.v[NETCONFA_RP_FILTER], 4);
+	const uint32_t *forwarding = attr_payload(attrs.v[NETCONFA_FORWARDING],
+						  sizeof(*forwarding));
+	const uint32_t *rp_filter = attr_payload(attrs.v[NETCONFA_RP_FILTER], sizeof(*rp_filter));
 	if (!index || !forwarding || !rp_filter)
 		return;
 	if (*index == NETCONFA_IFINDEX_ALL) /* the same switch as ip_forward */
@@ -158,7 +159,7 @@ int sysctl_look_at(struct kern *kern, const struct object_list *keys, struct loo
 		if (request->result)
 			return err_set(err, request->result, "reading switches of %s: %s", device,
 				       strerror(-request->result));
-		fact_take(kern, look->facts, (struct nlmsghdr *)(uintptr_t)request->answer);
+		fact_take(kern, look->facts, request->answer);
 		struct fact_link *fact = (struct fact_link *)(uintptr_t)facts_link(look->facts,
 										   device);
 		if (fact)

@@ -132,8 +132,9 @@ void alias_format(char alias[static ALIAS_TEXT], uint32_t database_id, const cha
 	uint32_t wire = htonl(database_id);
 	char *end = hex_write((const uint8_t *)&wire, sizeof(wire), stpcpy(alias, "ipipd:"));
 
+	*end++ = ':';
 	/* a resource's name fits */
-	*stpncpy(stpcpy(end, ":"), name, ALIAS_TEXT - 16) = '\0';
+	*stpncpy(end, name, (size_t)(alias + ALIAS_TEXT - 1 - end)) = '\0';
 }
 
 bool alias_parse(const char *alias, uint32_t *database_id)
