@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Killed agents leave traffic alone; damage is repaired; what others made is not touched."""
+import os
+
 import lab
 from lab import A_ADDR, INET, ip, nft, sysctl
 from test_scenario import TUN_A, declare
@@ -48,6 +50,53 @@ class Killed(lab.LabTest):
         with self.assertRaisesRegex(AssertionError, "ended with"):
             second.start()
         second.process = None
+
+
+class Unprivileged(lab.Agent):
+    """As nobody, with the two capabilities that are needed, and no way to more."""
+    NOBODY = 65534
+    CAPABILITIES = "-all,+net_admin,+net_raw"
+
+    def __init__(self, ns, name):
+        super().__init__(ns, name, start=False)
+        for folder in (self.folder, os.path.dirname(self.database)):
+            os.chown(folder, self.NOBODY, self.NOBODY)
+
+    def command(self, *more):
+        words = super().command(*more)
+        at = words.index(lab.IPIPD)
+        return [*words[:at], "setpriv", f"--reuid={self.NOBODY}", f"--regid={self.NOBODY}",
+                "--clear-groups", "--no-new-privs",
+                *(f"--{kind}={self.CAPABILITIES}"
+                  for kind in ("inh-caps", "ambient-caps", "bounding-set")), *words[at:]]
+
+
+class WithoutRoot(lab.LabTest):
+    def test_the_scenario_needs_two_capabilities_only(self):
+        t = self.topology()
+        before = {ns: lab.snapshot(ns) for ns in (t.a, t.b)}
+        a, b = Unprivileged(t.a, "a"), Unprivileged(t.b, "b")
+        for agent in (a, b):
+            self.addCleanup(agent.close)
+            agent.start()
+            with open(f"/proc/{agent.process.pid}/status", encoding="ascii") as file:
+                status = file.read()
+            self.assertRegex(status, f"Uid:\t{agent.NOBODY}\t")
+            self.assertRegex(status, "CapEff:\t0000000000003000\n")  # bits 12 and 13
+        declare(a, b)
+        self.assert_ping(t.a, INET)
+        index = lab.ip_json(t.a, "link show tun_a")[0]["ifindex"]
+        ip(t.a, "link del tun_a")
+        lab.eventually(lambda: lab.has_link(t.a, "tun_a"), lab.SECOND)
+        self.assertNotEqual(index, lab.ip_json(t.a, "link show tun_a")[0]["ifindex"])
+        lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
+        pinged = a.ok("POST", "/v1/tunnels/tun_a/ping", {"target": "192.168.1.2", "count": 1})
+        self.assertEqual(1, pinged["received"])
+        for agent in (a, b):
+            agent.ok("PUT", "/v1/config?wait=10",
+                     {"tunnels": [], "exit_routes": [], "nat_rules": []})
+        for ns, old in before.items():
+            self.assert_same(old, lab.snapshot(ns))
 
 
 class Repaired(lab.LabTest):
