@@ -95,8 +95,9 @@ void api_config_get(struct api_call *call)
 	}
 	struct reading *reading = xcalloc(1, sizeof(*reading));
 	*reading = (struct reading){declaration, view_open(declaration), 0, 0, false};
-	http_respond_stream(call->request, 200, headers,
-			    &(struct http_stream){read_on, reading_done, reading});
+	http_respond_stream(
+		call->request, 200, headers,
+		&(struct http_stream){.next = read_on, .done = reading_done, .user = reading});
 }
 
 /* What a config does to the declaration. */

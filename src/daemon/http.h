@@ -7,6 +7,7 @@
  * handler; it knows no JSON and no resource.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -57,19 +58,23 @@ void http_respond(struct http_request *request, unsigned status, const char *con
 /*
  * A body that is written while it is sent, so that no more of it is held than a piece. `next`
  * adds about HTTP_PIECE bytes, and nothing at its end; it is called from the loop, after the
- * request is gone. `done` is called once, also when the client did not take it all: it has
- * stream_deadline_ms for that.
+ * request was answered. `done` is called once, also when the client did not take it all: it has
+ * stream_deadline_ms for that, or, of a stream that follows, to take what was written.
  */
 struct http_stream {
 	void (*next)(void *user, struct text *piece);
 	void (*done)(void *user);
 	void *user;
+	bool follows; /* nothing to add is no end: `next` is called again after http_stream_wake;
+		       * the end comes with the client's, or the server's (not for HEAD) */
 };
 
 enum { HTTP_PIECE = 32 * 1024 };
 
 void http_respond_stream(struct http_request *request, unsigned status, const char *const *headers,
 			 const struct http_stream *stream);
+/* There is more to say, by a stream that follows and is not done. */
+void http_stream_wake(struct http_request *request);
 
 struct http_handler {
 	/* A whole request arrived. Either http_respond is called before it returns, or later. */

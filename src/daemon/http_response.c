@@ -2,64 +2,87 @@
 /* Bodies for libmicrohttpd: whole ones, and those that are written while they are sent. */
 #include "daemon/http_response.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-/* A piece that was written, and how much of it the library took. */
-struct stream {
+struct http_body {
 	struct http_stream stream;
-	struct text piece;
-	size_t taken;
+	bool (*wait)(void *user);
+	void *user;
+	bool ended;
+	struct text piece; /* that was written */
+	size_t taken;      /* of it by the library */
 };
 
-/* False: there is no more. */
-static bool write_piece(struct stream *s)
+/* False: there is no more, or none yet. */
+static bool write_piece(struct http_body *body)
 {
-	s->taken = 0;
-	text_clear(&s->piece);
-	s->stream.next(s->stream.user, &s->piece);
-	return s->piece.len;
+	body->taken = 0;
+	text_clear(&body->piece);
+	body->stream.next(body->stream.user, &body->piece);
+	return body->piece.len;
 }
 
-static ssize_t stream_read(void *cls, unused_ uint64_t position, char *to, size_t max)
+static ssize_t body_read(void *cls, unused_ uint64_t position, char *to, size_t max)
 {
-	struct stream *s = cls;
+	struct http_body *body = cls;
 
-	if (s->taken == s->piece.len && !write_piece(s))
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	size_t left = s->piece.len - s->taken, len = left < max ? left : max;
-	memcpy(to, s->piece.s + s->taken, len);
-	s->taken += len;
+	if (body->ended)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (body->taken == body->piece.len && !write_piece(body)) {
+		bool waits = body->stream.follows && body->wait(body->user);
+
+		return waits ? 0 : MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	size_t left = body->piece.len - body->taken, len = left < max ? left : max;
+	memcpy(to, body->piece.s + body->taken, len);
+	body->taken += len;
 	return (ssize_t)len;
 }
 
-static void stream_free(void *cls)
+void http_body_end(struct http_body *body)
 {
-	struct stream *s = cls;
+	if (!body->ended)
+		body->stream.done(body->stream.user);
+	body->ended = true;
+}
 
-	s->stream.done(s->stream.user);
-	text_done(&s->piece);
-	free(s);
+static void body_free(void *cls)
+{
+	struct http_body *body = cls;
+
+	http_body_end(body);
+	text_done(&body->piece);
+	free(body);
 }
 
 /* In answer to HEAD the library (0.9.75) sends the end of a body whose length is not known. */
-static uint64_t length_of(struct stream *s)
+static uint64_t length_of(struct http_body *body)
 {
 	uint64_t length = 0;
 
-	while (write_piece(s))
-		length += s->piece.len;
+	while (write_piece(body))
+		length += body->piece.len;
 	return length;
 }
 
-struct MHD_Response *http_response_stream(const struct http_stream *stream, const char *method)
+struct http_body *http_body_new(const struct http_stream *stream, bool (*wait)(void *user),
+				void *user)
 {
-	struct stream *s = xcalloc(1, sizeof(*s));
+	struct http_body *body = xcalloc(1, sizeof(*body));
 
-	s->stream = *stream;
+	body->stream = *stream;
+	body->wait = wait;
+	body->user = user;
+	return body;
+}
+
+struct MHD_Response *http_response_stream(struct http_body *body, const char *method)
+{
 	bool is_head = strcmp(method, "HEAD") == 0;
 	struct MHD_Response *response = MHD_create_response_from_callback(
-		is_head ? length_of(s) : MHD_SIZE_UNKNOWN, HTTP_PIECE, stream_read, s, stream_free);
+		is_head ? length_of(body) : MHD_SIZE_UNKNOWN, HTTP_PIECE, body_read, body,
+		body_free);
+
 	if (!response)
 		out_of_memory(HTTP_PIECE);
 	return response;

@@ -4,7 +4,7 @@
 /*
  * A server in a child process for test_http*.c, with a handler that answers by path, and a
  * client of raw bytes. /echo answers at once, /later after 20 ms, /never not at all; /stream
- * writes 4 MB while it sends them.
+ * writes 4 MB while it sends them, /follow eight bytes every 20 ms, for ever.
  */
 
 #include "daemon/http.h"
@@ -47,7 +47,8 @@ struct server {
 	struct loop *loop;
 	struct http *http;
 	struct loop_timer *timer;
-	struct http_request *later;
+	struct http_request *later, *follower;
+	bool told;       /* what the follower was woken for */
 	unsigned pieces; /* of the stream, written so far */
 };
 
@@ -96,6 +97,23 @@ static inline void server_streamed(void *user)
 	((struct server *)user)->seen->streamed++;
 }
 
+static inline void server_tell(void *user, struct text *piece)
+{
+	struct server *server = user;
+
+	if (!server->told)
+		text_addf(piece, "%07x\n", server->pieces++);
+	server->told = true;
+}
+
+static inline void server_told(void *user)
+{
+	struct server *server = user;
+
+	server->follower = NULL;
+	server->seen->streamed++;
+}
+
 static inline void server_request(void *user, struct http_request *request)
 {
 	struct server *server = user;
@@ -108,10 +126,19 @@ static inline void server_request(void *user, struct http_request *request)
 	else if (strcmp(request->path, "/big") == 0)
 		server_answer_big(request);
 	else if (strcmp(request->path, "/stream") == 0)
-		http_respond_stream(
-			request, 200, NULL,
-			&(struct http_stream){server_write_piece, server_streamed, server});
-	else if (strcmp(request->path, "/later") == 0) {
+		http_respond_stream(request, 200, NULL,
+				    &(struct http_stream){.next = server_write_piece,
+							  .done = server_streamed,
+							  .user = server});
+	else if (strcmp(request->path, "/follow") == 0) {
+		server->follower = request;
+		http_respond_stream(request, 200, NULL,
+				    &(struct http_stream){.next = server_tell,
+							  .done = server_told,
+							  .user = server,
+							  .follows = true});
+		loop_timer_arm(server->loop, server->timer, loop_now_ms() + LATER_MS);
+	} else if (strcmp(request->path, "/later") == 0) {
 		server->later = request;
 		loop_timer_arm(server->loop, server->timer, loop_now_ms() + LATER_MS);
 	} else
@@ -122,8 +149,14 @@ static inline void server_later(void *user)
 {
 	struct server *server = user;
 
-	server_answer(server->later);
+	if (server->later)
+		server_answer(server->later);
 	server->later = NULL;
+	if (!server->follower)
+		return;
+	server->told = false;
+	http_stream_wake(server->follower);
+	loop_timer_arm(server->loop, server->timer, loop_now_ms() + LATER_MS);
 }
 
 static inline void server_gone(void *user, struct http_request *request)

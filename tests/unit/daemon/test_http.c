@@ -300,6 +300,54 @@ static void a_slow_reader_of_a_stream_is_cut_off_at_the_deadline(void **state)
 	close(fd);
 }
 
+static int follow(const struct server *server)
+{
+	int fd = client_connect(server);
+	char chunk[HTTP_PIECE + 2];
+
+	client_say(fd, "GET /follow HTTP/1.1\r\nHost: x\r\n\r\n");
+	free(client_hear(fd, false));
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(read_chunk(fd, chunk), 8);
+		assert_int_equal(strtoul(chunk, NULL, 16), i);
+	}
+	return fd;
+}
+
+static void a_stream_that_follows_is_told_what_comes_later(void **state)
+{
+	struct server *server = *state;
+	int fd = follow(server);
+
+	assert_int_equal(server->seen->streamed, 0);
+	close(fd);
+	waits_for(&server->seen->streamed, 1);
+}
+
+static void a_stream_that_follows_has_no_deadline_while_it_waits(void **state)
+{
+	struct server *server = *state;
+
+	server->config.stream_deadline_ms = LATER_MS + LATER_MS / 2;
+	server_start(server);
+	close(follow(server));
+	waits_for(&server->seen->streamed, 1);
+}
+
+static void a_stream_that_follows_ends_with_the_server(void **state)
+{
+	struct server *server = *state;
+	int fd = follow(server);
+	char chunk[HTTP_PIECE + 2];
+
+	assert_int_equal(server_end(server), 0);
+	while (read_chunk(fd, chunk))
+		;
+	assert_true(client_is_closed(fd));
+	assert_int_equal(server->seen->streamed, 1);
+	close(fd);
+}
+
 static void stopping_sends_the_last_answers_and_forgets_who_waits(void **state)
 {
 	struct server *server = *state;
@@ -341,6 +389,9 @@ int main(void)
 		started(tells_the_length_of_a_stream),
 		started(a_stream_that_nobody_wants_to_the_end_is_done),
 		prepared(a_slow_reader_of_a_stream_is_cut_off_at_the_deadline),
+		started(a_stream_that_follows_is_told_what_comes_later),
+		prepared(a_stream_that_follows_has_no_deadline_while_it_waits),
+		started(a_stream_that_follows_ends_with_the_server),
 		started(stopping_sends_the_last_answers_and_forgets_who_waits),
 	};
 

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One request and its answer. The library calls several times for each: with the headers, with
+ * every piece of the body, at the end of it, and again when it was suspended and is resumed.
+ * Only there may a response be queued, so that http_respond stores it.
+ */
+#include "daemon/http_exchange.h"
+
+#include "daemon/http_guard.h"
+#include "daemon/http_response.h"
+#include "daemon/loop.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum {
+	HEAD_MAX = 16 * 1024, /* target and headers */
+	BODIES_MAX = 8,       /* bodies of the greatest size held at one time, over all clients */
+};
+
+static void drop_body(struct exchange *x)
+{
+	x->connection->http->bodies_bytes -= x->body.len;
+	text_done(&x->body);
+	x->body = (struct text){0};
+}
+
+static void unwatch_hangup(struct exchange *x)
+{
+	epoll_ctl(x->connection->http->hangup_fd, EPOLL_CTL_DEL, x->connection->fd, NULL);
+}
+
+static void suspend(struct exchange *x)
+{
+	/* EPOLLHUP comes unasked, when both directions are closed: a client that has only
+	 * finished sending still waits for its answer */
+	struct epoll_event event = {.events = 0, .data.ptr = x};
+
+	x->suspended = true;
+	MHD_suspend_connection(x->mhd);
+	if (epoll_ctl(x->connection->http->hangup_fd, EPOLL_CTL_ADD, x->connection->fd, &event) < 0)
+		out_of_memory(sizeof(event));
+}
+
+static void resume(struct exchange *x)
+{
+	x->suspended = false;
+	x->connection->http->resumed = true;
+	unwatch_hangup(x);
+	MHD_resume_connection(x->mhd);
+}
+
+void http_exchange_gone(struct exchange *x)
+{
+	const struct http_handler *handler = &x->connection->http->handler;
+
+	x->ended = true;
+	if (x->phase == PHASE_HANDLER) {
+		x->phase = PHASE_GONE;
+		handler->gone(handler->user, &x->request);
+	}
+	if (x->suspended)
+		resume(x);
+}
+
+void http_exchange_free(struct exchange *x)
+{
+	http_exchange_gone(x);
+	if (x->stream)
+		http_body_end(x->stream);
+	if (x->response)
+		MHD_destroy_response(x->response);
+	drop_body(x);
+	x->connection->exchange = NULL;
+	arena_done(&x->request.arena);
+	free(x);
+}
+
+struct exchange *http_exchange_new(struct connection *connection, struct MHD_Connection *mhd,
+				   const char *target)
+{
+	struct http *http = connection->http;
+
+	if (connection->exchange)
+		http_exchange_free(connection->exchange);
+	struct exchange *x = xcalloc(1, sizeof(*x));
+	x->connection = connection;
+	x->mhd = mhd;
+	connection->exchange = x;
+	size_t path_len = strcspn(target, "?");
+	x->target = arena_strdup(&x->request.arena, target);
+	x->query = target[path_len] ? x->target + path_len + 1 : NULL;
+	x->request.path = arena_strndup(&x->request.arena, target, path_len);
+	x->request.connection = x;
+	x->request.caller = connection->caller;
+	snprintf(x->request.id, sizeof(x->request.id), "%08x-%x", http->id_prefix,
+		 ++http->id_counter);
+	uint64_t left = loop_now_ms() + http->config.header_deadline_ms;
+	if (!connection->deadline_ms || connection->deadline_ms > left)
+		http_set_deadline(connection, http->config.header_deadline_ms);
+	return x;
+}
+
+static enum MHD_Result queue(struct exchange *x)
+{
+	x->phase = PHASE_QUEUED;
+	return MHD_queue_response(x->mhd, x->status, x->response);
+}
+
+/* The body is all there, or never will be. */
+static enum MHD_Result hand_over(struct exchange *x)
+{
+	const struct http_handler *handler = &x->connection->http->handler;
+
+	x->connection->deadline_ms = 0;
+	x->phase = PHASE_HANDLER;
+	x->request.body = text_str(&x->body);
+	x->request.body_len = x->body.len;
+	handler->request(handler->user, &x->request);
+	if (x->phase == PHASE_ANSWERED)
+		return queue(x);
+	suspend(x);
+	return MHD_YES;
+}
+
+static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *sentence)
+{
+	const struct http_handler *handler = &x->connection->http->handler;
+
+	x->connection->deadline_ms = 0;
+	x->phase = PHASE_HANDLER;
+	x->close = true; /* where the next request begins is not known, or not believed */
+	x->request.body = "";
+	handler->refuse(handler->user, &x->request, status, http_guard_code(status), sentence);
+	assert(x->phase == PHASE_ANSWERED);
+	return queue(x);
+}
+
+static enum MHD_Result refuse_body(struct exchange *x)
+{
+	char *sentence = arena_printf(&x->request.arena, "a body here has at most %zu bytes",
+				      x->body_max);
+
+	if (x->fault == MHD_HTTP_TOO_MANY_REQUESTS)
+		return refuse(x, x->fault, "too many large bodies at one time");
+	return refuse(x, x->fault, sentence);
+}
+
+/* The library measures a value by its NUL: what comes behind one in the header is lost. */
+static enum MHD_Result guard_header(void *cls, unused_ enum MHD_ValueKind kind, const char *name,
+				    size_t name_size, const char *value, size_t value_size)
+{
+	http_guard_header(cls, name, name_size, value ? value : "", value ? value_size : 0);
+	return MHD_YES;
+}
+
+static const char *request_fault(struct exchange *x, const char *version, struct http_guard *guard)
+{
+	const char *fault = http_guard_target(x->target);
+
+	guard->size = strlen(x->target);
+	MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, guard_header, guard);
+	return fault ? fault : http_guard_fault(guard, version);
+}
+
+static enum MHD_Result take_headers(struct exchange *x, const char *method, const char *version)
+{
+	const struct http_config *config = &x->connection->http->config;
+	struct http_guard guard = {0};
+
+	x->request.method = arena_strdup(&x->request.arena, method);
+	const char *fault = request_fault(x, version, &guard);
+	if (guard.size > HEAD_MAX)
+		return refuse(x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+			      "target and headers together have at most 16 KB here");
+	if (fault)
+		return refuse(x, MHD_HTTP_BAD_REQUEST, fault);
+	x->parameters = http_query_parse(x->query, &x->request.arena);
+	x->body_max = strcmp(method, "PATCH") == 0 ? config->patch_max : config->body_max;
+	if (guard.content_length > x->body_max)
+		x->fault = MHD_HTTP_CONTENT_TOO_LARGE;
+	/* a client that asks first, or has too much to say, is answered at once; another
+	 * is heard out, because it may not read before it has written */
+	if (x->fault && (guard.expects || guard.content_length > 2 * x->body_max))
+		return refuse_body(x);
+	x->phase = PHASE_BODY;
+	http_set_deadline(x->connection, config->body_deadline_ms);
+	return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct exchange *x, const char *data, size_t len)
+{
+	struct http *http = x->connection->http;
+
+	x->received += len;
+	if (x->received > 2 * x->body_max)
+		return MHD_NO;
+	if (x->received > x->body_max)
+		x->fault = MHD_HTTP_CONTENT_TOO_LARGE;
+	else if (!x->fault && http->bodies_bytes + len > BODIES_MAX * http->config.body_max)
+		x->fault = MHD_HTTP_TOO_MANY_REQUESTS;
+	if (x->fault) {
+		drop_body(x);
+		return MHD_YES;
+	}
+	text_add_len(&x->body, data, len);
+	http->bodies_bytes += len;
+	return MHD_YES;
+}
+
+enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const char *version,
+				   const char *data, size_t *data_len)
+{
+	size_t len = *data_len;
+
+	if (x->connection->http->stopping && x->phase != PHASE_ANSWERED)
+		return MHD_NO;
+	switch (x->phase) {
+	case PHASE_HEADERS:
+		return take_headers(x, method, version);
+	case PHASE_BODY:
+		*data_len = 0;
+		if (len)
+			return take_body(x, data, len);
+		return x->fault ? refuse_body(x) : hand_over(x);
+	case PHASE_ANSWERED:
+		return queue(x);
+	case PHASE_HANDLER:
+	case PHASE_QUEUED:
+	case PHASE_GONE:
+		break;
+	}
+	return MHD_NO;
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+	const struct exchange *x = request->connection;
+
+	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
+}
+
+void http_query_each(const struct http_request *request,
+		     void (*each)(void *user, const char *name, const char *value), void *user)
+{
+	const struct exchange *x = request->connection;
+
+	for (size_t i = 0; i < x->parameters.len; i++)
+		each(user, x->parameters.v[i].name, x->parameters.v[i].value);
+}
+
+static void answer(struct exchange *x, unsigned status, const char *const *headers,
+		   struct MHD_Response *response)
+{
+	assert(x->phase == PHASE_HANDLER);
+	http_response_headers(response, headers);
+	if (x->close)
+		MHD_add_response_header(response, "Connection", "close");
+	x->response = response;
+	x->status = status;
+	x->phase = PHASE_ANSWERED;
+	if (x->suspended)
+		resume(x);
+}
+
+void http_respond(struct http_request *request, unsigned status, const char *const *headers,
+		  const char *body, size_t len)
+{
+	answer(request->connection, status, headers, http_response_of(body, len));
+}
+
+/* False: there will be no more. */
+static bool wait_for_more(void *user)
+{
+	struct exchange *x = user;
+
+	if (x->ended)
+		return false;
+	x->connection->deadline_ms = 0;
+	suspend(x);
+	return true;
+}
+
+void http_respond_stream(struct http_request *request, unsigned status, const char *const *headers,
+			 const struct http_stream *stream)
+{
+	struct exchange *x = request->connection;
+
+	http_set_deadline(x->connection, x->connection->http->config.stream_deadline_ms);
+	x->stream = http_body_new(stream, wait_for_more, x);
+	answer(x, status, headers, http_response_stream(x->stream, request->method));
+}
+
+void http_stream_wake(struct http_request *request)
+{
+	struct exchange *x = request->connection;
+
+	if (!x->suspended)
+		return;
+	http_set_deadline(x->connection, x->connection->http->config.stream_deadline_ms);
+	resume(x);
+}
+
+bool http_exchange_answers(const struct exchange *x)
+{
+	return x->phase == PHASE_ANSWERED || x->phase == PHASE_QUEUED;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Within http*.c: connections, and the exchange that goes on over each. http.c owns the
+ * connections and the loop's side, http_exchange.c what is said.
+ */
+
+#include <microhttpd.h>
+
+#include "daemon/http.h"
+#include "daemon/http_query.h"
+#include "daemon/http_socket.h"
+
+enum phase {
+	PHASE_HEADERS, /* the target is known */
+	PHASE_BODY,
+	PHASE_HANDLER,  /* the handler has it */
+	PHASE_ANSWERED, /* the response is stored */
+	PHASE_QUEUED,   /* the library sends it */
+	PHASE_GONE,     /* nobody waits for it any more */
+};
+
+struct exchange {
+	struct http_request request;
+	struct connection *connection;
+	struct MHD_Connection *mhd;
+	enum phase phase;
+	bool suspended;
+	bool close; /* after the answer */
+	const char *target, *query;
+	struct http_parameters parameters;
+	struct text body;
+	size_t body_max, received;
+	unsigned fault; /* status of a body that is not taken: 413, 429; 0 */
+	unsigned status;
+	struct MHD_Response *response;
+	struct http_body *stream; /* of an answer that is written while it is sent, else NULL */
+	bool ended;               /* nobody reads more of it */
+};
+
+struct connection {
+	struct http *http;
+	struct connection *next, *previous;
+	int fd;
+	uint64_t deadline_ms; /* monotonic; 0: none */
+	struct http_caller caller;
+	struct exchange *exchange;
+};
+
+struct http {
+	struct loop *loop;
+	struct http_config config;
+	struct http_handler handler;
+	struct http_socket socket;
+	struct MHD_Daemon *daemon;
+	struct loop_watch *watch, *hangup_watch;
+	struct loop_timer *deadline_timer;
+	int hangup_fd; /* epoll over suspended connections: the library does not look */
+	struct connection *connections;
+	size_t bodies_bytes;    /* held now */
+	bool stopping, resumed; /* resumed: an answer waits for the next run */
+	uint32_t id_prefix, id_counter;
+};
+
+/* Not later than so many ms from now, or the connection is shut down. */
+void http_set_deadline(struct connection *connection, uint64_t in_ms);
+
+/* A request's target is known. Ends the one before it on its connection. */
+struct exchange *http_exchange_new(struct connection *connection, struct MHD_Connection *mhd,
+				   const char *target) __attribute__((returns_nonnull));
+void http_exchange_free(struct exchange *x);
+/* What the library has of it: headers, a piece of its body, or its turn to be answered. */
+enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const char *version,
+				   const char *data, size_t *len);
+/* Its client went away, or the server stops: the handler is told, a stream ends. */
+void http_exchange_gone(struct exchange *x);
+/* Is an answer on its way? */
+bool http_exchange_answers(const struct exchange *x);
