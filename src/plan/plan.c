@@ -268,9 +268,12 @@ static bool stands_until_ups(const struct builder *b, const struct row *row)
 static void decide(struct builder *b, const struct row *row)
 {
 	struct row r = *row;
+	/* a device that goes with routes on it costs a walk through all tables (fib_flush in
+	 * net/ipv4/fib_frontend.c): they go before it */
+	bool goes_itself = r.desired || r.kind == KIND_ROUTE;
 
 	if (r.observed && sits_on_gone(b, r.kind, r.observed) &&
-	    !(r.desired && stands_until_ups(b, &r)))
+	    !(goes_itself && stands_until_ups(b, &r)))
 		r.observed = NULL;
 	/* a new device begins with the sysctls of default: the old record is void */
 	if (r.desired && sits_on_gone(b, r.kind, r.desired))
