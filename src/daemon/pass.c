@@ -17,9 +17,10 @@
  */
 enum {
 	SLICE_MS = 20,
-	SLICE_GROUP_MS = 200,
+	SLICE_GROUP_MS = 1000,
 	SLICE_MIN = 16,
 	SLICE_FIRST = 64,
+	SLICE_GROUP_FIRST = 256,
 	SLICE_MAX = 2048,
 	LARGE_BYTES = 1 << 20, /* of a round: its memory goes back to the system */
 };
@@ -324,14 +325,23 @@ static void apply_run(struct round *round, struct kernel *kernel, size_t from, s
 		note_failures(round, &round->ops.v[i]);
 }
 
+static bool goes_in_a_group(const struct op *op)
+{
+	return op->kind == KIND_LINK && op->verb == OP_DELETE;
+}
+
+static size_t first_slice(const struct op *op)
+{
+	return goes_in_a_group(op) ? SLICE_GROUP_FIRST : SLICE_FIRST;
+}
+
 /* The next slice by what this one took: stages differ by far in what an op of theirs costs. */
 static void measure_slice(struct round *round, const struct op *first, uint64_t took_ms)
 {
-	uint64_t budget_ms = first->kind == KIND_LINK && first->verb == OP_DELETE ? SLICE_GROUP_MS
-										  : SLICE_MS;
+	uint64_t budget_ms = goes_in_a_group(first) ? SLICE_GROUP_MS : SLICE_MS;
 
 	if (round->next < round->ops.len && !same_stage(first, &round->ops.v[round->next]))
-		round->slice = SLICE_FIRST;
+		round->slice = first_slice(&round->ops.v[round->next]);
 	else if (took_ms > budget_ms && round->slice > SLICE_MIN)
 		round->slice /= 2;
 	else if (took_ms < budget_ms / 2 && round->slice < SLICE_MAX)
@@ -344,8 +354,8 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 	const struct op *last = NULL;
 	uint64_t begin_ms = loop_now_ms();
 
-	if (!round->slice)
-		round->slice = SLICE_FIRST;
+	if (!round->slice && ops->len)
+		round->slice = first_slice(&ops->v[0]);
 	size_t slice_end = round->next + round->slice;
 
 	while (round->next < ops->len && round->next < slice_end) {

@@ -34,8 +34,6 @@ struct kern {
 	struct remotes remotes; /* sorted: whose routes the events watch */
 	uint32_t next_index;    /* for the next link that we make */
 	uint32_t delete_chunk;  /* links deleted at once */
-	bool doomed_are_ours;   /* nobody else's link was in that group when all were looked at,
-				 * and no event has put one there since */
 };
 
 /* Notes that the table may hold something, if it is one of ours. */

@@ -139,6 +139,17 @@ static void note_device(const char *device, struct scope *scope)
 	scope_add(scope, KIND_LINK, &key);
 }
 
+/* Of a device that we have deleted: that it changed group and went down, told in the name of
+ * nobody. */
+static bool is_last_word(const struct kern *kern, const struct ifinfomsg *header,
+			 const struct link *link)
+{
+	const struct name_row *row = names_removed(&kern->names, (uint32_t)header->ifi_index);
+
+	return row && row->ours && strcmp(row->device, link->device) == 0 &&
+	       (link->group == OUR_DOOMED_GROUP || link->group == OUR_GROUP);
+}
+
 /* A link event is sent for much that concerns nobody here: compare with what is known. Of a
  * device of ours no fact hangs on it but that it is there. */
 static void note_link(struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
@@ -159,7 +170,8 @@ static void note_link(struct kern *kern, const struct nlmsghdr *h, struct scope 
 		return;
 	}
 	bool parsed = link_parse(h, &kern->names, &link);
-	kern->doomed_are_ours &= (row && row->ours) || (parsed && link.group != OUR_DOOMED_GROUP);
+	if (!row && parsed && is_last_word(kern, header, &link))
+		return;
 	if (!parsed || !row || strcmp(row->device, link.device) != 0)
 		scope->everything = true;
 	else if (row->ours)
@@ -203,13 +215,15 @@ static void note_netconf(const struct kern *kern, const struct nlmsghdr *h, stru
 static void note_address(const struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
 	const struct ifaddrmsg *header = nlmsg_data(h);
-	const struct name_row *row = nlmsg_valid_hdr(h, sizeof(*header))
-					     ? names_row(&kern->names, header->ifa_index)
-					     : NULL;
+	bool valid = nlmsg_valid_hdr(h, sizeof(*header));
+	const struct name_row *row = valid ? names_row(&kern->names, header->ifa_index) : NULL;
+	const struct name_row *removed = valid && h->nlmsg_type == RTM_DELADDR
+						 ? names_removed(&kern->names, header->ifa_index)
+						 : NULL;
 
 	if (row && row->ours)
 		note_device(row->device, scope);
-	else
+	else if (row || !removed || !removed->ours)
 		scope->everything = true;
 }
 
@@ -320,7 +334,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 			return;
 		if (len < 0) { /* lost, or unreadable, which is the same */
 			taken->overrun = scope->everything = true;
-			kern->tables.scanned = kern->doomed_are_ours = false;
+			kern->tables.scanned = false;
 			if (len != -ENOBUFS && len != -EMSGSIZE)
 				return;
 			continue;

@@ -19,7 +19,7 @@ static const struct kern_adapter *const adapters[] = {
 	&link_adapter, &address_adapter, &sysctl_adapter, &rule_adapter, &route_adapter,
 };
 
-enum { FIRST_DELETE_CHUNK = 64 };
+enum { FIRST_DELETE_CHUNK = 256 };
 
 static struct kern *kern_of(struct kernel *kernel)
 {
@@ -46,7 +46,6 @@ static void ask_remotes(struct kernel *kernel, struct arena *arena, struct vec_r
 static void observe_begin(struct kern *kern, struct arena *arena, struct look *look)
 {
 	look->observed->arena = arena;
-	kern->doomed_are_ours = false;
 	vec_clear(&look->facts->links);
 	vec_clear(&look->facts->addrs);
 	look->facts->ipv6 = kern->sysctls.ipv6_fd >= 0;

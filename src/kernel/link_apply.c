@@ -23,8 +23,8 @@ enum {
 	INDEX_TRIES = 8,
 	DELETE_CHUNK_MIN = 16,
 	DELETE_CHUNK_MAX = 1024,
-	DELETE_FAST_MS = 50,  /* RTNL may be held longer: bigger chunks */
-	DELETE_SLOW_MS = 200, /* it was held too long: smaller ones */
+	DELETE_FAST_MS = 100, /* RTNL may be held longer: bigger chunks */
+	DELETE_SLOW_MS = 400, /* it was held too long: smaller ones */
 };
 
 static const struct link *wanted(const struct op *op)
@@ -441,9 +441,8 @@ static void delete_chunk(struct kern *kern, struct arena *arena, struct op *ops,
 	size_t doomed = doom(kern, arena, ops, n);
 
 	failpoint("link.doomed");
-	if (doomed > 1 && !kern->doomed_are_ours)
-		kern->doomed_are_ours = group_is_ours(kern, ops, n, doomed);
-	if (doomed > 1 && kern->doomed_are_ours) {
+	/* each time: who is down joins a group without a word (do_setlink in rtnetlink.c) */
+	if (doomed > 1 && group_is_ours(kern, ops, n, doomed)) {
 		int64_t start_ms = now_ms();
 		int error = delete_group(kern, arena);
 

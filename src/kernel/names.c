@@ -41,28 +41,40 @@ static void grow(struct names *names)
 	names->by_index = xcalloc(names->buckets, sizeof(*names->by_index));
 	names->by_device = xcalloc(names->buckets, sizeof(*names->by_device));
 	for (uint32_t i = 1; i <= names->rows.len; i++)
-		if (names->rows.v[i - 1].index)
-			link_row(names, i);
+		link_row(names, i);
 }
 
-struct name_row *names_row(const struct names *names, uint32_t index)
+static struct name_row *find(const struct names *names, uint32_t index, bool removed)
 {
 	if (!names->buckets || !index)
 		return NULL;
 	for (uint32_t i = names->by_index[hash_index(names, index)]; i;
-	     i = names->rows.v[i - 1].next_by_index)
-		if (names->rows.v[i - 1].index == index)
-			return &names->rows.v[i - 1];
+	     i = names->rows.v[i - 1].next_by_index) {
+		struct name_row *row = &names->rows.v[i - 1];
+
+		if (row->index == index && row->removed == removed)
+			return row;
+	}
 	return NULL;
 }
 
-/* A removed row stays in its chains, where its index 0 matches nothing, until the clear. */
+struct name_row *names_row(const struct names *names, uint32_t index)
+{
+	return find(names, index, false);
+}
+
+const struct name_row *names_removed(const struct names *names, uint32_t index)
+{
+	return find(names, index, true);
+}
+
+/* A removed row stays until the clear. */
 void names_remove(struct names *names, uint32_t index)
 {
 	struct name_row *row = names_row(names, index);
 
 	if (row)
-		row->index = 0;
+		row->removed = true;
 }
 
 struct name_row *names_put(struct names *names, uint32_t index, const char *device)
@@ -85,7 +97,7 @@ uint32_t names_index(const struct names *names, const char *device)
 	     i = names->rows.v[i - 1].next_by_device) {
 		const struct name_row *row = &names->rows.v[i - 1];
 
-		if (row->index && strcmp(row->device, device) == 0)
+		if (!row->removed && strcmp(row->device, device) == 0)
 			return row->index;
 	}
 	return 0;

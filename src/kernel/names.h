@@ -14,11 +14,12 @@
 
 /* A device as it was last seen. */
 struct name_row {
-	uint32_t index; /* 0: removed */
+	uint32_t index;
 	char device[IFNAMSIZ];
 	uint32_t mtu, group; /* to tell an event that changes something from noise */
 	uint64_t tunnel;     /* digest of what a tunnel of it would be compared with */
 	bool up, ours;
+	bool removed; /* its last events are still to come */
 	uint8_t forwarding, rp_filter;
 	uint32_t next_by_index, next_by_device; /* row number + 1, 0: end */
 };
@@ -35,6 +36,8 @@ struct name_row *names_put(struct names *names, uint32_t index, const char *devi
 void names_remove(struct names *names, uint32_t index);
 /* NULL when there is none */
 struct name_row *names_row(const struct names *names, uint32_t index);
+/* The removed device that had this index last; NULL when there is none. */
+const struct name_row *names_removed(const struct names *names, uint32_t index);
 /* 0 when there is none */
 uint32_t names_index(const struct names *names, const char *device);
 /* Of an index without a device: "if17", as iproute2 writes it; "" for 0. */

@@ -273,20 +273,33 @@ static void stranger_in_the_doomed_group_survives(void **state)
 	assert_non_null(seen(ground, "t3"));
 }
 
-/* The second chunk is not looked at again, but for what events tell. */
+/* No event tells of a group that a device joins which is down. */
 static void stranger_that_comes_between_two_chunks_survives(void **state)
 {
 	struct ground *ground = *state;
 	struct link *links = have_many(ground);
 
-	ground_quiet(ground);
 	delete_three(ground, links);
 	add_stranger();
-	assert_true(ground_events(ground, true).look);
 	delete_three(ground, links + 3);
 	assert_non_null(seen(ground, "foreign"));
 	assert_null(seen(ground, "t5"));
 	assert_non_null(seen(ground, "t6"));
+}
+
+/* Their events come in the name of nobody, when their names are forgotten already. */
+static void what_we_delete_wakes_nothing(void **state)
+{
+	struct ground *ground = *state;
+	struct link *links = have_many(ground);
+
+	ground_sh("ip addr add 10.0.0.1/24 dev t1");
+	ground_look(ground);
+	ground_quiet(ground);
+	delete_three(ground, links);
+	assert_false(ground_events(ground, false).look);
+	delete_three(ground, links + 3);
+	assert_false(ground_events(ground, false).look);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -302,6 +315,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(makes_and_deletes_many_and_nothing_else),
 	TEST(stranger_in_the_doomed_group_survives),
 	TEST(stranger_that_comes_between_two_chunks_survives),
+	TEST(what_we_delete_wakes_nothing),
 };
 
 int main(void)
