@@ -123,6 +123,19 @@ uint64_t contests_hold(struct contests *contests, struct ops *ops, struct arena 
 	return first_ms;
 }
 
+uint64_t contests_end_ms(const struct contests *contests, uint64_t now_ms)
+{
+	uint64_t first_ms = 0;
+
+	for (size_t i = 0; contests->contested && i < contests->cap; i++) {
+		uint64_t end_ms = contests->v[i].key ? contests->v[i].until_ms : 0;
+
+		if (end_ms > now_ms && (!first_ms || end_ms < first_ms))
+			first_ms = end_ms;
+	}
+	return first_ms;
+}
+
 bool contests_has(const struct contests *contests, enum kind_id kind, const void *object,
 		  uint64_t now_ms)
 {

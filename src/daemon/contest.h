@@ -34,6 +34,8 @@ void contests_note(struct contests *contests, const struct ops *ops, uint64_t no
  */
 uint64_t contests_hold(struct contests *contests, struct ops *ops, struct arena *arena,
 		       uint64_t now_ms);
+/* When the first of those that are contested now is so no more; 0: none is. */
+uint64_t contests_end_ms(const struct contests *contests, uint64_t now_ms);
 /* Was it repaired ten times in a minute, lately? */
 bool contests_has(const struct contests *contests, enum kind_id kind, const void *object,
 		  uint64_t now_ms);

@@ -110,6 +110,9 @@ static void rearm(struct reconcile *r, bool failed)
 	schedule(r, NULL, r->full_due_ms);
 	if (r->held_until_ms)
 		schedule(r, "contested", r->held_until_ms);
+	uint64_t peace_ms = contests_end_ms(&r->contests, now);
+	if (peace_ms)
+		schedule(r, NULL, peace_ms);
 }
 
 static void keep_desired(struct reconcile *r)

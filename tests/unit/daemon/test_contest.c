@@ -130,8 +130,11 @@ static void a_minute_of_peace_ends_it(void **state)
 {
 	struct scene *scene = *state;
 
+	assert_int_equal(contests_end_ms(&scene->contests, START_MS), 0);
 	fight(scene, START_MS);
 	assert_true(is_contested(scene, START_MS + CONTEST_WINDOW_MS - 1));
+	assert_int_equal(contests_end_ms(&scene->contests, START_MS), START_MS + CONTEST_WINDOW_MS);
+	assert_int_equal(contests_end_ms(&scene->contests, START_MS + CONTEST_WINDOW_MS), 0);
 	assert_false(is_contested(scene, START_MS + CONTEST_WINDOW_MS));
 	assert_true(repair(scene, START_MS + CONTEST_WINDOW_MS + 1));
 	assert_true(repair(scene, START_MS + CONTEST_WINDOW_MS + 2));
