@@ -2,6 +2,8 @@
 /* Walking a whole table: defaults, keys, differences, copies. */
 #include "model/kind.h"
 
+#include "base/words.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <endian.h>
@@ -17,42 +19,13 @@ const struct field *kind_field(const struct kind *kind, const char *name)
 	return NULL;
 }
 
-/* Edit distance of two short words (Levenshtein), bounded by the longer one's length. */
-static unsigned distance(const char *a, const char *b)
-{
-	enum { WORD = 40 };
-	unsigned row[WORD + 1];
-	size_t n = strlen(a), m = strlen(b);
-
-	if (n > WORD || m > WORD)
-		return WORD;
-	for (size_t j = 0; j <= m; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= n; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= m; j++) {
-			unsigned up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-
-			if (up + 1 < best)
-				best = up + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = up;
-			row[j] = best;
-		}
-	}
-	return row[m];
-}
-
 const char *kind_suggest(const struct kind *kind, const char *name)
 {
 	const char *closest = NULL;
-	unsigned best = (unsigned)strlen(name) / 3 + 2;
+	unsigned best = words_too_far(name);
 
 	for (unsigned i = 0; i < kind->n_fields; i++) {
-		unsigned d = distance(name, kind->fields[i].name);
+		unsigned d = words_distance(name, kind->fields[i].name);
 
 		if (d < best) {
 			best = d;
