@@ -123,7 +123,20 @@ static void refuse_method(struct http_request *request, const char *allowed)
 	api_problem_header(request, "method-not-allowed", "Allow", allowed, sentence);
 }
 
-/* The route of the request; NULL when 404 or 405 was answered. */
+/* Answered for everything but what is open: also what there is, is not everybody's. */
+static bool is_known(const struct api_route *route, struct http_request *request)
+{
+	bool is_open = route && route->flags & ROUTE_OPEN;
+
+	if (is_open || request->caller.role != HTTP_ROLE_NONE)
+		return true;
+	bool can_prove = strcmp(request->caller.address, "unix") != 0;
+	api_problem_refuse(request, can_prove ? 401 : 403,
+			   can_prove ? "unauthenticated" : "forbidden", request->caller.fault);
+	return false;
+}
+
+/* The route of the request; NULL when 401, 403, 404 or 405 was answered. */
 static const struct api_route *find_route(struct api_call *call)
 {
 	struct http_request *request = call->request;
@@ -139,12 +152,14 @@ static const struct api_route *find_route(struct api_call *call)
 		if (!matches(route->path, &path, call))
 			continue;
 		if (strcmp(route->method, method) == 0)
-			return route;
+			return is_known(route, request) ? route : NULL;
 		bool get = strcmp(route->method, "GET") == 0;
 		size_t len = strlen(allowed);
 		snprintf(allowed + len, sizeof(allowed) - len, "%s%s", len ? ", " : "",
 			 get ? "GET, HEAD" : route->method);
 	}
+	if (!is_known(NULL, request))
+		return NULL;
 	if (*allowed)
 		refuse_method(request, allowed);
 	else
@@ -156,11 +171,6 @@ static bool role_suffices(const struct api_route *route, struct http_request *re
 {
 	if (route->flags & ROUTE_OPEN)
 		return true;
-	if (request->caller.role == HTTP_ROLE_NONE) {
-		api_problem_header(request, "unauthenticated", "WWW-Authenticate", "Bearer",
-				   "this request needs a token or a client certificate");
-		return false;
-	}
 	if (route->flags & ROUTE_ADMIN && request->caller.role != HTTP_ROLE_ADMIN) {
 		api_problem(request, "forbidden", "%s may only read", request->caller.name);
 		return false;

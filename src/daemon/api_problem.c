@@ -62,9 +62,9 @@ static void log_refusal(const struct http_request *request, unsigned status, con
 			const char *detail)
 {
 	log_line(status >= 500 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		 "request %s: %s %s by %s refused: %u %s: %s", request->id,
+		 "request %s: %s %s by %s (%s) refused: %u %s: %s", request->id,
 		 request->method ? request->method : "?", request->path ? request->path : "?",
-		 request->caller.name, status, code, detail);
+		 request->caller.name, request->caller.address, status, code, detail);
 }
 
 /* The cut of a sentence at its buffer's end may fall within a character. */
@@ -168,5 +168,7 @@ void api_problem_at(struct http_request *request, const char *code, const char *
 void api_problem_refuse(struct http_request *request, unsigned status, const char *code,
 			const char *sentence)
 {
-	respond(request, status, find(code), NULL, NULL, sentence);
+	static const char *const challenge[] = {"WWW-Authenticate", "Bearer realm=\"ipipd\""};
+
+	respond(request, status, find(code), status == 401 ? challenge : NULL, NULL, sentence);
 }

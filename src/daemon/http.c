@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/http_tcp.h"
 #include "daemon/loop.h"
 
 #include <errno.h>
@@ -18,10 +19,10 @@
 #include <sys/socket.h>
 
 enum {
-	/* Beyond this, or with a first line that it does not understand, the library answers
-	 * by itself, in HTML: 400, 413, 414, 431, 505. Nothing that a client of ours sends. */
-	CONNECTION_MEMORY = 64 * 1024,
 	STOP_MS = 500, /* for the last answers to go out */
+	/* Until its handshake is over, the library (0.9.75) takes a connection that sent
+	 * anything for one with work to do, and would have the loop turn without a pause. */
+	HANDSHAKE_MS = 5,
 };
 
 void http_set_deadline(struct connection *connection, uint64_t in_ms)
@@ -34,13 +35,19 @@ void http_set_deadline(struct connection *connection, uint64_t in_ms)
 		loop_timer_arm(http->loop, http->deadline_timer, connection->deadline_ms);
 }
 
+static void run_all(struct http *http)
+{
+	for (unsigned i = 0; i < http->n_listeners; i++)
+		MHD_run(http->listeners[i].daemon);
+}
+
 /* The library's timeout is of inactivity: a byte a second would hold a connection for ever. */
 static void drop_late(void *user)
 {
 	struct http *http = user;
 	uint64_t now = loop_now_ms(), next = 0;
 
-	MHD_run(http->daemon); /* what came in time counts, also when it was we who were late */
+	run_all(http); /* what came in time counts, also when it was we who were late */
 	for (struct connection *c = http->connections; c; c = c->next) {
 		if (c->deadline_ms && c->deadline_ms <= now) {
 			shutdown(c->fd, SHUT_RDWR);
@@ -93,35 +100,59 @@ static void on_completed(unused_ void *cls, unused_ struct MHD_Connection *mhd, 
 		return;
 	const struct http_config *config = &x->connection->http->config;
 	/* for all of the next request's headers, idling included */
-	http_set_deadline(x->connection,
-			  config->idle_timeout_s * 1000 + config->header_deadline_ms);
+	http_set_deadline(x->connection, config->idle_timeout_ms + config->header_deadline_ms);
 	http_exchange_free(x);
 	*context = NULL;
 }
 
-static void connection_add(struct http *http, struct MHD_Connection *mhd, void **context)
+static void know_caller(struct connection *connection)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_caller *caller = &connection->caller;
+
+	if (!connection->listener->is_tcp) {
+		http_socket_caller(&connection->http->socket, connection->fd, caller);
+		return;
+	}
+	*caller = (struct http_caller){.uid = (uid_t)-1, .name = "unknown"};
+	http_tcp_peer(connection->fd, caller->address);
+}
+
+static void connection_add(struct http_listener *listener, struct MHD_Connection *mhd,
+			   void **context)
+{
+	struct http *http = listener->http;
+	int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	struct connection *connection = xcalloc(1, sizeof(*connection));
 
 	*connection = (struct connection){
 		.http = http,
-		.fd = info->connect_fd,
+		.listener = listener,
+		.fd = fd,
 		.next = http->connections,
 	};
 	if (http->connections)
 		http->connections->previous = connection;
 	http->connections = connection;
-	http_socket_caller(&http->socket, connection->fd, &connection->caller);
+	listener->silent++;
+	know_caller(connection);
 	http_set_deadline(connection, http->config.header_deadline_ms);
 	*context = connection;
+	if (!listener->has_tls)
+		return;
+	connection->tls = http_tls_ref(http->access.tls);
+	void *session =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+	if (!http_tls_begin(connection->tls, session))
+		shutdown(fd, SHUT_RDWR);
 }
 
 static void connection_remove(struct connection *connection)
 {
 	if (connection->exchange)
 		http_exchange_free(connection->exchange);
+	if (!connection->spoke)
+		connection->listener->silent--;
+	http_tls_unref(connection->tls);
 	if (connection->next)
 		connection->next->previous = connection->previous;
 	if (connection->previous)
@@ -161,18 +192,32 @@ static void run(void *user)
 	struct http *http = user;
 
 	http->resumed = false;
-	MHD_run(http->daemon);
+	run_all(http);
+}
+
+static uint64_t listener_wait_ms(const struct http_listener *listener)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
+		return UINT64_MAX;
+	return listener->has_tls && listener->silent && ms < HANDSHAKE_MS ? HANDSHAKE_MS : ms;
 }
 
 /* Its sockets are edge-triggered: what it has read but not used wakes no epoll. */
 static uint64_t wait_ms(void *user)
 {
 	const struct http *http = user;
-	MHD_UNSIGNED_LONG_LONG ms;
+	uint64_t least = UINT64_MAX;
 
 	if (http->resumed)
 		return 0;
-	return MHD_get_timeout(http->daemon, &ms) == MHD_YES ? ms : UINT64_MAX;
+	for (unsigned i = 0; i < http->n_listeners; i++) {
+		uint64_t ms = listener_wait_ms(&http->listeners[i]);
+
+		least = ms < least ? ms : least;
+	}
+	return least;
 }
 
 static void woken(unused_ void *user)
@@ -180,67 +225,142 @@ static void woken(unused_ void *user)
 	/* run() comes in every turn */
 }
 
-static int start_daemon(struct http *http, struct err *err)
+static int start_daemon(struct http_listener *listener, struct err *err)
 {
-	const struct http_config *config = &http->config;
+	const struct http_config *config = &listener->http->config;
 	/* clang-format off */
 	struct MHD_OptionItem options[] = {
 		/* first, so that it hears of what the others do */
 		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)library_log, NULL},
-		{MHD_OPTION_LISTEN_SOCKET, http->socket.fd, NULL},
+		{MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
-		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-		{MHD_OPTION_CONNECTION_TIMEOUT, config->idle_timeout_s, NULL},
+		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
+		/* Beyond this, or with a first line that it does not understand, the library
+		 * answers by itself, in HTML: 400, 413, 414, 431, 505. Nothing that a client of
+		 * ours sends. */
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
 		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
-		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, http},
-		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
-		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, listener->http},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, listener->http},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, listener},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	const struct MHD_OptionItem tls_options[] = {
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)HTTP_TLS_PRIORITIES},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)http_tls_no_certificate},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	/* clang-format on */
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+			 MHD_USE_ERROR_LOG | (listener->has_tls ? MHD_USE_TLS : 0);
 
-	http->daemon = MHD_start_daemon(flags | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, http,
-					MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-	if (!http->daemon)
+	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_access, listener->http,
+					    MHD_OPTION_ARRAY, options, MHD_OPTION_ARRAY,
+					    listener->has_tls ? tls_options : tls_options + 2,
+					    MHD_OPTION_END);
+	if (!listener->daemon)
 		return err_set(err, -EIO, "the HTTP server does not start");
+	listener->epoll_fd =
+		MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	listener->watch = loop_watch_fd(listener->http->loop, listener->epoll_fd, woken, NULL);
 	return 0;
 }
 
-static void join_loop(struct http *http, struct loop *loop)
+static int listen_on(struct http *http, const char *address, struct err *err)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon,
-							       MHD_DAEMON_INFO_EPOLL_FD);
+	struct http_listener *listener = &http->listeners[http->n_listeners];
+	char where[HTTP_ADDRESS_TEXT];
+	int fd;
+	int rc = http_tcp_open(address, http->config.backlog, &fd, where, err);
 
-	http->watch = loop_watch_fd(loop, info->epoll_fd, woken, http);
-	http->hangup_watch = loop_watch_fd(loop, http->hangup_fd, hung_up, http);
-	http->deadline_timer = loop_timer_new(loop, drop_late, http);
-	loop_hook(loop, run, wait_ms, http);
+	if (rc < 0)
+		return rc;
+	*listener = (struct http_listener){
+		.http = http,
+		.fd = fd,
+		.is_tcp = true,
+		.has_tls = http->access.tls != NULL,
+	};
+	rc = start_daemon(listener, err);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	http->n_listeners++;
+	log_notice("listening on %s, %s", where, listener->has_tls ? "with TLS" : "without TLS");
+	return 0;
+}
+
+static int listen_all(struct http *http, struct err *err)
+{
+	const struct http_config *config = &http->config;
+	bool has_group = config->group && *config->group;
+	int rc = http_socket_open(&http->socket, config->socket_path,
+				  has_group ? config->group : NULL, config->backlog, err);
+
+	if (rc < 0)
+		return rc;
+	http->listeners[0] = (struct http_listener){.http = http, .fd = http->socket.fd};
+	rc = start_daemon(&http->listeners[0], err);
+	http->n_listeners = rc < 0 ? 0 : 1;
+	for (size_t i = 0; rc == 0 && i < config->addresses.len; i++)
+		rc = listen_on(http, config->addresses.v[i], err);
+	return rc;
+}
+
+int http_check(const struct http_config *config, struct errs *errs)
+{
+	struct http_access access;
+	int rc = http_access_load(&access, &config->access, &config->addresses, errs);
+
+	if (rc == 0)
+		http_access_done(&access);
+	return rc;
 }
 
 int http_start(struct http **made, struct loop *loop, const struct http_config *config,
-	       const struct http_handler *handler, struct err *err)
+	       const struct http_handler *handler, struct errs *errs)
 {
-	cleanup_free struct http *http = xcalloc(1, sizeof(*http));
+	struct err err = {0};
+	struct http *http = xcalloc(1, sizeof(*http));
 
 	http->loop = loop;
 	http->config = *config;
 	http->handler = *handler;
+	http->socket.fd = -1;
 	if (getrandom(&http->id_prefix, sizeof(http->id_prefix), 0) < 0)
-		return err_set(err, -errno, "random: %s", strerror(errno));
+		abort(); /* no kernel that we run on lacks it */
 	http->hangup_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (http->hangup_fd < 0)
-		return err_set(err, -errno, "epoll: %s", strerror(errno));
-	int ret = http_socket_open(&http->socket, config->socket_path, config->group, err);
-	if (ret == 0)
-		ret = start_daemon(http, err);
-	if (ret < 0) {
-		http_socket_close(&http->socket);
-		close(http->hangup_fd);
-		return ret;
+		out_of_memory(sizeof(*http));
+	http->hangup_watch = loop_watch_fd(loop, http->hangup_fd, hung_up, http);
+	http->deadline_timer = loop_timer_new(loop, drop_late, http);
+	loop_hook(loop, run, wait_ms, http);
+	int rc = http_access_load(&http->access, &config->access, &config->addresses, errs);
+	if (rc == 0 && (rc = listen_all(http, &err)) < 0)
+		errs_add(errs, rc, "", "", "%s", err.sentence);
+	if (rc < 0)
+		http_stop(http);
+	else
+		*made = http;
+	return rc;
+}
+
+int http_reload(struct http *http, const struct http_access_config *config, struct errs *errs)
+{
+	struct http_access access;
+	int rc = http_access_load(&access, config, &http->config.addresses, errs);
+
+	if (rc < 0)
+		return rc;
+	if (!access.tls != !http->access.tls) {
+		http_access_done(&access);
+		return errs_add(errs, -EINVAL, "", HTTP_AT_CERTIFICATE,
+				"TLS begins and ends only with the agent");
 	}
-	join_loop(http, loop);
-	*made = take_ptr(http);
+	http_access_done(&http->access);
+	http->access = access;
 	return 0;
 }
 
@@ -252,18 +372,20 @@ static bool has_answers_left(const struct http *http)
 	return false;
 }
 
-static void send_last_answers(struct http *http, int epoll_fd)
+static void send_last_answers(struct http *http)
 {
 	uint64_t end = loop_now_ms() + STOP_MS;
+	struct pollfd pollfds[ARRAY_LEN(http->listeners)];
 
+	for (unsigned i = 0; i < http->n_listeners; i++)
+		pollfds[i] = (struct pollfd){http->listeners[i].epoll_fd, POLLIN, 0};
 	for (;;) {
 		uint64_t now = loop_now_ms(), wait = wait_ms(http);
 
-		MHD_run(http->daemon);
+		run_all(http);
 		if (!has_answers_left(http) || now >= end)
 			return;
-		struct pollfd pollfd = {.fd = epoll_fd, .events = POLLIN};
-		poll(&pollfd, 1, (int)(wait < end - now ? wait : end - now));
+		poll(pollfds, http->n_listeners, (int)(wait < end - now ? wait : end - now));
 	}
 }
 
@@ -273,19 +395,23 @@ void http_stop(struct http *http)
 		return;
 	http->stopping = true;
 	/* first, or the library shuts systemd's listening socket down for good */
-	MHD_quiesce_daemon(http->daemon);
+	for (unsigned i = 0; i < http->n_listeners; i++)
+		MHD_quiesce_daemon(http->listeners[i].daemon);
 	for (struct connection *c = http->connections; c; c = c->next)
 		if (c->exchange)
 			http_exchange_gone(c->exchange);
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon,
-							       MHD_DAEMON_INFO_EPOLL_FD);
-	send_last_answers(http, info->epoll_fd);
+	send_last_answers(http);
 	loop_unhook(http->loop, http);
-	loop_unwatch(http->loop, http->watch);
 	loop_unwatch(http->loop, http->hangup_watch);
-	MHD_stop_daemon(http->daemon);
+	for (unsigned i = 0; i < http->n_listeners; i++) {
+		loop_unwatch(http->loop, http->listeners[i].watch);
+		MHD_stop_daemon(http->listeners[i].daemon);
+		if (http->listeners[i].is_tcp)
+			close(http->listeners[i].fd);
+	}
 	loop_timer_free(http->loop, http->deadline_timer);
 	http_socket_close(&http->socket);
+	http_access_done(&http->access);
 	close(http->hangup_fd);
 	free(http);
 }

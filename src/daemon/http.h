@@ -22,10 +22,11 @@ enum http_role { HTTP_ROLE_NONE, HTTP_ROLE_READ, HTTP_ROLE_ADMIN };
 
 struct http_caller {
 	enum http_role role;
-	uid_t uid; /* unix socket: SO_PEERCRED */
+	uid_t uid; /* unix socket: SO_PEERCRED; else (uid_t)-1 */
 	pid_t pid;
-	char name[64];    /* "uid 0", later a token's name or certificate's subject */
-	char address[64]; /* "unix", later the peer's */
+	char name[96];     /* "uid 0", "token NAME", "certificate CN"; "unknown" */
+	char address[64];  /* "unix", or the peer's */
+	const char *fault; /* HTTP_ROLE_NONE: a sentence that says why */
 };
 
 /* One request, from its last byte until its response is queued. */
@@ -88,20 +89,59 @@ struct http_handler {
 	void *user;
 };
 
-struct http_config {
-	const char *socket_path;
-	const char *group;        /* of the socket; "ipipd" */
-	unsigned connections_max; /* 256 */
-	unsigned idle_timeout_s;  /* 10 */
-	size_t body_max;          /* 8 MB; PATCH 64 KB */
-	size_t patch_max;
-	unsigned header_deadline_ms, body_deadline_ms; /* 5000, 30000 */
-	unsigned stream_deadline_ms;                   /* 60000 */
+enum { HTTP_ADDRESSES_MAX = 8 };
+
+struct http_names {
+	const char **v;
+	size_t len;
 };
 
-/* Binds the socket (replacing a stale one; -EADDRINUSE when somebody answers there), or takes
- * the one that systemd passed. */
+/* Who may come in over TCP. Paths of files, "" for none. */
+struct http_access_config {
+	const char *tokens;
+	struct http_names host_names; /* beside the addresses that it listens on */
+	const char *certificate, *key, *client_ca;
+	struct http_names admins, readers; /* common names of certificates; "*" is any */
+};
+
+struct http_config {
+	const char *socket_path;
+	const char *group;              /* of the socket; "": root alone */
+	struct http_names addresses;    /* of TCP, "127.0.0.1:7070", "[::1]:7070" */
+	unsigned connections_max;       /* of each listener; 256 */
+	unsigned address_connections_max; /* from one address, over TCP; 16 */
+	unsigned backlog;               /* 128 */
+	size_t connection_memory;       /* bytes; 64 KB */
+	size_t body_max;                /* 8 MB; PATCH 64 KB */
+	size_t patch_max;
+	unsigned idle_timeout_ms;                      /* 10000 */
+	unsigned header_deadline_ms, body_deadline_ms; /* 5000, 30000 */
+	unsigned stream_deadline_ms;                   /* 60000 */
+	struct http_access_config access;
+};
+
+/* Places of faults: the settings that they are about. */
+#define HTTP_AT_ADDRESSES   "tcp.listen"
+#define HTTP_AT_TOKENS      "tcp.tokens"
+#define HTTP_AT_CERTIFICATE "tls.certificate"
+#define HTTP_AT_KEY         "tls.key"
+#define HTTP_AT_CLIENT_CA   "tls.client_ca"
+#define HTTP_AT_ADMINS      "tls.admins"
+
+/* All that http_start would refuse, but for what the sockets say. -EINVAL with faults in errs. */
+int http_check(const struct http_config *config, struct errs *errs) must_check;
+/*
+ * Binds the socket (replacing a stale one; -EADDRINUSE when somebody answers there), or takes
+ * the one that systemd passed; then the addresses of TCP. -EINVAL with faults in errs, other
+ * numbers with one.
+ */
 int http_start(struct http **http, struct loop *loop, const struct http_config *config,
-	       const struct http_handler *handler, struct err *err) must_check;
+	       const struct http_handler *handler, struct errs *errs) must_check;
+/*
+ * Reads tokens and certificates anew; connections stay, and their next requests are judged by
+ * what was read. When there is a fault all is as before.
+ */
+int http_reload(struct http *http, const struct http_access_config *config,
+		struct errs *errs) must_check;
 /* Stops accepting, lets answers go out, closes. Waiting requests are gone. */
 void http_stop(struct http *http);

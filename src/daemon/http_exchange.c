@@ -34,9 +34,11 @@ static void unwatch_hangup(struct exchange *x)
 
 static void suspend(struct exchange *x)
 {
-	/* EPOLLHUP comes unasked, when both directions are closed: a client that has only
-	 * finished sending still waits for its answer */
-	struct epoll_event event = {.events = 0, .data.ptr = x};
+	/* EPOLLHUP comes unasked, when both directions are closed: a client of the unix socket
+	 * that has only finished sending still waits for its answer. Over TCP the end of what it
+	 * sends is all that is heard of a client that left. */
+	struct epoll_event event = {.events = x->connection->listener->is_tcp ? EPOLLRDHUP : 0,
+				    .data.ptr = x};
 
 	x->suspended = true;
 	MHD_suspend_connection(x->mhd);
@@ -85,6 +87,9 @@ struct exchange *http_exchange_new(struct connection *connection, struct MHD_Con
 
 	if (connection->exchange)
 		http_exchange_free(connection->exchange);
+	if (!connection->spoke)
+		connection->listener->silent--;
+	connection->spoke = true;
 	struct exchange *x = xcalloc(1, sizeof(*x));
 	x->connection = connection;
 	x->mhd = mhd;
@@ -145,6 +150,8 @@ static enum MHD_Result refuse_body(struct exchange *x)
 
 	if (x->fault == MHD_HTTP_TOO_MANY_REQUESTS)
 		return refuse(x, x->fault, "too many large bodies at one time");
+	if (x->fault != MHD_HTTP_CONTENT_TOO_LARGE)
+		return refuse(x, x->fault, x->request.caller.fault);
 	return refuse(x, x->fault, sentence);
 }
 
@@ -165,6 +172,21 @@ static const char *request_fault(struct exchange *x, const char *version, struct
 	return fault ? fault : http_guard_fault(guard, version);
 }
 
+/* Of whom we do not know no body is kept. */
+static void judge_body(struct exchange *x, const struct http_guard *guard)
+{
+	const struct http_config *config = &x->connection->http->config;
+	bool is_small = x->request.caller.role == HTTP_ROLE_NONE ||
+			strcmp(x->request.method, "PATCH") == 0;
+
+	x->body_max = is_small ? config->patch_max : config->body_max;
+	if (x->request.caller.role == HTTP_ROLE_NONE && (guard->content_length || guard->encodings))
+		x->fault = x->connection->listener->is_tcp ? MHD_HTTP_UNAUTHORIZED
+							   : MHD_HTTP_FORBIDDEN;
+	else if (guard->content_length > x->body_max)
+		x->fault = MHD_HTTP_CONTENT_TOO_LARGE;
+}
+
 static enum MHD_Result take_headers(struct exchange *x, const char *method, const char *version)
 {
 	const struct http_config *config = &x->connection->http->config;
@@ -177,10 +199,13 @@ static enum MHD_Result take_headers(struct exchange *x, const char *method, cons
 			      "target and headers together have at most 16 KB here");
 	if (fault)
 		return refuse(x, MHD_HTTP_BAD_REQUEST, fault);
+	if (x->connection->listener->is_tcp)
+		fault = http_access_judge(&x->connection->http->access, x->mhd, x->connection->fd,
+					  &x->request.caller);
+	if (fault)
+		return refuse(x, MHD_HTTP_FORBIDDEN, fault);
 	x->parameters = http_query_parse(x->query, &x->request.arena);
-	x->body_max = strcmp(method, "PATCH") == 0 ? config->patch_max : config->body_max;
-	if (guard.content_length > x->body_max)
-		x->fault = MHD_HTTP_CONTENT_TOO_LARGE;
+	judge_body(x, &guard);
 	/* a client that asks first, or has too much to say, is answered at once; another
 	 * is heard out, because it may not read before it has written */
 	if (x->fault && (guard.expects || guard.content_length > 2 * x->body_max))
@@ -197,7 +222,7 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t le
 	x->received += len;
 	if (x->received > 2 * x->body_max)
 		return MHD_NO;
-	if (x->received > x->body_max)
+	if (!x->fault && x->received > x->body_max)
 		x->fault = MHD_HTTP_CONTENT_TOO_LARGE;
 	else if (!x->fault && http->bodies_bytes + len > BODIES_MAX * http->config.body_max)
 		x->fault = MHD_HTTP_TOO_MANY_REQUESTS;

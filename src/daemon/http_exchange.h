@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * Within http*.c: connections, and the exchange that goes on over each. http.c owns the
- * connections and the loop's side, http_exchange.c what is said.
+ * Within http*.c: listeners, their connections, and the exchange that goes on over each. http.c
+ * owns listeners, connections and the loop's side, http_exchange.c what is said.
  */
 
 #include <microhttpd.h>
 
 #include "daemon/http.h"
+#include "daemon/http_access.h"
 #include "daemon/http_query.h"
 #include "daemon/http_socket.h"
 
@@ -39,22 +40,38 @@ struct exchange {
 	bool ended;               /* nobody reads more of it */
 };
 
+/* A daemon of the library's. */
+struct http_listener {
+	struct http *http;
+	int fd;
+	bool is_tcp, has_tls;
+	struct MHD_Daemon *daemon;
+	int epoll_fd; /* of the daemon */
+	struct loop_watch *watch;
+	unsigned silent; /* connections on which there was no request yet */
+};
+
 struct connection {
 	struct http *http;
+	struct http_listener *listener;
 	struct connection *next, *previous;
 	int fd;
 	uint64_t deadline_ms; /* monotonic; 0: none */
 	struct http_caller caller;
+	struct http_tls *tls; /* that it began with */
+	bool spoke;
 	struct exchange *exchange;
 };
 
 struct http {
 	struct loop *loop;
-	struct http_config config;
+	struct http_config config; /* as it was at the start: access has what holds now */
 	struct http_handler handler;
 	struct http_socket socket;
-	struct MHD_Daemon *daemon;
-	struct loop_watch *watch, *hangup_watch;
+	struct http_access access;
+	struct http_listener listeners[1 + HTTP_ADDRESSES_MAX]; /* the unix socket's first */
+	unsigned n_listeners;
+	struct loop_watch *hangup_watch;
 	struct loop_timer *deadline_timer;
 	int hangup_fd; /* epoll over suspended connections: the library does not look */
 	struct connection *connections;

@@ -126,6 +126,8 @@ void http_guard_header(struct http_guard *guard, const char *name, size_t name_s
 		content_length(guard, value, value_size);
 	else if (is_name(name, name_size, "Expect"))
 		guard->expects = true;
+	else if (is_name(name, name_size, "Authorization"))
+		guard->authorizations++;
 	else if (is_name(name, name_size, "Transfer-Encoding")) {
 		guard->encodings++;
 		if (!is_name(value, value_size, "chunked"))
@@ -149,6 +151,8 @@ const char *http_guard_fault(const struct http_guard *guard, const char *version
 		return "Content-Length together with Transfer-Encoding";
 	if (guard->encodings && is_10)
 		return "Transfer-Encoding in HTTP/1.0";
+	if (guard->authorizations > 1)
+		return "more than one Authorization";
 	if (guard->hosts > 1)
 		return "more than one Host";
 	if (!guard->hosts && !is_10)
@@ -159,6 +163,10 @@ const char *http_guard_fault(const struct http_guard *guard, const char *version
 const char *http_guard_code(unsigned status)
 {
 	switch (status) {
+	case 401:
+		return "unauthenticated";
+	case 403:
+		return "forbidden";
 	case 413:
 		return "body-too-large";
 	case 429:

@@ -15,7 +15,7 @@ const char *http_guard_target(const char *target);
 
 /* Gathers what the headers of one request say. {0} before the first. */
 struct http_guard {
-	unsigned hosts, lengths, encodings;
+	unsigned hosts, lengths, encodings, authorizations;
 	size_t size;             /* bytes of all of them; the caller may begin with others */
 	bool expects;            /* Expect: 100-continue */
 	uint64_t content_length; /* bytes; 0 without */

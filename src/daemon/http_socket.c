@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { LISTEN_FDS_START = 3, BACKLOG = 128, GROUPS_MAX = 256 };
+enum { LISTEN_FDS_START = 3, GROUPS_MAX = 256 };
 
 static int fd_number(int fd, int option)
 {
@@ -137,7 +137,8 @@ static int bind_new(struct http_socket *sock, const char *path, struct err *err)
 	return 0;
 }
 
-int http_socket_open(struct http_socket *sock, const char *path, const char *group, struct err *err)
+int http_socket_open(struct http_socket *sock, const char *path, const char *group,
+		     unsigned backlog, struct err *err)
 {
 	*sock = (struct http_socket){.fd = -1, .group = (gid_t)-1};
 	int ret = take_passed(sock, err);
@@ -155,7 +156,7 @@ int http_socket_open(struct http_socket *sock, const char *path, const char *gro
 	if (ret < 0)
 		return ret;
 	open_to_group(sock, group);
-	if (listen(sock->fd, BACKLOG) < 0) {
+	if (listen(sock->fd, (int)backlog) < 0) {
 		ret = err_set(err, -errno, "socket %s: listen: %s", path, strerror(errno));
 		http_socket_close(sock);
 	}
@@ -197,8 +198,13 @@ void http_socket_caller(const struct http_socket *sock, int fd, struct http_call
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	*caller = (struct http_caller){.role = HTTP_ROLE_NONE, .uid = (uid_t)-1};
-	strcpy(caller->address, "unix");
+	*caller = (struct http_caller){
+		.role = HTTP_ROLE_NONE,
+		.uid = (uid_t)-1,
+		.name = "unknown",
+		.address = "unix",
+		.fault = "only root and the socket's group may use it",
+	};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return;
 	caller->uid = peer.uid;

@@ -21,7 +21,7 @@ struct http_socket {
  * else than a socket.
  */
 int http_socket_open(struct http_socket *socket, const char *path, const char *group,
-		     struct err *err) must_check;
+		     unsigned backlog, struct err *err) must_check;
 void http_socket_close(struct http_socket *socket);
 
 /* By SO_PEERCRED: root, our own user, members of the group are admins. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The agent's start and end: options, directories, one agent per network namespace, then
+ * The agent's start and end: settings, directories, one agent per network namespace, then
  * the layers put together in order and the loop. What is in the kernel stays there when the
  * agent ends; --flush takes it out.
  */
@@ -9,10 +9,10 @@
 #include "base/log.h"
 #include "daemon/api.h"
 #include "daemon/namespace.h"
+#include "daemon/options.h"
 #include "daemon/uuid.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,96 +21,29 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DEFAULT_SOCKET "/run/ipipd/ipipd.sock"
-#define DEFAULT_DB     "/var/lib/ipipd/ipipd.db"
-
 enum {
-	EXIT_USAGE = 2,
 	EXIT_CONFIG = 78, /* EX_CONFIG of sysexits(3): a restart will not help */
-	BODY_MAX = 8 << 20,
-	PATCH_MAX = 64 << 10,
 };
 
-struct options {
-	const char *socket_path, *db_path;
-	bool flush;
+/* The agent and what it was started with. */
+struct process {
+	struct agent agent;
+	struct options options;
+	struct conf conf;   /* of the start */
+	struct conf reread; /* by SIGHUP: what of it may change has taken the place of conf's */
+	struct errs errs;
 };
 
-static const char usage[] =
-	"Usage: ipipd [OPTION]...\n"
-	"Keeps the kernel's IPIP tunnels, exit routes and NAT equal to what is declared.\n"
-	"One agent runs in each network namespace, in the foreground; it logs to stderr.\n"
-	"\n"
-	"  --socket PATH      listen here (default " DEFAULT_SOCKET ")\n"
-	"  --db PATH          keep the declaration here (default " DEFAULT_DB ")\n"
-	"  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
-	"  --flush            take everything of this agent out of the kernel, and end\n"
-	"  --version          print the version, and end\n"
-	"  --help             print this, and end\n"
-	"\n"
-	"The directories of both paths are made when only they are missing. The socket is for\n"
-	"root and the group ipipd, where there is one. SIGTERM and SIGINT end the agent; what is\n"
-	"in the kernel stays there. SIGHUP is ignored.\n";
-
-static int usage_error(const char *sentence, const char *argument)
+/* The first of them is the last word: "cannot start: …". */
+static void log_faults(struct process *process, const char *what)
 {
-	fprintf(stderr, "ipipd: %s%s\nTry 'ipipd --help'.\n", sentence, argument);
-	return EXIT_USAGE;
-}
+	const struct errs *errs = &process->errs;
 
-static int set_log_level(const char *name)
-{
-	int level = log_level_parse(name);
-
-	if (level < 0)
-		return usage_error("not a log level: ", name);
-	log_set_level((enum log_level)level);
-	return -1;
-}
-
-/* Returns -1 to go on, else the exit code. */
-static int read_options(int argc, char **argv, struct options *options)
-{
-	enum { SOCKET = 1, DB, LOG_LEVEL, FLUSH, VERSION, HELP };
-	static const struct option longs[] = {
-		{"socket", required_argument, NULL, SOCKET},
-		{"db", required_argument, NULL, DB},
-		{"log-level", required_argument, NULL, LOG_LEVEL},
-		{"flush", no_argument, NULL, FLUSH},
-		{"version", no_argument, NULL, VERSION},
-		{"help", no_argument, NULL, HELP},
-		{0},
-	};
-	int option, code = -1;
-
-	while (code < 0 && (option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (option) {
-		case SOCKET:
-			options->socket_path = optarg;
-			break;
-		case DB:
-			options->db_path = optarg;
-			break;
-		case LOG_LEVEL:
-			code = set_log_level(optarg);
-			break;
-		case FLUSH:
-			options->flush = true;
-			break;
-		case VERSION:
-			printf("ipipd %s\n", IPIPD_VERSION);
-			return 0;
-		case HELP:
-			fputs(usage, stdout);
-			return 0;
-		default: /* getopt_long has said what is wrong */
-			fputs("Try 'ipipd --help'.\n", stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (code < 0 && optind < argc)
-		return usage_error("unexpected argument: ", argv[optind]);
-	return code;
+	conf_locate(&process->conf, &process->errs);
+	for (size_t i = 0; i < errs->len; i++)
+		log_error("%s: %s", what, errs->v[i].sentence);
+	if (errs->total > errs->len)
+		log_error("%s: and %zu faults more", what, errs->total - errs->len);
 }
 
 /* The directory of a file, made when it is missing (its parent must be there). */
@@ -130,9 +63,8 @@ static int make_directory_of(const char *path, mode_t mode, struct err *err)
 }
 
 /* Tells systemd, when it asked: sd_notify(3), without its library. */
-static void notify_ready(void)
+static void notify(const char *message)
 {
-	static const char message[] = "READY=1";
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t len = path ? strlen(path) : 0;
@@ -143,16 +75,69 @@ static void notify_ready(void)
 	if (path[0] == '@')
 		address.sun_path[0] = '\0';
 	cleanup_fd int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (s >= 0 &&
-	    sendto(s, message, sizeof(message) - 1, MSG_NOSIGNAL, (struct sockaddr *)&address,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+	if (s >= 0 && sendto(s, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		log_warning("systemd cannot be notified: %s", strerror(errno));
+}
+
+static void log_unapplied(const struct conf *before, const struct conf *now)
+{
+	for (unsigned i = 0; i < conf_n_settings; i++) {
+		const struct setting *setting = &conf_settings[i];
+		cleanup_text struct text was = {0}, is = {0};
+
+		if (setting->reload)
+			continue;
+		conf_show(before, setting, &was);
+		conf_show(now, setting, &is);
+		if (strcmp(text_str(&was), text_str(&is)) != 0)
+			log_notice("%s.%s is another now, which counts from the next start on",
+				   setting->section, setting->name);
+	}
+}
+
+static void set_log_level(const struct conf *conf)
+{
+	log_set_level((enum log_level)log_level_parse(conf->log_level));
+}
+
+static void reload(struct process *process)
+{
+	struct conf conf = {0};
+	char message[64];
+	int rc;
+
+	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		 (unsigned long long)loop_now_ms() * 1000);
+	notify(message);
+	process->errs = (struct errs){0};
+	rc = conf_load(&conf, process->options.config, &process->options.overrides, &process->errs);
+	if (!rc)
+		rc = http_reload(process->agent.http, &conf.http.access, &process->errs);
+	if (rc) {
+		conf_locate(&conf, &process->errs);
+		log_faults(process, "not reloaded, all is as before");
+		conf_done(&conf);
+	} else {
+		log_unapplied(&process->conf, &conf);
+		set_log_level(&conf);
+		conf_done(&process->reread);
+		process->reread = conf;
+		log_notice("reloaded settings, tokens and certificates");
+	}
+	notify("READY=1");
 }
 
 static void on_signal(void *user, int number)
 {
+	struct process *process = user;
+
+	if (number == SIGHUP) {
+		reload(process);
+		return;
+	}
 	log_notice("stopping on signal %d; what is in the kernel stays", number);
-	loop_stop(user, 0);
+	loop_stop(process->agent.loop, 0);
 }
 
 static int load_host_id(struct agent *agent, struct err *err)
@@ -173,26 +158,17 @@ static int load_host_id(struct agent *agent, struct err *err)
 	return rc;
 }
 
-static int start_http(struct agent *agent, struct api *api, const struct options *options,
-		      struct err *err)
+static int start_http(struct process *process, struct api *api, struct err *err)
 {
-	struct http_config config = {
-		.socket_path = options->socket_path,
-		.group = "ipipd",
-		.connections_max = 256,
-		.idle_timeout_s = 10,
-		.body_max = BODY_MAX,
-		.patch_max = PATCH_MAX,
-		.header_deadline_ms = 5000,
-		.body_deadline_ms = 30000,
-		.stream_deadline_ms = 60000,
-	};
-	int rc = make_directory_of(options->socket_path, 0755, err);
+	const struct http_config *config = &process->conf.http;
+	struct agent *agent = &process->agent;
+	int rc = make_directory_of(config->socket_path, 0755, err);
 
-	return rc ? rc : http_start(&agent->http, agent->loop, &config, api_handler(api), err);
+	return rc ? rc
+		  : http_start(&agent->http, agent->loop, config, api_handler(api), &process->errs);
 }
 
-static int serve(struct agent *agent, bool created, const struct options *options, struct err *err)
+static int serve(struct process *process, bool created, struct err *err)
 {
 	static const struct reconcile_config reconcile_config = {
 		.coalesce_ms = 5,
@@ -200,23 +176,24 @@ static int serve(struct agent *agent, bool created, const struct options *option
 		.backoff_min_ms = 200,
 		.backoff_max_ms = 30000,
 	};
-	static const int signals[] = {SIGTERM, SIGINT};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	struct agent *agent = &process->agent;
 	struct api *api = NULL;
 
 	int rc = reconcile_new(&agent->reconcile, agent->loop, agent->kernel, agent->store,
 			       &agent->declaration, created, &reconcile_config, err);
 	if (!rc)
-		rc = loop_signals(agent->loop, signals, ARRAY_LEN(signals), on_signal, agent->loop,
+		rc = loop_signals(agent->loop, signals, ARRAY_LEN(signals), on_signal, process,
 				  err);
 	if (!rc) {
 		api = api_new(agent);
-		rc = start_http(agent, api, options, err);
+		rc = start_http(process, api, err);
 	}
 	if (!rc) {
 		api_join_loop(api);
-		log_notice("ipipd %s serves %s", IPIPD_VERSION, options->socket_path);
+		log_notice("ipipd %s serves %s", IPIPD_VERSION, process->conf.http.socket_path);
 		failpoint("agent.ready");
-		notify_ready();
+		notify("READY=1");
 		rc = loop_run(agent->loop);
 	}
 	if (agent->http)
@@ -226,13 +203,12 @@ static int serve(struct agent *agent, bool created, const struct options *option
 	return rc;
 }
 
-static int open_store(struct agent *agent, const struct options *options, bool *created,
-		      struct err *err)
+static int open_store(struct agent *agent, const char *path, bool *created, struct err *err)
 {
-	int rc = make_directory_of(options->db_path, 0700, err);
+	int rc = make_directory_of(path, 0700, err);
 
 	if (!rc)
-		rc = store_open(&agent->store, options->db_path, created, err);
+		rc = store_open(&agent->store, path, created, err);
 	if (!rc)
 		rc = store_load(agent->store, &agent->declaration, err);
 	if (!rc)
@@ -240,32 +216,33 @@ static int open_store(struct agent *agent, const struct options *options, bool *
 	return rc;
 }
 
-static int flush(struct agent *agent, const struct options *options, struct err *err)
+static int flush(struct process *process, struct err *err)
 {
 	unsigned removed = 0;
-	int rc = reconcile_flush(agent->kernel, agent->store, &removed, err);
+	int rc = reconcile_flush(process->agent.kernel, process->agent.store, &removed, err);
 
 	if (!rc)
 		log_notice("flushed: %u objects removed from the kernel; what %s declares comes "
 			   "back when ipipd starts",
-			   removed, options->db_path);
+			   removed, process->conf.database);
 	return rc;
 }
 
-static int run(struct agent *agent, const struct options *options, struct err *err)
+static int run(struct process *process, struct err *err)
 {
+	struct agent *agent = &process->agent;
 	bool created = false;
 	/* the kernel first: who may not change it leaves no database behind */
 	int rc = kernel_open(&agent->kernel, err);
 
 	if (!rc)
-		rc = open_store(agent, options, &created, err);
+		rc = open_store(agent, process->conf.database, &created, err);
 	if (rc)
 		return rc;
-	if (options->flush)
-		return flush(agent, options, err);
+	if (process->options.flush)
+		return flush(process, err);
 	rc = loop_new(&agent->loop, err);
-	return rc ? rc : serve(agent, created, options, err);
+	return rc ? rc : serve(process, created, err);
 }
 
 static void done(struct agent *agent)
@@ -278,27 +255,94 @@ static void done(struct agent *agent)
 	declaration_done(&agent->declaration);
 }
 
-int main(int argc, char **argv)
+static int run_agent(struct process *process)
 {
-	struct options options = {.socket_path = DEFAULT_SOCKET, .db_path = DEFAULT_DB};
-	struct agent agent = {0};
+	const char *what = process->options.flush ? "ipipd cannot flush" : "ipipd cannot start";
+	struct agent *agent = &process->agent;
 	cleanup_fd int lock = -1;
 	struct err err = {0};
-	int code = read_options(argc, argv, &options);
-
-	if (code >= 0)
-		return code;
-	umask(0077);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);  /* a terminal that closes; nothing is read anew yet */
-	signal(SIGXFSZ, SIG_IGN); /* no room is a write that fails: 503, not the end */
 	int rc = namespace_lock(&lock, &err);
+
 	if (!rc)
-		rc = run(&agent, &options, &err);
-	bool is_newer = rc == -ENOTSUP && agent.kernel && !agent.store;
-	done(&agent);
-	if (rc < 0)
-		log_error("ipipd %s: %s", options.flush ? "cannot flush" : "cannot start",
-			  err.sentence);
-	return is_newer ? EXIT_CONFIG : rc < 0 ? EXIT_FAILURE : rc;
+		rc = run(process, &err);
+	bool is_newer = rc == -ENOTSUP && agent->kernel && !agent->store;
+	bool is_config = rc == -EINVAL && process->errs.total;
+	done(agent);
+	if (err.number)
+		log_error("%s: %s", what, err.sentence);
+	log_faults(process, what);
+	return is_newer || is_config ? EXIT_CONFIG : rc < 0 ? EXIT_FAILURE : rc;
+}
+
+static int load(struct process *process)
+{
+	return conf_load(&process->conf, process->options.config, &process->options.overrides,
+			 &process->errs);
+}
+
+static int print_config(struct process *process)
+{
+	cleanup_text struct text text = {0};
+
+	if (load(process) < 0) {
+		log_faults(process, "settings");
+		return EXIT_CONFIG;
+	}
+	conf_print(&process->conf, &text);
+	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
+}
+
+/* What --print can. */
+static const struct {
+	const char *name;
+	int (*print)(struct process *process);
+} prints[] = {
+	{"config", print_config},
+};
+
+static int print(struct process *process)
+{
+	for (size_t i = 0; i < ARRAY_LEN(prints); i++)
+		if (strcmp(prints[i].name, process->options.print) == 0)
+			return prints[i].print(process);
+	return options_error("--print knows no ", process->options.print);
+}
+
+static int start(struct process *process)
+{
+	const struct options *options = &process->options;
+
+	if (options->print)
+		return print(process);
+	int rc = load(process);
+	/* with the faults of the files that are named there */
+	if (options->check_config && http_check(&process->conf.http, &process->errs) < 0)
+		rc = -EINVAL;
+	if (rc) {
+		log_faults(process, "settings");
+		return EXIT_CONFIG;
+	}
+	set_log_level(&process->conf);
+	if (!options->check_config)
+		return run_agent(process);
+	log_notice("the settings hold");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct process process;
+	int code = options_read(argc, argv, &process.options);
+
+	if (code < 0) {
+		umask(0077);
+		signal(SIGPIPE, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);  /* until it can be heard */
+		signal(SIGXFSZ, SIG_IGN); /* no room is a write that fails: 503, not the end */
+		code = start(&process);
+	}
+	vec_done(&process.options.overrides);
+	conf_done(&process.conf);
+	conf_done(&process.reread);
+	return code;
 }

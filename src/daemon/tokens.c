@@ -93,7 +93,7 @@ static int parse_line(const struct line *line, char *text, struct tokens *tokens
 	const char *name_fault = resource_name_fault(name);
 	if (name_fault)
 		return fault(line, "%s", name_fault);
-	strcpy(token.name, name);
+	name_copy(token.name, name);
 	if (token.role == HTTP_ROLE_NONE)
 		return fault(line, "the role is neither \"admin\" nor \"read\"");
 	if (!read_digest(digest, token.digest))

@@ -83,6 +83,7 @@ class Agent:
         self.socket = str(self.directory / "run" / "ipipd.sock")
         self.db = self.directory / "db" / "ipipd.db"
         self.process = None
+        self.options = []  # more of its command line
         self.kernel(*HOST, *script)
 
     def kernel(self, *lines):
@@ -99,7 +100,7 @@ class Agent:
 
     def command(self, *options):
         return [BIN, "--socket", self.socket, "--db", str(self.db), "--log-level", "debug",
-                *options]
+                *self.options, *options]
 
     def environment(self, **more):
         return {**os.environ, "IPIPD_FAKE_KERNEL": str(self.directory / "kernel"), **more}

@@ -202,6 +202,7 @@ noreturn_ static inline void server_main(struct server *server)
 	const struct http_handler handler = {server_request, server_gone, server_refuse, server};
 	const int signals[] = {SIGTERM};
 	struct err err = {0};
+	struct errs errs = {0};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (server->passed)
@@ -210,7 +211,7 @@ noreturn_ static inline void server_main(struct server *server)
 	    loop_signals(server->loop, signals, 1, server_stop, server, &err) < 0)
 		_exit(8);
 	server->timer = loop_timer_new(server->loop, server_later, server);
-	int ret = http_start(&server->http, server->loop, &server->config, &handler, &err);
+	int ret = http_start(&server->http, server->loop, &server->config, &handler, &errs);
 	if (ret < 0) {
 		loop_free(server->loop);
 		exit(ret == -EADDRINUSE ? 7 : 6);
@@ -256,13 +257,18 @@ static inline int server_setup(void **state)
 	snprintf(server->path, sizeof(server->path), "%s/socket", server->directory);
 	server->config = (struct http_config){
 		.socket_path = server->path,
+		.group = "",
 		.connections_max = 256,
-		.idle_timeout_s = 10,
+		.address_connections_max = 16,
+		.backlog = 128,
+		.connection_memory = 64 * 1024,
+		.idle_timeout_ms = 10000,
 		.body_max = BODY_MAX,
 		.patch_max = PATCH_MAX,
 		.header_deadline_ms = 5000,
 		.body_deadline_ms = 30000,
 		.stream_deadline_ms = 60000,
+		.access = {.tokens = "", .certificate = "", .key = "", .client_ca = ""},
 	};
 	server->seen = mmap(NULL, sizeof(*server->seen), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);

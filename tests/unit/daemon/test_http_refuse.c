@@ -276,7 +276,7 @@ static void slow_headers_are_cut_off_at_the_deadline(void **state)
 	assert_in_range(hung_up_after(fd, "y"), 80, 2000);
 	/* also those of a second request */
 	server_end(server);
-	server->config.idle_timeout_s = 1;
+	server->config.idle_timeout_ms = 1000;
 	server_start(server);
 	fd = client_connect(server);
 	client_say(fd, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");

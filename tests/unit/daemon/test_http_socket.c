@@ -23,7 +23,7 @@ static void assert_open_fails(const char *path, int number)
 	struct http_socket sock;
 	struct err err = {0};
 
-	assert_int_equal(http_socket_open(&sock, path, NULL, &err), number);
+	assert_int_equal(http_socket_open(&sock, path, NULL, 128, &err), number);
 	assert_int_equal(err.number, number);
 	assert_non_null(strstr(err.sentence, "socket"));
 }
@@ -90,7 +90,7 @@ static void is_its_owners_only_without_a_group(void **state)
 		struct http_socket sock;
 		gid_t group;
 
-		assert_int_equal(http_socket_open(&sock, server->path, groups[i], NULL), 0);
+		assert_int_equal(http_socket_open(&sock, server->path, groups[i], 128, NULL), 0);
 		assert_int_equal(mode_of(server->path, &group), 0600);
 		assert_int_equal(sock.group, (gid_t)-1);
 		http_socket_close(&sock);
@@ -108,7 +108,7 @@ static void lets_the_group_in(void **state)
 	if (!own)
 		skip();
 	gid_t wanted = own->gr_gid;
-	assert_int_equal(http_socket_open(&sock, server->path, own->gr_name, NULL), 0);
+	assert_int_equal(http_socket_open(&sock, server->path, own->gr_name, 128, NULL), 0);
 	assert_int_equal(mode_of(server->path, &group), 0660);
 	assert_int_equal(group, wanted);
 	assert_int_equal(sock.group, wanted);
@@ -121,7 +121,7 @@ static void does_not_remove_the_socket_of_a_successor(void **state)
 	struct http_socket sock;
 	int fd;
 
-	assert_int_equal(http_socket_open(&sock, server->path, NULL, NULL), 0);
+	assert_int_equal(http_socket_open(&sock, server->path, NULL, 128, NULL), 0);
 	unlink(server->path);
 	listen_at(server, &fd);
 	http_socket_close(&sock);
@@ -171,7 +171,7 @@ static void root_and_the_group_are_admins_and_nobody_else(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(http_socket_open(&sock, server->path, NULL, NULL), 0);
+	assert_int_equal(http_socket_open(&sock, server->path, NULL, 128, NULL), 0);
 	/* as systemd might have made it */
 	assert_int_equal(chmod(server->path, 0666), 0);
 	assert_int_equal(chmod(server->directory, 0755), 0);
