@@ -128,7 +128,7 @@ int tokens_read(struct tokens *tokens, const char *path, struct errs *errs)
 	int rc = file_read(path, TOKENS_FILE_MAX, 0077, &text, &err);
 
 	if (rc < 0)
-		return errs_add(errs, rc, "", "", "%s", err.sentence);
+		return errs_add(errs, rc, "", HTTP_AT_TOKENS, "%s", err.sentence);
 	return tokens_parse(tokens, path, text_str(&text), errs);
 }
 

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import time

@@ -186,8 +186,8 @@ class Clients(TlsTest):
             ("expired", self.authority.sign("expired", "/CN=alice", (-9, -1)), "has expired"),
             ("future", self.authority.sign("future", "/CN=alice", (1, 9)), "not valid yet"),
             ("foreign", self.foreign.sign("alice"), "no authority that is known"),
-            ("server", self.authority.sign(
-                "kind", "/CN=alice", extensions=("extendedKeyUsage=serverAuth",)), "not meant for clients"),
+            ("kind", self.authority.sign("kind", "/CN=alice", extensions=(
+                "extendedKeyUsage=serverAuth",)), "not meant for clients"),
             ("of a leaf", self.of_a_leaf(self.alice), "no authority that is known"),
         ):
             with self.subTest(name):
