@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import time

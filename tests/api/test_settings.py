@@ -5,6 +5,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import tempfile
 import unittest
 import network
@@ -116,7 +117,7 @@ class Settings(unittest.TestCase):
 
     def test_every_fault_of_the_token_file_is_told(self):
         self.agent.token_file.write_text("a b c\n#\nx admin 12\n")
-        self.refused(f"tokens:1: the role is neither", f"tokens:3: a digest has 64")
+        self.refused("tokens:1: the role is neither", "tokens:3: a digest has 64")
 
     def test_a_file_of_tokens_without_one_is_a_warning(self):
         self.agent.token_file.write_text("# none yet\n")
@@ -179,7 +180,7 @@ class Settings(unittest.TestCase):
 
     def test_an_address_in_use_is_said(self):
         self.agent.start()
-        with network.socket.create_server(("127.0.0.1", 0)) as taken:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
             self.agent.stop()
             port = taken.getsockname()[1]
             shown = self.agent.run("--listen", f"127.0.0.1:{port}")

@@ -81,7 +81,7 @@ class Tokens(TcpTest):
 
 class Names(TcpTest):
     def test_web_pages_are_refused(self):
-        for origin in ("http://evil.example", "null", "", f"http://127.0.0.1"):
+        for origin in ("http://evil.example", "null", "", "http://127.0.0.1"):
             for path in ("/v1/status", "/livez"):
                 answer = self.tcp("GET", path, {**ADMIN, "Origin": origin})
                 self.problem(answer, 403, "forbidden")
