@@ -62,7 +62,7 @@ static void log_refusal(const struct http_request *request, unsigned status, con
 			const char *detail)
 {
 	log_line(status >= 500 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		 "request %s: %s %s by %s (%s) refused: %u %s: %s", request->id,
+		 "request %s: %.20s %.200s by %s (%s) refused: %u %s: %s", request->id,
 		 request->method ? request->method : "?", request->path ? request->path : "?",
 		 request->caller.name, request->caller.address, status, code, detail);
 }

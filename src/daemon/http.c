@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 enum {
@@ -240,7 +241,6 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		 * ours sends. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
-		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, listener->http},
 		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, listener->http},
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, listener},
@@ -309,6 +309,23 @@ static int listen_all(struct http *http, struct err *err)
 	return rc;
 }
 
+/* Where the soft limit is too low for the connections that there may be. */
+static void raise_descriptors(const struct http_config *config)
+{
+	enum { OF_OUR_OWN = 128 };
+	rlim_t wanted = (1 + config->addresses.len) * config->connections_max + OF_OUR_OWN;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	if (limit.rlim_max < wanted)
+		log_warning("%llu descriptors are allowed, too few for %u connections to each "
+			    "address",
+			    (unsigned long long)limit.rlim_max, config->connections_max);
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int http_check(const struct http_config *config, struct errs *errs)
 {
 	struct http_access access;
@@ -338,6 +355,7 @@ int http_start(struct http **made, struct loop *loop, const struct http_config *
 	http->deadline_timer = loop_timer_new(loop, drop_late, http);
 	loop_hook(loop, run, wait_ms, http);
 	int rc = http_access_load(&http->access, &config->access, &config->addresses, errs);
+	raise_descriptors(config);
 	if (rc == 0 && (rc = listen_all(http, &err)) < 0)
 		errs_add(errs, rc, "", "", "%s", err.sentence);
 	if (rc < 0)

@@ -30,6 +30,7 @@ struct exchange {
 	bool suspended;
 	bool close; /* after the answer */
 	const char *target, *query;
+	const char *raw_target; /* in the library's buffer: for its place alone */
 	struct http_parameters parameters;
 	struct text body;
 	size_t body_max, received;

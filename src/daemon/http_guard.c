@@ -160,6 +160,14 @@ const char *http_guard_fault(const struct http_guard *guard, const char *version
 	return NULL;
 }
 
+bool http_guard_adjoins(const char *end, const char *text, unsigned line_ends)
+{
+	uintptr_t from = (uintptr_t)end, to = (uintptr_t)text;
+
+	/* LF or CR LF; numbers, since they may be of two blocks */
+	return to >= from + line_ends && to <= from + 2 * (uintptr_t)line_ends;
+}
+
 const char *http_guard_code(unsigned status)
 {
 	switch (status) {

@@ -27,5 +27,7 @@ void http_guard_header(struct http_guard *guard, const char *name, size_t name_s
 		       const char *value, size_t value_size);
 /* After the last header. version: "HTTP/1.1". NULL, or a sentence. */
 const char *http_guard_fault(const struct http_guard *guard, const char *version);
+/* Does text begin behind that end of another and so many line ends, and with nothing between? */
+bool http_guard_adjoins(const char *end, const char *text, unsigned line_ends);
 /* The code of the problem with which a request of that status is refused. */
 const char *http_guard_code(unsigned status);

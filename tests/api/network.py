@@ -3,6 +3,7 @@
 
 import hashlib
 import http.client
+import os
 import re
 import signal
 import ssl
@@ -111,6 +112,10 @@ class Agent(api.Agent):
     def ports(self):
         """Where it listens, in the order of the settings."""
         return [int(port) for port in re.findall(r"listening on \S+:(\d+),", self.log)]
+
+    def descriptors(self):
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def reload(self):
         """SIGHUP, until it has said how that went."""

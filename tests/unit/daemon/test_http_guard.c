@@ -124,6 +124,22 @@ static void a_query_is_split_and_decoded(unused_ void **state)
 	arena_done(&arena);
 }
 
+static void a_text_adjoins_another_behind_line_ends_alone(unused_ void **state)
+{
+	static const struct {
+		size_t gap;
+		unsigned line_ends;
+		bool adjoins;
+	} cases[] = {{0, 1, false}, {1, 1, true}, {2, 1, true}, {3, 1, false},
+		     {1, 2, false}, {2, 2, true}, {4, 2, true}, {5, 2, false}};
+	const char text[8] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(http_guard_adjoins(text, text + cases[i].gap, cases[i].line_ends),
+				 cases[i].adjoins);
+	assert_false(http_guard_adjoins(text + 1, text, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +150,7 @@ int main(void)
 		cmocka_unit_test(refuses_lengths_that_are_no_numbers),
 		cmocka_unit_test(refuses_control_characters_and_names_that_are_no_tokens),
 		cmocka_unit_test(a_query_is_split_and_decoded),
+		cmocka_unit_test(a_text_adjoins_another_behind_line_ends_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
