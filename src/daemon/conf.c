@@ -181,10 +181,19 @@ static int add_names(const struct setting *setting, const char *value, struct co
 	return rc;
 }
 
+/* In a file that would be where a comment begins. */
+static bool has_comment(const char *value)
+{
+	return *value == ';' || strstr(value, " ;") || strstr(value, "\t;");
+}
+
 /* goes_on: what a list holds stays. */
 static int set(const struct setting *setting, const char *value, bool goes_on, struct conf *conf,
 	       struct err *err)
 {
+	if (has_comment(value))
+		return err_set(err, -EINVAL, "%s: has a \";\" where a comment begins",
+			       setting->name);
 	switch (setting->type) {
 	case SETTING_TEXT:
 		return set_text(setting, value, conf, err);

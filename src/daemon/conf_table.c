@@ -37,10 +37,12 @@ static const char *address_fault(const char *value)
 
 static const char *host_fault(const char *value)
 {
+	static const char wanted[] = "a host's name or address, without a port";
+
 	for (const char *s = value; *s; s++)
 		if (!isalnum((unsigned char)*s) && !strchr(".-_[]:", *s))
-			return "a host's name or address, without a port";
-	return http_tcp_is_host(value, value) ? NULL : "a host's name or address, without a port";
+			return wanted;
+	return strlen(value) > 128 || !http_tcp_is_host(value, value) ? wanted : NULL;
 }
 
 static const char *common_name_fault(const char *value)

@@ -97,6 +97,7 @@ static const struct bad bads[] = {
 	{"[agent]\nsocket = /a\n  /b\n", "3", "goes on with a list"},
 	{"[tcp]\nlisten = 127.0.0.1:1\n[agent]\n  socket = 1\n", "4", "goes on with a list"},
 	{"[agent]\nsocket =\n", "2", "has 1 to 107 bytes"},
+	{"[agent]\nsocket =;/a\n", "2", "where a comment begins"},
 	{"[agent]\nlog_level = loud\n", "2", "must be error, warning, notice, info or debug"},
 	{"[tcp]\nlisten = localhost:1\n", "2", "must be ADDRESS:PORT"},
 	{"[tcp]\nlisten = 127.0.0.1:1,,127.0.0.1:2\n", "2", "with commas between"},
