@@ -131,6 +131,12 @@ static int set_number(const struct setting *setting, const char *value, struct c
 	return 0;
 }
 
+/* In a file that would be where a comment begins. */
+static bool has_comment(const char *value)
+{
+	return *value == ';' || strstr(value, " ;") || strstr(value, "\t;");
+}
+
 static int set_text(const struct setting *setting, const char *value, struct conf *conf,
 		    struct err *err)
 {
@@ -152,6 +158,8 @@ static int add_name(const struct setting *setting, const char *name, struct conf
 	struct http_names *names = value_of(setting, conf);
 	const char *wanted = *name ? setting->fault(name) : "names, with commas between them";
 
+	if (has_comment(name))
+		wanted = "without a \";\" at its start";
 	if (wanted)
 		return err_set(err, -EINVAL, "%s: must be %s", setting->name, wanted);
 	if (names->len == setting->max)
@@ -179,12 +187,6 @@ static int add_names(const struct setting *setting, const char *value, struct co
 		value += len + (value[len] == ',');
 	}
 	return rc;
-}
-
-/* In a file that would be where a comment begins. */
-static bool has_comment(const char *value)
-{
-	return *value == ';' || strstr(value, " ;") || strstr(value, "\t;");
 }
 
 /* goes_on: what a list holds stays. */
