@@ -36,10 +36,16 @@ void http_set_deadline(struct connection *connection, uint64_t in_ms)
 		loop_timer_arm(http->loop, http->deadline_timer, connection->deadline_ms);
 }
 
+static void run_listener(struct http_listener *listener)
+{
+	listener->due = false;
+	MHD_run(listener->daemon);
+}
+
 static void run_all(struct http *http)
 {
 	for (unsigned i = 0; i < http->n_listeners; i++)
-		MHD_run(http->listeners[i].daemon);
+		run_listener(&http->listeners[i]);
 }
 
 /* The library's timeout is of inactivity: a byte a second would hold a connection for ever. */
@@ -188,42 +194,46 @@ static void library_log(unused_ void *cls, const char *fmt, va_list args)
 	log_debug("http: %s", line);
 }
 
+/* Those that have something to do: a run costs as much as all that they are busy with. */
 static void run(void *user)
 {
 	struct http *http = user;
+	uint64_t now = loop_now_ms();
 
-	http->resumed = false;
-	run_all(http);
+	for (unsigned i = 0; i < http->n_listeners; i++)
+		if (http->listeners[i].due || http->listeners[i].due_ms <= now)
+			run_listener(&http->listeners[i]);
 }
 
+/* Its sockets are edge-triggered: what it has read but not used wakes no epoll. */
 static uint64_t listener_wait_ms(const struct http_listener *listener)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	if (listener->due)
+		return 0;
 	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
 		return UINT64_MAX;
 	return listener->has_tls && listener->silent && ms < HANDSHAKE_MS ? HANDSHAKE_MS : ms;
 }
 
-/* Its sockets are edge-triggered: what it has read but not used wakes no epoll. */
 static uint64_t wait_ms(void *user)
 {
-	const struct http *http = user;
-	uint64_t least = UINT64_MAX;
+	struct http *http = user;
+	uint64_t least = UINT64_MAX, now = loop_now_ms();
 
-	if (http->resumed)
-		return 0;
 	for (unsigned i = 0; i < http->n_listeners; i++) {
 		uint64_t ms = listener_wait_ms(&http->listeners[i]);
 
+		http->listeners[i].due_ms = ms == UINT64_MAX ? ms : now + ms;
 		least = ms < least ? ms : least;
 	}
 	return least;
 }
 
-static void woken(unused_ void *user)
+static void woken(void *user)
 {
-	/* run() comes in every turn */
+	((struct http_listener *)user)->due = true; /* run() comes in this turn */
 }
 
 static int start_daemon(struct http_listener *listener, struct err *err)
@@ -263,7 +273,7 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		return err_set(err, -EIO, "the HTTP server does not start");
 	listener->epoll_fd =
 		MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-	listener->watch = loop_watch_fd(listener->http->loop, listener->epoll_fd, woken, NULL);
+	listener->watch = loop_watch_fd(listener->http->loop, listener->epoll_fd, woken, listener);
 	return 0;
 }
 

@@ -49,7 +49,7 @@ static void suspend(struct exchange *x)
 static void resume(struct exchange *x)
 {
 	x->suspended = false;
-	x->connection->http->resumed = true;
+	x->connection->listener->due = true; /* an answer waits for the next run */
 	unwatch_hangup(x);
 	MHD_resume_connection(x->mhd);
 }

@@ -50,6 +50,8 @@ struct http_listener {
 	int epoll_fd; /* of the daemon */
 	struct loop_watch *watch;
 	unsigned silent; /* connections on which there was no request yet */
+	bool due;        /* there is something for the daemon to do */
+	uint64_t due_ms; /* or will be then; monotonic */
 };
 
 struct connection {
@@ -76,8 +78,8 @@ struct http {
 	struct loop_timer *deadline_timer;
 	int hangup_fd; /* epoll over suspended connections: the library does not look */
 	struct connection *connections;
-	size_t bodies_bytes;    /* held now */
-	bool stopping, resumed; /* resumed: an answer waits for the next run */
+	size_t bodies_bytes; /* held now */
+	bool stopping;
 	uint32_t id_prefix, id_counter;
 };
 
