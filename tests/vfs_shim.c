@@ -232,6 +232,8 @@ __attribute__((constructor)) static void take_over(void)
 	const char *seed = getenv("IPIPD_VFS_DROP");
 
 	system_vfs = sqlite3_vfs_find(NULL);
+	if (!system_vfs) /* no memory was given to SQLite: it begins later, and without this */
+		return;
 	vfs = *system_vfs;
 	vfs.zName = "shim";
 	vfs.szOsFile = (int)sizeof(struct shim) + system_vfs->szOsFile;

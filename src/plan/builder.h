@@ -16,6 +16,7 @@ struct builder {
 	 * links that will stand when the ups are through; sorted, the input's memory */
 	struct names vec_of(const char *) gone, standing;
 	struct names_known vec_of(const char *) known; /* every link that one of the three has */
+	struct names_idle vec_of(const char *) idle;   /* down, and another's */
 	struct names_of_sets vec_of(const char *) remade_sets;
 };
 

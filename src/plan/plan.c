@@ -180,13 +180,15 @@ static bool stands(const struct builder *b, const char *device)
 	       (b->input->partial && !name_in(b->known.v, b->known.len, device));
 }
 
-/* Is its device there, or for a link: may it be made? */
+/* Is its device there, and for a route up, or for a link: may it be made? */
 static bool has_ground(const struct builder *b, const struct row *row)
 {
 	const char *device = object_device(row->kind, row->desired);
 
 	if (row->kind == KIND_LINK)
 		return !(row->desired->marks & OBJECT_KEEP);
+	if (row->kind == KIND_ROUTE && name_in(b->idle.v, b->idle.len, device))
+		return false;
 	return !device || stands(b, device);
 }
 
@@ -203,7 +205,7 @@ static void decide_desired(struct builder *b, const struct row *row)
 		return;
 	}
 	if (differs && row->kind == KIND_ROUTE && !has_ground(b, row)) {
-		emit(&b->down, OP_DELETE, row, 0, "leads elsewhere, and its device is not there");
+		emit(&b->down, OP_DELETE, row, 0, "leads elsewhere, and its device cannot take it");
 		return;
 	}
 	if (differs) {
@@ -319,7 +321,7 @@ static void note_link(struct builder *b, const struct row *row)
 	const struct object *any = row->desired ? row->desired : row->observed;
 	const struct object *some = any ? any : row->owned;
 	struct ops *lists[] = {&b->up, &b->down};
-	bool gone = false, added = false;
+	bool gone = false, added = false, in_conflict = false;
 
 	decide(b, row);
 	vec_push(&b->known, ((const struct link *)some)->device);
@@ -334,7 +336,10 @@ static void note_link(struct builder *b, const struct row *row)
 			continue;
 		gone |= last->verb == OP_DELETE || last->verb == OP_REPLACE;
 		added |= last->verb == OP_ADD;
+		in_conflict |= last->verb == OP_CONFLICT;
 	}
+	if (in_conflict && row->observed && !((const struct link *)row->observed)->up)
+		vec_push(&b->idle, name);
 	if (gone || added)
 		vec_push(&b->gone, name);
 	if (row->observed ? row->desired || !gone : added)
@@ -364,6 +369,7 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 	vec_sort(&b.gone, name_compare);
 	vec_sort(&b.standing, name_compare);
 	vec_sort(&b.known, name_compare);
+	vec_sort(&b.idle, name_compare);
 	merge(&b, KIND_NFT_SET, note_set);
 	vec_sort(&b.remade_sets, name_compare);
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
@@ -374,6 +380,7 @@ void plan_build(const struct plan_input *input, struct arena *arena, struct ops 
 	vec_done(&b.down);
 	vec_done(&b.gone);
 	vec_done(&b.standing);
+	vec_done(&b.idle);
 	vec_done(&b.known);
 	vec_done(&b.remade_sets);
 }
