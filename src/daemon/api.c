@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Dispatch: the table of routes, and what holds for every request before it is served: path,
- * method, role, query and content type. What a route does is in the other api_*.c.
+ * Dispatch: what holds for every request before it is served: path, method, role, query and
+ * content type. The table of routes is in api_routes.c, what a route does in the other api_*.c.
  */
 #include "daemon/api.h"
 
@@ -10,51 +10,12 @@
 #include "daemon/api_json.h"
 #include "daemon/api_params.h"
 #include "daemon/api_problem.h"
+#include "daemon/api_routes.h"
 #include "daemon/api_write.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-enum {
-	ROUTE_OPEN = 1 << 0,   /* for everybody, known or not */
-	ROUTE_ADMIN = 1 << 1,  /* not for a reader */
-	ROUTE_STORES = 1 << 2, /* takes part in the turn's transaction */
-	ROUTE_BODY = 1 << 3,   /* has a body, if only an empty one */
-	ROUTE_MERGE = 1 << 4,  /* whose type is that of a merge patch */
-	ROUTE_WRITE = ROUTE_ADMIN | ROUTE_STORES,
-};
-
-struct api_route {
-	const char *method;
-	const char *path;
-	unsigned flags;
-	void (*serve)(struct api_call *call);
-	const char *params; /* names of api_params.c */
-};
-
-/* clang-format off */
-static const struct api_route routes[] = {
-	{"GET", "/v1/config", 0, api_config_get, ""},
-	{"PUT", "/v1/config", ROUTE_WRITE | ROUTE_BODY, api_config_put, "prune dry_run wait"},
-	{"POST", "/v1/plan", ROUTE_BODY, api_config_plan, "prune"},
-	{"POST", "/v1/reconcile", ROUTE_ADMIN, api_plan_reconcile, "orphans dry_run wait"},
-	{"GET", "/v1/status", 0, api_status_get, ""},
-	{"GET", "/v1/host", 0, api_host_get, ""},
-	{"GET", "/v1/host/route", 0, api_host_route, "to from in underlay"},
-	{"GET", "/livez", ROUTE_OPEN, api_status_livez, ""},
-	{"GET", "/readyz", ROUTE_OPEN, api_status_readyz, "verbose"},
-	{"POST", "/v1/tunnels/{name}/ping", ROUTE_ADMIN | ROUTE_BODY, api_ping_post, ""},
-	{"GET", "/v1/{kind}/{name}/stats", 0, api_stats_get, ""},
-	{"GET", "/v1/{kind}", 0, api_resource_list, "limit after label state"},
-	{"POST", "/v1/{kind}", ROUTE_WRITE | ROUTE_BODY, api_resource_post, "dry_run wait"},
-	{"GET", "/v1/{kind}/{name}", 0, api_resource_get, ""},
-	{"PUT", "/v1/{kind}/{name}", ROUTE_WRITE | ROUTE_BODY, api_resource_put, "dry_run wait"},
-	{"PATCH", "/v1/{kind}/{name}", ROUTE_WRITE | ROUTE_BODY | ROUTE_MERGE,
-	 api_resource_patch, "dry_run wait"},
-	{"DELETE", "/v1/{kind}/{name}", ROUTE_WRITE, api_resource_delete, "dry_run wait"},
-};
-/* clang-format on */
 
 enum { SEGMENTS_MAX = 4 };
 
@@ -146,8 +107,8 @@ static const struct api_route *find_route(struct api_call *call)
 	char allowed[64] = "";
 	bool well_formed = split(request->path, &path, &request->arena);
 
-	for (size_t i = 0; well_formed && i < ARRAY_LEN(routes); i++) {
-		const struct api_route *route = &routes[i];
+	for (size_t i = 0; well_formed && i < api_routes_count; i++) {
+		const struct api_route *route = &api_routes[i];
 
 		if (!matches(route->path, &path, call))
 			continue;

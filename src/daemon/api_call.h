@@ -90,6 +90,7 @@ void api_host_route(struct api_call *call);
 void api_stats_get(struct api_call *call);
 
 /* api_ping.c */
+extern const struct kind api_ping_body;
 void api_ping_post(struct api_call *call);
 /* The client of a ping went away. */
 void api_ping_gone(struct api *api, struct http_request *request);

@@ -108,10 +108,6 @@ void api_host_route(struct api_call *call)
 	struct route_answer answer = {0};
 	struct err err = {0};
 
-	if (!api_given(call, "to")) {
-		api_problem(call->request, "bad-request", "query parameter \"to\" is required");
-		return;
-	}
 	memcpy(question.in, call->params.in, sizeof(question.in));
 	if (kernel->vt->route(kernel, &question, &answer, &err)) {
 		api_problem(call->request, "not-ready", "the kernel did not answer: %s",

@@ -20,23 +20,36 @@ static const char *const orphans_choices[] = {"keep", "delete"};
 
 /* clang-format off */
 static const struct field params_fields[] = {
-	F_U32(api_params, limit, .min = 1, .max = LIMIT_MAX, .dflt = LIMIT_DEFAULT),
-	F_STRING(api_params, after, .max = RESOURCE_NAME - 1),
-	F_LABELS(api_params, label, .max_count = LABELS_MAX),
-	F_CHOICE(api_params, state, state_choices),
-	F_BOOL(api_params, dry_run),
-	F_U32(api_params, wait, .max = WAIT_MAX_S),
-	F_BOOL(api_params, prune, .dflt = 1),
-	F_CHOICE(api_params, orphans, orphans_choices),
-	F_ADDR(api_params, to),
-	F_ADDR(api_params, from),
-	F_NAME(api_params, in, .flags = FIELD_IFNAME, .min = 1, .max = IFNAMSIZ - 1),
-	F_BOOL(api_params, underlay),
-	F_BOOL(api_params, verbose),
+	F_U32(api_params, limit, .min = 1, .max = LIMIT_MAX, .dflt = LIMIT_DEFAULT,
+		.doc = "how many at most"),
+	F_STRING(api_params, after, .max = RESOURCE_NAME - 1,
+		.doc = "begin behind this name"),
+	F_LABELS(api_params, label, .max_count = LABELS_MAX,
+		.doc = "key=value: only what carries it; may be repeated"),
+	F_CHOICE(api_params, state, state_choices, .flags = FIELD_OPEN,
+		.doc = "only what is in this state"),
+	F_BOOL(api_params, dry_run,
+		.doc = "validate, answer with the plan, and store nothing"),
+	F_U32(api_params, wait, .flags = FIELD_OPEN, .max = WAIT_MAX_S,
+		.doc = "seconds to wait until this generation is no longer pending"),
+	F_BOOL(api_params, prune, .dflt = 1,
+		.doc = "false: what the document does not name stays"),
+	F_CHOICE(api_params, orphans, orphans_choices,
+		.doc = "delete: remove what another database left"),
+	F_ADDR(api_params, to, .flags = FIELD_REQUIRED,
+		.doc = "where to"),
+	F_ADDR(api_params, from,
+		.doc = "from this source"),
+	F_NAME(api_params, in, .flags = FIELD_IFNAME, .min = 1, .max = IFNAMSIZ - 1,
+		.doc = "coming in by this device"),
+	F_BOOL(api_params, underlay,
+		.doc = "past the agent's own rules, as a tunnel's outer packets go"),
+	F_BOOL(api_params, verbose,
+		.doc = "with the last pass"),
 };
 /* clang-format on */
 
-static const struct kind params_kind = {
+const struct kind api_params_kind = {
 	.noun = "parameter",
 	.fields = params_fields,
 	.n_fields = ARRAY_LEN(params_fields),
@@ -49,7 +62,7 @@ struct reading {
 	bool refused;
 };
 
-static bool has_word(const char *words, const char *word)
+bool api_params_has_word(const char *words, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -166,9 +179,9 @@ static int read_value(const struct field *field, void *params, const char *value
 
 static void refuse_unknown(struct reading *reading, const char *name)
 {
-	const char *close = kind_suggest(&params_kind, name);
+	const char *close = kind_suggest(&api_params_kind, name);
 
-	if (close && !has_word(reading->allowed, close))
+	if (close && !api_params_has_word(reading->allowed, close))
 		close = NULL;
 	reading->refused = true;
 	api_problem(reading->call->request, "bad-request",
@@ -200,15 +213,15 @@ static void read_param(void *user, const char *name, const char *value)
 {
 	struct reading *reading = user;
 	struct api_params *params = &reading->call->params;
-	const struct field *field = kind_field(&params_kind, name);
+	const struct field *field = kind_field(&api_params_kind, name);
 
 	if (reading->refused)
 		return;
-	if (!field || !has_word(reading->allowed, name)) {
+	if (!field || !api_params_has_word(reading->allowed, name)) {
 		refuse_unknown(reading, name);
 		return;
 	}
-	uint64_t bit = kind_bit(&params_kind, field);
+	uint64_t bit = kind_bit(&api_params_kind, field);
 	if (params->set & bit && field->type != FIELD_LABELS)
 		refuse_repeated(reading, name);
 	else if (read_value(field, params, value, &reading->call->request->arena) < 0)
@@ -216,16 +229,34 @@ static void read_param(void *user, const char *name, const char *value)
 	params->set |= bit;
 }
 
+/* What this route cannot be without. */
+static void require(struct reading *reading)
+{
+	const struct api_params *params = &reading->call->params;
+
+	for (unsigned i = 0; i < api_params_kind.n_fields && !reading->refused; i++) {
+		const struct field *field = &api_params_kind.fields[i];
+
+		if (!(field->flags & FIELD_REQUIRED) || params->set >> i & 1 ||
+		    !api_params_has_word(reading->allowed, field->name))
+			continue;
+		reading->refused = true;
+		api_problem(reading->call->request, "bad-request",
+			    "query parameter \"%s\" is required", field->name);
+	}
+}
+
 bool api_params_read(struct api_call *call, const char *allowed)
 {
 	struct reading reading = {.call = call, .allowed = allowed};
 
 	http_query_each(call->request, read_param, &reading);
-	kind_defaults(&params_kind, &call->params);
+	require(&reading);
+	kind_defaults(&api_params_kind, &call->params);
 	return !reading.refused;
 }
 
 bool api_given(const struct api_call *call, const char *param)
 {
-	return call->params.set & kind_bit(&params_kind, kind_field(&params_kind, param));
+	return call->params.set & kind_bit(&api_params_kind, kind_field(&api_params_kind, param));
 }

@@ -10,3 +10,8 @@
  * False when something is unknown, repeated or out of range, which was answered with 400.
  */
 bool api_params_read(struct api_call *call, const char *allowed);
+
+/* The table of all of them. */
+extern const struct kind api_params_kind;
+/* Is it one of the words, which a blank divides? */
+bool api_params_has_word(const char *words, const char *word);

@@ -21,12 +21,14 @@ struct ping_body {
 };
 
 static const struct field body_fields[] = {
-	F_ADDR(ping_body, target),
-	F_U32(ping_body, count, .min = 1, .max = PING_COUNT_MAX, .dflt = COUNT_DEFAULT),
+	F_ADDR(ping_body, target, .doc = "default: the other address of the tunnel's /30 or /31"),
+	F_U32(ping_body, count, .min = 1, .max = PING_COUNT_MAX, .dflt = COUNT_DEFAULT,
+	      .doc = "how many requests"),
 };
 
-static const struct kind body_kind = {
+const struct kind api_ping_body = {
 	.noun = "ping",
+	.doc = "what a ping through a tunnel is to ask",
 	.fields = body_fields,
 	.n_fields = ARRAY_LEN(body_fields),
 	.size = sizeof(struct ping_body),
@@ -37,12 +39,12 @@ static bool read_body(struct http_request *request, struct ping_body *body)
 	struct errs errs = {0};
 	json_t *document = NULL;
 
-	kind_defaults(&body_kind, body);
+	kind_defaults(&api_ping_body, body);
 	if (!request->body_len)
 		return true;
 	int rc = json_parse(request->body, request->body_len, NULL, &document, &errs);
 	if (!rc)
-		rc = json_decode_plain(&body_kind, document, &request->arena, body, &errs);
+		rc = json_decode_plain(&api_ping_body, document, &request->arena, body, &errs);
 	json_decref(document);
 	if (rc)
 		api_problem_errs(request, &errs);

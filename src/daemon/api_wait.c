@@ -17,8 +17,7 @@ bool api_wait_refused(struct api *api, struct http_request *request)
 		waiting += api->uncommitted.v[i]->wait_ms > 0;
 	if (waiting < API_WAITING_MAX)
 		return false;
-	api_problem_header(request, "too-many-requests", "Retry-After", "1",
-			   "too many requests wait already");
+	api_problem(request, "too-many-requests", "too many requests wait already");
 	return true;
 }
 

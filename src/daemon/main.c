@@ -8,6 +8,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "daemon/api.h"
+#include "daemon/api_openapi.h"
 #include "daemon/namespace.h"
 #include "daemon/options.h"
 #include "daemon/uuid.h"
@@ -292,12 +293,21 @@ static int print_config(struct process *process)
 	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
 }
 
+static int print_openapi(unused_ struct process *process)
+{
+	cleanup_text struct text text = {0};
+
+	api_openapi_add(&text);
+	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
+}
+
 /* What --print can. */
 static const struct {
 	const char *name;
 	int (*print)(struct process *process);
 } prints[] = {
 	{"config", print_config},
+	{"openapi", print_openapi},
 };
 
 static int print(struct process *process)

@@ -19,7 +19,8 @@ struct own_option {
 static const struct own_option own_options[] = {
 	{"config", CONFIG, "FILE", "read these settings (default " CONF_PATH ", if it is there)"},
 	{"check-config", CHECK_CONFIG, NULL, "tell every fault of the settings, and end"},
-	{"print", PRINT, "WHAT", "print it, and end: config, the settings as a file"},
+	{"print", PRINT, "WHAT", "print it, and end: config, the settings as a file;\n"
+	 "                      openapi, what the API takes and answers"},
 	{"flush", FLUSH, NULL, "take everything of this agent out of the kernel, and end"},
 	{"version", VERSION, NULL, "print the version, and end"},
 	{"help", HELP, NULL, "print this, and end"},

@@ -46,6 +46,7 @@ enum {
 	FIELD_IGNORE = 1 << 8,  /* never compared */
 	FIELD_MARK = 1 << 9,    /* says whose it is: not compared with what is not ours */
 	FIELD_UNIQUE = 1 << 10, /* prefixes: none is given twice */
+	FIELD_OPEN = 1 << 11,   /* not given is none of its values */
 };
 
 struct label {

@@ -17,7 +17,7 @@ from api import EXIT, NAT, TUNNEL
 from network import ADMIN, READ
 
 GROUP, STRANGER = "users", 61234
-API_C = pathlib.Path(__file__).resolve().parents[2] / "src" / "daemon" / "api.c"
+ROUTES_C = pathlib.Path(__file__).resolve().parents[2] / "src" / "daemon" / "api_routes.c"
 
 # How a caller comes, and as what he is taken: "admin", "read", or the status of his refusal.
 # None: he cannot even connect.
@@ -55,6 +55,7 @@ ROUTES = [
     ("GET", "/livez", None, "all", 200),
     ("GET", "/readyz", None, "all", 200),
     ("GET", "/v1/status", None, "read", 200),
+    ("GET", "/v1/openapi.json", None, "read", 200),
     ("GET", "/v1/host", None, "read", 200),
     ("GET", "/v1/host/route?to=172.16.1.62", None, "read", 200),
     ("GET", "/v1/config", None, "read", 200),
@@ -201,7 +202,7 @@ class Matrix(api.ApiTest):
         print(f"{self.cells} cells, {len(self.refusals)} refusals")
 
     def test_no_route_is_left_out(self):
-        table = re.findall(r'\{"([A-Z]+)", "(/[^"]*)",', API_C.read_text())
+        table = re.findall(r'\{"([A-Z]+)", "(/[^"]*)",', ROUTES_C.read_text())
         self.assertGreater(len(table), 10)
         asked = [(row[0], row[1].split("?")[0]) for row in ROUTES]
         for method, template in table:
