@@ -180,6 +180,8 @@ static void add_fields(json_t *required, json_t *properties, const struct kind *
 			json_object_del(schema, "default");
 		if (form == FORM_PATCH && !(field->flags & FIELD_REQUIRED))
 			schema = nullable(schema);
+		if (form == FORM_PATCH && field->type == FIELD_LABELS)
+			nullable(json_object_get(schema, "additionalProperties"));
 		json_object_set_new(properties, field->name, schema);
 	}
 }
@@ -188,8 +190,7 @@ static void add_fields(json_t *required, json_t *properties, const struct kind *
 static void add_agents(json_t *required, json_t *properties, const char *status, enum form form)
 {
 	json_t *optional = json_array();
-	const char *name;
-	json_t *agents = json_object(), *schema;
+	json_t *agents = json_object();
 
 	add_members(form == FORM_ANSWER ? required : optional, agents, agents_members,
 		    ARRAY_LEN(agents_members));
@@ -197,13 +198,9 @@ static void add_agents(json_t *required, json_t *properties, const char *status,
 			    form == FORM_ANSWER
 				    ? openapi_ref("schemas", status)
 				    : json_pack("{s:s, s:s}", "type", "object", "description",
-						"how the kernel took it"));
+						"passed over: so what was read can be given"));
 	if (form == FORM_ANSWER)
 		json_array_append_new(required, json_string("status"));
-	json_object_foreach(agents, name, schema) {
-		if (form != FORM_ANSWER && strcmp(name, "generation") != 0)
-			json_object_set_new(schema, "readOnly", json_true());
-	}
 	json_object_update_new(properties, agents);
 	json_decref(optional);
 }

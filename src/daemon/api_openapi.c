@@ -288,15 +288,14 @@ static json_t *paths(const json_t *schemas)
 static json_t *info(void)
 {
 	return json_pack(
-		"{s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "title", "ipipd", "version",
-		IPIPD_VERSION, "description",
+		"{s:s, s:s, s:s, s:{s:s, s:s}}", "title", "ipipd", "version", IPIPD_VERSION,
+		"description",
 		"An agent that keeps a host's IPIP tunnels, exit routes and NAT rules equal to "
 		"what is declared here. It listens on a unix socket, whose callers it knows by "
 		"their user, and on TCP where it is told to, for tokens and client certificates. "
 		"A method that a path does not have is 405.",
-		"contact", "name", "the maintainers of ipipd", "url",
-		"https://www.rfc-editor.org/rfc/rfc2003", "license", "name", "GPL-2.0-or-later",
-		"identifier", "GPL-2.0-or-later");
+		"license", "name", "GPL-2.0-or-later", "url",
+		"https://www.gnu.org/licenses/old-licenses/gpl-2.0.html");
 }
 
 static json_t *servers(void)

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,8 @@ import unittest
 
 BIN = os.environ.get("IPIPD_FAKE_BIN", "ipipd_fake")
 READY_S = 20
+# Where to keep the answers for tests/openapi, which holds them against the document.
+RECORD = os.environ.get("IPIPD_RECORD")
 
 # What every agent of these tests finds: one device with an address and the default route.
 HOST = (
@@ -61,6 +64,28 @@ class Answer:
 
     def __repr__(self):
         return f"{self.status} {self.text}"
+
+
+class Recorder:
+    """A line for each kind of request and answer: those alike differ in their digits only."""
+
+    def __init__(self, folder):
+        path = pathlib.Path(folder) / (pathlib.Path(sys.argv[0]).stem + ".jsonl")
+        path.parent.mkdir(exist_ok=True)
+        self.file = open(path, "w", encoding="utf-8")
+        self.seen = set()
+
+    def keep(self, method, path, body, answer):
+        asked = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+        line = [method, path, asked, answer.status, answer.headers.items(), answer.text]
+        kind = hash(re.sub(r"[0-9][0-9a-f]*|[a-f]+[0-9][0-9a-f]*", "0", json.dumps(line)))
+        if kind not in self.seen:
+            self.seen.add(kind)
+            self.file.write(json.dumps(line) + "\n")
+            self.file.flush()
+
+
+RECORDER = Recorder(RECORD) if RECORD else None
 
 
 class Connection(http.client.HTTPConnection):
@@ -162,13 +187,16 @@ class Agent:
         connection_ = connection or Connection(self.socket)
         try:
             connection_.request(method, path, body, headers)
-            return Answer(connection_.getresponse())
+            answer = Answer(connection_.getresponse())
         except (OSError, http.client.HTTPException) as error:
             self._explain(error)
             raise
         finally:
             if not connection:
                 connection_.close()
+        if RECORDER:
+            RECORDER.keep(method, path, body, answer)
+        return answer
 
     def _explain(self, error):
         """Did the agent end? Its last words belong to the failure."""
