@@ -110,6 +110,7 @@ static json_t *refusal(unsigned status)
 		if (problem->header)
 			api_openapi_header(answer, problem->header);
 	}
+	api_openapi_header(answer, "Cache-Control");
 	for (size_t i = 0; i < ARRAY_LEN(refusal_headers); i++)
 		if (refusal_headers[i].status == status)
 			api_openapi_words(refusal_headers[i].headers, api_openapi_header, answer);

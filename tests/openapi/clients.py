@@ -25,19 +25,22 @@ TOKEN = network.SECRETS["controller"][1]
 
 
 class Clients(unittest.TestCase):
-    def setUp(self):
+    """One agent and one prism for all: each client leaves nothing behind."""
+
+    @classmethod
+    def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="ipipd-client-")
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
         agent = network.Agent()
-        self.addCleanup(agent.clean)
+        cls.addClassCleanup(agent.clean)
         agent.start()
-        self.log = open(self.folder / "log", "w+b")
-        self.addCleanup(self.log.close)
-        prism = replay.Prism(MODULES / ".bin" / "prism", DOCUMENT, agent.ports()[0], self.log, True)
-        self.addCleanup(prism.stop)
+        cls.log = open(cls.folder / "log", "w+b")
+        cls.addClassCleanup(cls.log.close)
+        prism = replay.Prism(MODULES / ".bin" / "prism", DOCUMENT, agent.ports()[0], cls.log, True)
+        cls.addClassCleanup(prism.stop)
         prism.wait()
-        self.urls = [f"http://127.0.0.1:{port}" for port in (agent.ports()[0], prism.port)]
+        cls.urls = [f"http://127.0.0.1:{port}" for port in (agent.ports()[0], prism.port)]
 
     def succeeds(self, *command):
         done = subprocess.run(command, cwd=self.folder, text=True, capture_output=True, timeout=120,

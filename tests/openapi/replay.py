@@ -29,6 +29,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ELSEWHERE = "/-/elsewhere"
 METHODS = ("get", "head", "put", "post", "patch", "delete", "options")
+# what HTTP itself says of an answer
+UNSAID = {"content-type", "content-length", "connection", "date", "transfer-encoding"}
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "date", "keep-alive")
 AT_ONCE = 4
 # Answers that a kernel in memory cannot give.
@@ -76,6 +78,7 @@ class Document:
     """Finds operations."""
 
     def __init__(self, document):
+        self.document = document
         self.paths = {template: item for template, item in document["paths"].items()}
         self.patterns = [(re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))), template)
                          for template in sorted(self.paths, key=lambda path: path.count("{"))]
@@ -91,6 +94,15 @@ class Document:
         return {seen(template, method, status) for template, item in self.paths.items()
                 for method, operation in item.items() for status in operation["responses"]
                 if status < "400"}
+
+
+    def headers(self, template, method, status):
+        """Names of the headers that the answer may have, in small letters."""
+        components = self.document["components"]
+        answer = self.paths[template][method.lower()]["responses"].get(str(status), {})
+        if "$ref" in answer:
+            answer = components["responses"][answer["$ref"].split("/")[-1]]
+        return {name.lower() for name in answer.get("headers", {})}
 
 
 class Player(http.server.BaseHTTPRequestHandler):
@@ -187,12 +199,16 @@ class Replay:
 
     def fault(self, number):
         """What is wrong with that answer, None when nothing is."""
-        test, (method, path, _, status, _, text) = self.recorded[number]
+        test, (method, path, _, status, given, text) = self.recorded[number]
         template = self.document.template(method, path.split("?")[0])
         if not template and status < 400:
             return f"{test}: {method} {path} {status}: no such operation in the document"
         if not template and method.lower() not in METHODS:
             return None
+        known = self.document.headers(template, method, status) if template else set()
+        more = {name.lower() for name, _ in given} - known - UNSAID
+        if template and more and method != "HEAD":
+            return f"{test}: {method} {path} {status}: headers that the document lacks: {more}"
         self.seen[seen(template or ELSEWHERE, method.lower(), str(status))] += 1
         got, headers, body = self.ask(number, template)
         violations = headers.get("sl-violations")
@@ -242,6 +258,7 @@ def deviations():
         ("no problem", "GET", "/v1/tunnels/a", "", 404, problem, {}),
         ("a parameter out of range", "GET", "/v1/tunnels?limit=0", "", 200, plain,
          {"items": [], "revision": 1, "next": None}),
+        ("another header", "GET", "/livez", "", 200, [*plain, ["X-A", "b"]], {"status": "alive"}),
         ("a body with a member too many", "POST", "/v1/plan", '{"x":1}', 200, plain,
          {"ops": [], "revision": 1}),
     )]
