@@ -258,6 +258,7 @@ void api_free(struct api *api)
 	free_waiters(&api->uncommitted);
 	free_waiters(&api->waiting);
 	vec_done(&api->postponed);
+	text_done(&api->openapi);
 	free(api);
 }
 

@@ -43,6 +43,7 @@ struct api {
 	struct loop_timer *deadline;    /* of the first of waiting */
 	struct api_postponed postponed; /* readers that came while a transaction was open */
 	struct api_pings pings;
+	struct text openapi; /* the document, since somebody asked for it */
 	bool turn_open;      /* a transaction of ours is */
 	size_t turn_changes; /* resources written in it */
 };
