@@ -35,6 +35,15 @@ static const char *const texts[STATEMENTS] = {
 		" object = excluded.object, marks = excluded.marks,"
 		" boot_id = excluded.boot_id, namespace = excluded.namespace",
 	[STATEMENT_LEDGER_DELETE] = "DELETE FROM ledger WHERE kind = ?1 AND key = ?2",
+	[STATEMENT_EVENTS_NEWEST] = "SELECT id FROM events ORDER BY id DESC LIMIT 1",
+	[STATEMENT_EVENTS_OLDEST] = "SELECT id FROM events ORDER BY id LIMIT 1",
+	[STATEMENT_EVENTS_ADD] =
+		"INSERT INTO events (id, time_ms, type, kind, name, names, document)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[STATEMENT_EVENTS_SWEEP] = "DELETE FROM events WHERE id <= ?1",
+	[STATEMENT_EVENTS_READ] =
+		"SELECT id, time_ms, type, kind, name, names, document FROM events"
+		" WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
 };
 /* clang-format on */
 
@@ -120,6 +129,7 @@ int store_commit(struct store *store, struct err *err)
 	if (result)
 		store_rollback(store);
 	store->begun = store->saved = false;
+	store->events.durable = store->events.last;
 	return result;
 }
 
@@ -129,6 +139,7 @@ void store_rollback(struct store *store)
 	if (store->begun && !sqlite3_get_autocommit(store->database.db))
 		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
 	store->begun = store->saved = false;
+	store->events.last = store->events.durable;
 }
 
 int store_savepoint(struct store *store, struct err *err)
@@ -139,6 +150,7 @@ int store_savepoint(struct store *store, struct err *err)
 	if (!result)
 		result = connection_run(store, STATEMENT_SAVEPOINT, err);
 	store->saved = result == 0;
+	store->events.saved = store->events.last;
 	failpoint("store.saved");
 	return result;
 }
@@ -177,5 +189,7 @@ void store_rollback_to(struct store *store)
 	     connection_run(store, STATEMENT_RELEASE, NULL)))
 		/* half of a write must not be committed with the rest: give up the turn */
 		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
+	if (store->saved)
+		store->events.last = store->events.saved;
 	store->saved = false;
 }

@@ -27,6 +27,11 @@ enum statement {
 	STATEMENT_LEDGER_LOAD,
 	STATEMENT_LEDGER_PUT,
 	STATEMENT_LEDGER_DELETE,
+	STATEMENT_EVENTS_NEWEST,
+	STATEMENT_EVENTS_OLDEST,
+	STATEMENT_EVENTS_ADD,
+	STATEMENT_EVENTS_SWEEP,
+	STATEMENT_EVENTS_READ,
 	STATEMENTS,
 };
 
@@ -40,11 +45,18 @@ struct table {
 	} lists[CONNECTION_FIELDS_MAX]; /* at the index of the field */
 };
 
+/* ids of the newest event: in the transaction, at its savepoint, and of those that will last */
+struct store_events {
+	unsigned kept;
+	uint64_t last, saved, durable;
+};
+
 struct store {
 	struct database database;
 	uint32_t database_id;
 	bool begun; /* by store_begin; SQLite may have given it up, see connection_check */
 	bool saved; /* a savepoint stands */
+	struct store_events events;
 	char boot_id[CONNECTION_BOOT_ID]; /* "" until the ledger is loaded */
 	uint64_t namespace_cookie;
 	sqlite3_stmt *statements[STATEMENTS];

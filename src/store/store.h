@@ -69,6 +69,35 @@ int store_ledger_put(struct store *store, enum kind_id kind, const struct object
 int store_ledger_delete(struct store *store, enum kind_id kind, const struct object *object,
 			struct err *err) must_check;
 
+/*
+ * What happened: a ring of the newest events. Ids go up by one each, are never given twice,
+ * and those of two databases differ. An event of many has names in place of a name.
+ */
+struct store_event {
+	uint64_t id; /* the store's */
+	int64_t time_ms;
+	const char *type;
+	const char *kind, *name, *names; /* NULL: none; names: a JSON list */
+	const char *document;            /* further members, as JSON */
+};
+
+/* Before the others; kept: at least so many of the newest. */
+int store_events_load(struct store *store, unsigned kept, struct err *err) must_check;
+/* In a transaction, with which it comes and goes. */
+int store_event_add(struct store *store, const struct store_event *event,
+		    struct err *err) must_check;
+/* The last one that is durable; 0: none. */
+uint64_t store_events_newest(const struct store *store);
+/* The first one that is there still; 0: none. */
+int store_events_oldest(struct store *store, uint64_t *id, struct err *err) must_check;
+/*
+ * Durable ones behind that id, in order, until `each` has enough. A few hundred at most; how
+ * many it were, 0: there are no more.
+ */
+int store_events_read(struct store *store, uint64_t after,
+		      bool (*each)(void *user, const struct store_event *event), void *user,
+		      struct err *err) must_check;
+
 /* The table numbers of the distinct `from` prefixes. */
 int store_from_load(struct store *store, struct from_numbers *numbers, struct err *err) must_check;
 int store_from_put(struct store *store, const struct from_number *number,

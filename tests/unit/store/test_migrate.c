@@ -113,7 +113,7 @@ static void assert_column(const struct scratch *s, const struct kind *kind, unsi
 static void tables_equal_the_field_tables(void **state)
 {
 	struct scratch *s = *state;
-	int64_t tables = 3; /* meta, from_numbers, ledger */
+	int64_t tables = 4; /* meta, from_numbers, ledger, events */
 	char text[256];
 
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
