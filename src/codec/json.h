@@ -66,6 +66,15 @@ void json_member_time(struct text *text, const char *name, int64_t ms);
 /* Members for the rows in the mask, in the table's order. */
 void json_add_members(struct text *text, const struct kind *kind, const void *object,
 		      uint64_t rows);
+/* What such a member holds. */
+void json_add_value(struct text *text, const struct field *field, const void *object);
+/*
+ * What differs between two of a kind: [{"field","old","new"}…]; NULL is one that is not there.
+ * Of secrets the name alone. A long value is told by its length ("old_length": members of a
+ * list, bytes of a text), and where there are many, the last ones by their names.
+ */
+void json_add_changes(struct text *text, const struct kind *kind, const void *before,
+		      const void *after);
 /* Members of the declared fields, as they were sent; name first. */
 void json_add_declared(struct text *text, const struct kind *kind, const struct resource *resource);
 /* An object of the KEY and all set fields of a kernel object, for a plan's want and have. */

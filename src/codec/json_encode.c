@@ -311,6 +311,14 @@ void json_add_members(struct text *text, const struct kind *kind, const void *ob
 	}
 }
 
+void json_add_value(struct text *text, const struct field *field, const void *object)
+{
+	char *to = text_room(text, MEMBER_MAX + field->size * (size_t)ESCAPED_MAX);
+
+	text_end(text, write_value(field, object, to));
+	add_long(text, field, object);
+}
+
 void json_add_declared(struct text *text, const struct kind *kind, const struct resource *resource)
 {
 	json_add_members(text, kind, resource, resource->set | 1);
