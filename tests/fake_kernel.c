@@ -200,8 +200,11 @@ static void events_read(struct kernel *kernel, struct scope *scope, struct kerne
 	struct fake_memory memory;
 	fake_look_remember(fake, &memory);
 	events->look = fake_script_run(fake);
-	if (events->look)
+	if (events->look) {
 		fake_look_compare(fake, &memory, scope);
+		events->port = fake->by_port;
+		snprintf(events->process, sizeof(events->process), "%s", fake->by_process);
+	}
 	fake_look_forget(&memory);
 }
 

@@ -45,6 +45,7 @@
  *   fail KIND|* VERB|* KEYGLOB ERRNO [TEXT]  such ops fail, with that text ("link", "add",
  *                                            "tun_*", "EPERM"); an nft one fails its batch
  *   refuse-observe ERRNO                     observe fails: EINTR is an interrupted dump
+ *   by PID [NAME]                            who does what this script does
  * state    Written (by rename) after each apply and script: all objects in the order of kinds
  *          and keys, one a line: noun, key, then field=value for the other fields;
  *          `sysctl ip_forward value=…` stands last.
@@ -73,7 +74,9 @@ struct fake {
 	uint32_t last_ifindex; /* none is given twice */
 	struct fake_failures vec_of(struct fake_failure) failures;
 	int refuse_observe; /* negative errno, 0 */
-	char *directory;    /* NULL: none */
+	uint32_t by_port;   /* of the script's changes, 0: unknown */
+	char by_process[16];
+	char *directory; /* NULL: none */
 	int inotify_fd;
 	struct stat script; /* of the one that was executed */
 };

@@ -317,6 +317,13 @@ static void run_refuse_observe(struct fake *fake, struct words *words)
 	fake->refuse_observe = error_number(words);
 }
 
+static void run_by(struct fake *fake, struct words *words)
+{
+	fake->by_port = number(words);
+	if (words->next < words->n)
+		name(words, fake->by_process, sizeof(fake->by_process));
+}
+
 static const struct {
 	const char *verb;
 	void (*run)(struct fake *fake, struct words *words);
@@ -332,6 +339,7 @@ static const struct {
 	{"sysctl", run_sysctl},
 	{"fail", run_fail},
 	{"refuse-observe", run_refuse_observe},
+	{"by", run_by},
 };
 
 static void run(struct fake *fake, struct words *words)
@@ -389,6 +397,8 @@ bool fake_script_run(struct fake *fake)
 		fake->script = now;
 		vec_clear(&fake->failures);
 		fake->refuse_observe = 0;
+		fake->by_port = 0;
+		fake->by_process[0] = '\0';
 		while (getline(&line, &size, file) >= 0)
 			fake_script_line(fake, line);
 		fake_state_save(fake);
