@@ -76,8 +76,9 @@ void api_plan_reconcile(struct api_call *call)
 	}
 	if (waiter.wait_ms && api_wait_refused(call->api, call->request))
 		return;
-	log_notice("request %s: full pass asked for by %s%s", call->request->id,
-		   call->request->caller.name, delete_orphans ? ", orphans go" : "");
+	log_notice("request %s: full pass asked for by %s from %s%s", call->request->id,
+		   call->request->caller.name, call->request->caller.address,
+		   delete_orphans ? ", orphans go" : "");
 	reconcile_now(agent->reconcile, delete_orphans);
 	api_wait_settle(call->api, &waiter);
 }

@@ -10,6 +10,7 @@
 #include "daemon/api_json.h"
 #include "daemon/api_plan.h"
 #include "daemon/api_problem.h"
+#include "daemon/audit.h"
 #include "daemon/loop.h"
 #include "daemon/uuid.h"
 
@@ -17,8 +18,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { WRITE_LINES_MAX = 16 }; /* in the log, of one request */
 
 struct resource *api_write_next(const struct kind *kind, const struct resource *wanted,
 				const struct resource *current)
@@ -97,9 +96,10 @@ void api_write_shadow_done(struct declaration *shadow)
 		vec_done(&shadow->kind[k]);
 }
 
-static int store_all(struct store *store, const struct api_changes *changes, uint64_t revision,
-		     struct err *err)
+static int store_all(const struct api_call *call, const struct api_changes *changes,
+		     struct event_log *events, uint64_t revision, struct err *err)
 {
+	struct store *store = call->agent->store;
 	int rc = store_savepoint(store, err);
 
 	for (size_t i = 0; !rc && i < changes->len; i++) {
@@ -107,32 +107,12 @@ static int store_all(struct store *store, const struct api_changes *changes, uin
 		rc = store_put(store, changes->v[i].kind, changes->v[i].resource, err);
 	}
 	if (!rc)
+		rc = audit_store(call, events, revision, err);
+	if (!rc)
 		rc = store_release(store, err);
 	else
 		store_rollback_to(store);
 	return rc;
-}
-
-static void log_write(const struct api_call *call, const struct api_change *change)
-{
-	const struct resource *resource = change->resource;
-
-	log_notice("request %s: %s \"%s\" %s by %s, generation %llu", call->request->id,
-		   change->kind->noun, resource->name,
-		   resource->deleting         ? "deleted"
-		   : resource->generation > 1 ? "updated"
-					      : "created",
-		   call->request->caller.name, (unsigned long long)resource->generation);
-}
-
-/* Not each of ten thousand. */
-static void log_writes(const struct api_call *call, const struct api_changes *changes)
-{
-	for (size_t i = 0; i < changes->len && i < WRITE_LINES_MAX; i++)
-		log_write(call, &changes->v[i]);
-	if (changes->len > WRITE_LINES_MAX)
-		log_notice("request %s: and %zu more by %s", call->request->id,
-			   changes->len - WRITE_LINES_MAX, call->request->caller.name);
 }
 
 /* Stores, then declares. False: nothing changed, and 503 was answered. */
@@ -140,12 +120,14 @@ static bool apply(struct api_call *call, struct api_changes *changes)
 {
 	struct agent *agent = call->agent;
 	uint64_t revision = agent->declaration.revision + 1;
+	cleanup_events struct event_log events = {0};
 	struct err err = {0};
 
+	audit_gather(call, changes, &events);
 	int rc = store_begin(agent->store, &err);
 	call->api->turn_open |= rc == 0;
 	if (!rc)
-		rc = store_all(agent->store, changes, revision, &err);
+		rc = store_all(call, changes, &events, revision, &err);
 	if (rc) {
 		api_problem(call->request, "database-unavailable",
 			    "the declaration cannot be stored: %s", err.sentence);
@@ -154,7 +136,7 @@ static bool apply(struct api_call *call, struct api_changes *changes)
 		return false;
 	}
 	failpoint("declaration.stored");
-	log_writes(call, changes);
+	audit_log(call, &events);
 	call->api->turn_changes += changes->len;
 	for (size_t i = 0; i < changes->len; i++) {
 		declaration_put(&agent->declaration, changes->v[i].kind->id,

@@ -20,6 +20,7 @@ struct conf {
 	const char *database;
 	const char *log_level;
 	struct http_config http;
+	unsigned events_kept;
 	const char *origin[SETTINGS_MAX]; /* "FILE:LINE", "--OPTION"; NULL: the default */
 };
 

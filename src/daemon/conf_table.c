@@ -66,6 +66,9 @@ const struct setting conf_settings[] = {
 	 .option = "log-level", .reload = true, .fault = level_fault,
 	 .doc = "error, warning, notice, info or debug"},
 
+	{"events", "kept", NUMBER(events_kept, .min = 100, .max = 100000), .dflt = "10000",
+	 .doc = "Events that are kept at least, the newest ones"},
+
 	{"tcp", "listen", LIST(http.addresses, .max = HTTP_ADDRESSES_MAX), .dflt = "",
 	 .option = "listen", .fault = address_fault,
 	 .doc = "ADDRESS:PORT to listen on as well, several with commas; empty: none"},

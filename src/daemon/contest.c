@@ -16,7 +16,7 @@ struct contest {
 	uint64_t until_ms; /* contested until then; 0: it is not */
 };
 
-static uint64_t digest(enum kind_id kind, const void *object)
+uint64_t contests_digest(enum kind_id kind, const void *object)
 {
 	cleanup_arena struct arena arena = {0};
 	uint64_t hash = UINT64_C(14695981039346656037) ^ kind; /* FNV-1a */
@@ -63,7 +63,7 @@ static void rehash(struct contests *contests, size_t cap, uint64_t now_ms)
 
 static void note(struct contests *contests, const struct op *op, uint64_t now_ms)
 {
-	uint64_t key = digest(op->kind, op_object(op));
+	uint64_t key = contests_digest(op->kind, op_object(op));
 
 	if (contests->len * 2 >= contests->cap)
 		rehash(contests, contests->cap ? contests->cap * 2 : 64, now_ms);
@@ -95,7 +95,7 @@ static const struct contest *contested(const struct contests *contests, enum kin
 {
 	if (!contests->contested)
 		return NULL;
-	const struct contest *contest = find(contests, digest(kind, object));
+	const struct contest *contest = find(contests, contests_digest(kind, object));
 	return contest->key && contest->until_ms > now_ms ? contest : NULL;
 }
 
@@ -169,7 +169,7 @@ void contests_blame(struct contests *contests, uint32_t pid, const char *name)
 {
 	char comm[32], cgroup[256];
 
-	if (!pid || !contests->len)
+	if (!pid)
 		return;
 	proc_line(pid, "comm", comm, sizeof(comm));
 	proc_line(pid, "cgroup", cgroup, sizeof(cgroup));

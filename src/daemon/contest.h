@@ -26,6 +26,8 @@ struct contests {
 	char culprit[128]; /* who changed something last: "pid 12 (nft), x.service"; "" */
 };
 
+/* Of kind and key; never 0. */
+uint64_t contests_digest(enum kind_id kind, const void *object);
 /* Counts the ops that were applied, as repairs at that time (monotonic). */
 void contests_note(struct contests *contests, const struct ops *ops, uint64_t now_ms);
 /*

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/api.h"
 #include "daemon/api_openapi.h"
+#include "daemon/event_log.h"
 #include "daemon/namespace.h"
 #include "daemon/options.h"
 #include "daemon/uuid.h"
@@ -169,6 +170,15 @@ static int start_http(struct process *process, struct api *api, struct err *err)
 		  : http_start(&agent->http, agent->loop, config, api_handler(api), &process->errs);
 }
 
+static void tell(struct agent *agent, enum event_type type, const char *message)
+{
+	struct event_log log = {0};
+
+	event_log_add(&log, &(struct event){.type = type, .message = message});
+	event_log_commit(&log, &(struct event_origin){.revision = agent->declaration.revision},
+			 agent->store);
+}
+
 static int serve(struct process *process, bool created, struct err *err)
 {
 	static const struct reconcile_config reconcile_config = {
@@ -193,9 +203,11 @@ static int serve(struct process *process, bool created, struct err *err)
 	if (!rc) {
 		api_join_loop(api);
 		log_notice("ipipd %s serves %s", IPIPD_VERSION, process->conf.http.socket_path);
+		tell(agent, EVENT_STARTED, "ipipd " IPIPD_VERSION);
 		failpoint("agent.ready");
 		notify("READY=1");
 		rc = loop_run(agent->loop);
+		tell(agent, EVENT_STOPPING, "what is in the kernel stays there");
 	}
 	if (agent->http)
 		http_stop(agent->http);
@@ -204,14 +216,16 @@ static int serve(struct process *process, bool created, struct err *err)
 	return rc;
 }
 
-static int open_store(struct agent *agent, const char *path, bool *created, struct err *err)
+static int open_store(struct agent *agent, const struct conf *conf, bool *created, struct err *err)
 {
-	int rc = make_directory_of(path, 0700, err);
+	int rc = make_directory_of(conf->database, 0700, err);
 
 	if (!rc)
-		rc = store_open(&agent->store, path, created, err);
+		rc = store_open(&agent->store, conf->database, created, err);
 	if (!rc)
 		rc = store_load(agent->store, &agent->declaration, err);
+	if (!rc)
+		rc = store_events_load(agent->store, conf->events_kept, err);
 	if (!rc)
 		rc = load_host_id(agent, err);
 	return rc;
@@ -237,7 +251,7 @@ static int run(struct process *process, struct err *err)
 	int rc = kernel_open(&agent->kernel, err);
 
 	if (!rc)
-		rc = open_store(agent, process->conf.database, &created, err);
+		rc = open_store(agent, &process->conf, &created, err);
 	if (rc)
 		return rc;
 	if (process->options.flush)

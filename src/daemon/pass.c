@@ -393,6 +393,16 @@ unsigned round_applied(const struct round *round)
 	return applied;
 }
 
+static bool is_failed(const struct op *op)
+{
+	return op->done && op->result && !op->held;
+}
+
+static const char *words_of(const struct op *op)
+{
+	return op->message ? op->message : strerror(-op->result);
+}
+
 unsigned round_failed(const struct round *round)
 {
 	unsigned failed = 0;
@@ -400,13 +410,21 @@ unsigned round_failed(const struct round *round)
 	for (size_t i = 0; i < round->ops.len; i++) {
 		const struct op *op = &round->ops.v[i];
 
-		if (!op->done || !op->result || op->held)
+		if (!is_failed(op))
 			continue;
 		failed++;
 		if (op->result != -ECANCELED)
-			log_warning("%s", op->message ? op->message : strerror(-op->result));
+			log_warning("%s", words_of(op));
 	}
 	return failed;
+}
+
+const char *round_failure(const struct round *round)
+{
+	for (size_t i = 0; i < round->ops.len; i++)
+		if (is_failed(&round->ops.v[i]) && round->ops.v[i].result != -ECANCELED)
+			return words_of(&round->ops.v[i]);
+	return "";
 }
 
 bool round_lost_race(const struct round *round)

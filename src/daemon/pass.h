@@ -65,6 +65,8 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 /* How many of its ops changed the kernel; how many failed, each with a line in the log. */
 unsigned round_applied(const struct round *round);
 unsigned round_failed(const struct round *round);
+/* What the first of those said. */
+const char *round_failure(const struct round *round);
 /* Somebody else's change came between the look and the batch, which did nothing therefore: a
  * line in the debug log. */
 bool round_lost_race(const struct round *round);

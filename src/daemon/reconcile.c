@@ -61,8 +61,8 @@ static void publish_statuses(struct reconcile *r)
 	};
 
 	outcome_index(&outcome);
-	statuses_publish(&r->statuses, &outcome, &r->round.expanded.expansions, loop_wall_ms(),
-			 &r->round.arena);
+	statuses_publish(&r->statuses, &outcome, &r->round.expanded.expansions, &r->round.arena,
+			 &r->events);
 	outcome_done(&outcome);
 }
 
@@ -170,6 +170,38 @@ static void publish_partial(struct reconcile *r, int error)
 	r->trigger = "verify";
 }
 
+/* Once, until one has not failed. */
+static void tell_failure(struct reconcile *r)
+{
+	const struct pass_report *pass = &r->report.last_pass;
+	const char *first = pass->failed ? round_failure(&r->round) : "";
+	char message[400];
+
+	snprintf(message, sizeof(message), "%u of %zu operations failed; the first: %.300s",
+		 pass->failed, r->round.ops.len, first);
+	if (!r->failing && (pass->error || pass->failed))
+		event_log_add(&r->events, &(struct event){
+						  .type = EVENT_PASS_FAILED,
+						  .message = pass->error ? pass->message : message,
+					  });
+	r->failing = pass->error || pass->failed;
+}
+
+/* What the pass did and found, if that is news; the database is left alone otherwise. */
+static void tell(struct reconcile *r)
+{
+	if (!r->partial) {
+		tell_failure(r);
+		drift_settle(&r->outstanding);
+	}
+	event_log_commit(
+		&r->events,
+		&(struct event_origin){.revision = r->revision, .trigger = r->running_trigger},
+		r->store);
+	if (!r->trigger)
+		r->culprit = (struct kernel_events){0};
+}
+
 static void finish(struct reconcile *r, int error, const struct err *err)
 {
 	struct pass_report *pass = &r->report.last_pass;
@@ -200,6 +232,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		log_info("pass %llu (%s): %u changed, %u failed", (unsigned long long)pass->number,
 			 pass->trigger, pass->ops, pass->failed);
 	failpoint("pass.judged");
+	tell(r);
 	vec_done(&r->remotes);
 	round_done(&r->round);
 	scope_done(&r->looking);
@@ -340,8 +373,9 @@ static void begin(struct reconcile *r)
 	r->running = r->looks = true;
 	r->running_trigger = r->trigger ? r->trigger : "timer";
 	r->partial = can_be_partial(r);
-	r->drift = r->covered == r->declaration->revision &&
+	r->drift = r->covered == r->declaration->revision && !r->delete_orphans &&
 		   strcmp(r->running_trigger, "start") != 0;
+	drift_begin(&r->outstanding);
 	r->looking = r->scope;
 	r->scope = (struct scope){0};
 	r->trigger = NULL;
@@ -349,6 +383,19 @@ static void begin(struct reconcile *r)
 	r->started_ms = loop_now_ms();
 	r->rounds = r->races = r->applied = 0;
 	failpoint("pass.begin");
+}
+
+/* When it is repaired: what a process is called takes time to read. */
+static void note_drift(struct reconcile *r)
+{
+	const struct ops *ops = &r->round.ops;
+	bool unasked = r->drift && !r->outdated, blame = unasked && ops->len && r->culprit.port;
+
+	if (blame)
+		contests_blame(&r->contests, r->culprit.port, r->culprit.process);
+	drift_note(&r->outstanding, ops, unasked, blame ? r->contests.culprit : NULL, &r->events);
+	if (r->drift)
+		contests_note(&r->contests, ops, loop_now_ms());
 }
 
 /* After the ops. True: a change of ours may have had side effects, and we look once more before
@@ -359,10 +406,7 @@ static bool end_round(struct reconcile *r)
 	bool settled = settle(r);
 
 	r->applied += applied;
-	if (r->drift) { /* when it is repaired: what a process is called takes time to read */
-		contests_blame(&r->contests, r->culprit.port, r->culprit.process);
-		contests_note(&r->contests, &r->round.ops, loop_now_ms());
-	}
+	note_drift(r);
 	if (round_lost_race(&r->round) && ++r->races < RACES_MAX)
 		return true;
 	return (applied || settled) && ++r->rounds < ROUNDS_MAX;
@@ -494,6 +538,8 @@ void reconcile_free(struct reconcile *r)
 	arena_done(&r->desired_arena);
 	vec_done(&r->remotes);
 	contests_done(&r->contests);
+	drift_done(&r->outstanding);
+	event_log_done(&r->events);
 	statuses_done(&r->statuses);
 	facts_done(&r->facts);
 	vec_done(&r->orphans);

@@ -4,6 +4,7 @@
 /* Inside the reconciler: its state, which reconcile.c moves and reconcile_report.c tells. */
 
 #include "daemon/contest.h"
+#include "daemon/drift.h"
 #include "daemon/loop.h"
 #include "daemon/orphans.h"
 #include "daemon/pass.h"
@@ -46,9 +47,12 @@ struct reconcile {
 
 	struct statuses statuses;
 	struct contests contests;
-	struct kernel_events culprit; /* who was behind the last event */
-	bool drift;             /* what the running pass repairs, nobody here has asked for */
-	uint64_t held_until_ms; /* something contested waits till then; 0: nothing */
+	struct kernel_events culprit; /* who was behind the last event that no pass has seen to */
+	struct drift outstanding;
+	struct event_log events; /* of the running pass */
+	bool failing;            /* the last pass over everything failed, and it was told */
+	bool drift;              /* what the running pass repairs, nobody here has asked for */
+	uint64_t held_until_ms;  /* something contested waits till then; 0: nothing */
 	struct facts facts;
 	uint64_t covered, full_passes;
 	uint64_t full_due_ms; /* no pass from then on looks at less than everything */

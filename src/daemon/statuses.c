@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/loop.h"
 
 enum { WELL_LINES_MAX = 16 }; /* lines in the log for what became ready in one pass */
 
@@ -48,10 +49,27 @@ static bool is_trouble(const struct status *status)
 	return status->state == STATE_FAILED || status->state == STATE_CONFLICT;
 }
 
+static void add_event(struct event_log *events, enum kind_id kind, const struct named_status *now)
+{
+	const struct status *status = &now->status;
+
+	if (status->state == STATE_DELETING)
+		return; /* that was told when it was deleted, and may be over already */
+	event_log_add(events, &(struct event){
+				      .type = EVENT_STATE_CHANGED,
+				      .kind = kinds[kind],
+				      .name = now->name,
+				      .generation = status->generation,
+				      .state = state_names[status->state],
+				      .reason = status->reason,
+				      .message = status->message,
+			      });
+}
+
 /* since stays while the state and its reason stay. A change is worth a line; not each of
  * thousands that are well. */
 static void carry_since(const struct named_status *before, enum kind_id kind,
-			struct named_status *now, int64_t now_ms, unsigned *well)
+			struct named_status *now, struct event_log *events, unsigned *well)
 {
 	struct status *status = &now->status;
 
@@ -60,7 +78,8 @@ static void carry_since(const struct named_status *before, enum kind_id kind,
 		status->since_ms = before->status.since_ms;
 		return;
 	}
-	status->since_ms = now_ms;
+	status->since_ms = loop_wall_ms();
+	add_event(events, kind, now);
 	if (status->state == STATE_READY && ++*well > WELL_LINES_MAX)
 		return;
 	log_line(is_trouble(status) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s %s%s%s",
@@ -69,7 +88,8 @@ static void carry_since(const struct named_status *before, enum kind_id kind,
 }
 
 void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
-		      const struct expansions *expansions, int64_t now_ms, struct arena *arena)
+		      const struct expansions *expansions, struct arena *arena,
+		      struct event_log *events)
 {
 	struct statuses fresh = {0};
 	unsigned well = 0;
@@ -90,7 +110,7 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		status_of(outcome, e, tunnel, arena, &to->status);
 		fresh.troubled += to->status.state != STATE_READY &&
 				  to->status.state != STATE_DISABLED;
-		carry_since(find(&statuses->kind[kind], to->name), kind, to, now_ms, &well);
+		carry_since(find(&statuses->kind[kind], to->name), kind, to, events, &well);
 	}
 	if (well > WELL_LINES_MAX)
 		log_info("and %u more are ready", well - WELL_LINES_MAX);

@@ -5,6 +5,7 @@
  * The statuses of all resources, as the last pass left them.
  */
 
+#include "daemon/event_log.h"
 #include "daemon/outcome.h"
 
 struct named_status {
@@ -20,8 +21,9 @@ struct statuses {
 /* NULL: no pass has judged one of that name */
 const struct status *statuses_find(const struct statuses *statuses, enum kind_id kind,
 				   const char *name);
-/* Judges every expansion anew; a state that changes is logged. */
+/* Judges every expansion anew; a state that changes is logged, and an event. */
 void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
-		      const struct expansions *expansions, int64_t now_ms, struct arena *arena);
+		      const struct expansions *expansions, struct arena *arena,
+		      struct event_log *events);
 void statuses_drop(struct statuses *statuses, enum kind_id kind, const char *name);
 void statuses_done(struct statuses *statuses);
