@@ -85,6 +85,8 @@ static json_t *of_type(const struct openapi_member *member)
 		return json_pack("{s:s, s:s}", "type", "string", "format", "ipv4");
 	case OPENAPI_CHOICE:
 		return choices(member);
+	case OPENAPI_ANY:
+		return json_object();
 	case OPENAPI_SCHEMA:
 		return openapi_ref("schemas", member->schema);
 	}

@@ -19,6 +19,7 @@ enum openapi_type {
 	OPENAPI_ADDRESS,
 	OPENAPI_CHOICE, /* one of choices */
 	OPENAPI_SCHEMA, /* another document, of that name */
+	OPENAPI_ANY,    /* any value */
 };
 
 enum {

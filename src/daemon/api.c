@@ -214,6 +214,7 @@ static void end_turn(void *user)
 		if (postponed.v[i])
 			serve(api, postponed.v[i]);
 	vec_done(&postponed);
+	api_events_tell(api);
 }
 
 /* The loop must not sleep over an open transaction. */
@@ -224,7 +225,7 @@ static uint64_t may_sleep_ms(void *user)
 	return api->turn_open || api->postponed.len ? 0 : UINT64_MAX;
 }
 
-struct api *api_new(struct agent *agent)
+struct api *api_new(struct agent *agent, const struct events_config *events)
 {
 	struct api *api = xcalloc(1, sizeof(*api));
 
@@ -232,6 +233,7 @@ struct api *api_new(struct agent *agent)
 	json_set_alloc_funcs(xmalloc, free);
 	api->agent = agent;
 	api->handler = (struct http_handler){serve, gone, refuse, api};
+	api_events_init(api, events);
 	api->deadline = loop_timer_new(agent->loop, api_wait_deadline, api);
 	reconcile_on_pass(agent->reconcile, api_wait_pass, api);
 	return api;
@@ -254,6 +256,7 @@ void api_free(struct api *api)
 	if (!api)
 		return;
 	api_ping_stop_all(api);
+	api_events_done(api);
 	loop_timer_free(api->agent->loop, api->deadline);
 	free_waiters(&api->uncommitted);
 	free_waiters(&api->waiting);

@@ -7,11 +7,13 @@
  */
 
 #include "daemon/agent.h"
+#include "daemon/api_events.h"
 
 struct api;
 
-/* Borrows the agent, whose http may still be NULL. */
-struct api *api_new(struct agent *agent) __attribute__((returns_nonnull)) must_check;
+/* Borrows both; the agent's http may still be NULL. */
+struct api *api_new(struct agent *agent, const struct events_config *events)
+	__attribute__((returns_nonnull)) must_check;
 void api_free(struct api *api);
 const struct http_handler *api_handler(struct api *api);
 /* Registers the commit at the end of each turn. Call after http_start: what its own hook

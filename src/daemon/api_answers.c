@@ -4,6 +4,7 @@
 
 #include "daemon/api_call.h"
 #include "daemon/api_problem.h"
+#include "daemon/event_log.h"
 #include "daemon/status.h"
 
 #define NAMES(list, n)    .choices = (list), .n_choices = (n)
@@ -177,6 +178,35 @@ static const struct openapi_member readiness[] = {
 static const struct openapi_member openapi[] = {
 	{"openapi", OPENAPI_STRING, .doc = "the version of its form"},
 };
+static const struct openapi_member change[] = {
+	{"field", OPENAPI_STRING, .doc = "that has another value now"},
+	{"old", OPENAPI_ANY, OPENAPI_OPTIONAL, .doc = "what it was, if it was given"},
+	{"new", OPENAPI_ANY, OPENAPI_OPTIONAL, .doc = "what it is, if it is given"},
+	{"old_length", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "of a value too long to tell"},
+	{"new_length", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "of a value too long to tell"},
+};
+static const struct openapi_member event[] = {
+	{"id", OPENAPI_INTEGER, .doc = "goes up by one with each event"},
+	{"time", OPENAPI_TIME, .doc = "when it was written down"},
+	{"type", OPENAPI_CHOICE, CHOICE(event_type_names, .doc = "what happened")},
+	{"kind", OPENAPI_STRING, OPENAPI_OPTIONAL,
+	 .doc = "of a resource or a kernel object; absent: the agent itself"},
+	{"name", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "what it is called"},
+	{"names", OPENAPI_STRING, OPENAPI_OPTIONAL | OPENAPI_LIST,
+	 .doc = "of many that are told together"},
+	{"generation", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "of the resource"},
+	{"revision", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "of the declaration"},
+	{"caller", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "who wrote"},
+	{"address", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "from where"},
+	{"request_id", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "by which request"},
+	{"trigger", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "of the pass"},
+	{"state", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "of the resource now"},
+	{"reason", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "one CamelCase word"},
+	{"culprit", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "whose change was repaired"},
+	{"message", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "a sentence for people"},
+	{"changes", OPENAPI_SCHEMA, OPENAPI_OPTIONAL | OPENAPI_LIST, "Change",
+	 .doc = "what an update changed"},
+};
 static const struct openapi_member fault[] = {
 	{"pointer", OPENAPI_STRING, .doc = "JSON pointer (RFC 6901) to the member of the body"},
 	{"code", OPENAPI_STRING, .doc = "as the codes of problems"},
@@ -193,7 +223,7 @@ static const struct openapi_schema answers[] = {
 	SCHEMA("NatRuleStats", nat_rule_stats), SCHEMA("Received", received), SCHEMA("Sent", sent),
 	SCHEMA("TunnelStats", tunnel_stats), SCHEMA("RoundTrip", rtt),
 	SCHEMA("PingResult", ping_result), SCHEMA("Liveness", liveness),
-	SCHEMA("Readiness", readiness), SCHEMA("Openapi", openapi), SCHEMA("Fault", fault),
+	SCHEMA("Readiness", readiness), SCHEMA("Openapi", openapi), SCHEMA("Fault", fault), SCHEMA("Change", change), SCHEMA("Event", event),
 };
 /* clang-format on */
 

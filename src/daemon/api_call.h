@@ -7,6 +7,7 @@
  */
 
 #include "daemon/api.h"
+#include "daemon/api_events.h"
 #include "daemon/api_wait.h"
 
 struct ping;
@@ -28,6 +29,10 @@ struct api_params {
 	char in[IFNAMSIZ];
 	bool underlay;
 	bool verbose;
+	const char *since; /* of events: behind this id */
+	bool follow;
+	uint8_t type, kind; /* enum event_type, enum kind_id */
+	const char *name;
 };
 
 enum api_orphans { API_ORPHANS_KEEP, API_ORPHANS_DELETE };
@@ -44,6 +49,7 @@ struct api {
 	struct api_postponed postponed; /* readers that came while a transaction was open */
 	struct api_pings pings;
 	struct text openapi; /* the document, since somebody asked for it */
+	struct api_followers followers;
 	bool turn_open;      /* a transaction of ours is */
 	size_t turn_changes; /* resources written in it */
 };
@@ -89,6 +95,9 @@ void api_host_route(struct api_call *call);
 
 /* api_stats.c */
 void api_stats_get(struct api_call *call);
+
+/* api_events.c */
+void api_events_get(struct api_call *call);
 
 /* api_ping.c */
 extern const struct kind api_ping_body;

@@ -32,6 +32,8 @@ static const struct header {
 	{"Accept", NULL, "the type that a body must be of"},
 	{"Accept-Patch", NULL, "the type that a patch must be of"},
 	{"Retry-After", "^[0-9]+$", "seconds"},
+	{"Last-Event-ID", "^[0-9]+$",
+	 "the id behind which events are wanted, of a request before `since`; or given"},
 	{"WWW-Authenticate", "^Bearer ", "how to prove who one is"},
 };
 

@@ -7,6 +7,7 @@
 
 #include "codec/value.h"
 #include "daemon/api_problem.h"
+#include "daemon/event_log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +17,10 @@ enum { LIMIT_DEFAULT = 200, LIMIT_MAX = 1000, WAIT_MAX_S = 60, LABELS_MAX = 32 }
 
 static const char *const state_choices[] = {"pending",  "ready",    "failed",
 					    "conflict", "disabled", "deleting"};
+static const char *const kind_choices[] = {"tunnel",  "exit-route",  "nat-rule",  "nft-table",
+					   "nft-set", "nft-element", "nft-chain", "link",
+					   "address", "sysctl",      "route",     "rule"};
+_Static_assert(ARRAY_LEN(kind_choices) == OBJECT_KIND_END, "a kind is missing");
 static const char *const orphans_choices[] = {"keep", "delete"};
 
 /* clang-format off */
@@ -46,6 +51,11 @@ static const struct field params_fields[] = {
 		.doc = "past the agent's own rules, as a tunnel's outer packets go"),
 	F_BOOL(api_params, verbose,
 		.doc = "with the last pass"),
+	F_STRING(api_params, since, .max = 20, .doc = "the id of the last event that is known; 0: all that are kept"),
+	F_BOOL(api_params, follow, .dflt = 1, .doc = "false: end with the newest one"),
+	F_CHOICE(api_params, type, event_type_names, .doc = "only events of this type"),
+	F_CHOICE(api_params, kind, kind_choices, .doc = "only events of this kind, of resources or of the kernel's objects"),
+	F_STRING(api_params, name, .min = 1, .max = 255, .doc = "only events that name it"),
 };
 /* clang-format on */
 

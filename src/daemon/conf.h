@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/vec.h"
+#include "daemon/api_events.h"
 #include "daemon/http.h"
 
 #define CONF_PATH "/etc/ipipd/ipipd.conf"
@@ -21,6 +22,7 @@ struct conf {
 	const char *log_level;
 	struct http_config http;
 	unsigned events_kept;
+	struct events_config events;
 	const char *origin[SETTINGS_MAX]; /* "FILE:LINE", "--OPTION"; NULL: the default */
 };
 

@@ -68,6 +68,10 @@ const struct setting conf_settings[] = {
 
 	{"events", "kept", NUMBER(events_kept, .min = 100, .max = 100000), .dflt = "10000",
 	 .doc = "Events that are kept at least, the newest ones"},
+	{"events", "followers", NUMBER(events.followers_max, .min = 1, .max = 10000), .dflt = "32",
+	 .doc = "Clients that follow events at one time"},
+	{"events", "keepalive", TIME(events.keepalive_ms, .min = 100, .max = TIME_MAX),
+	 .dflt = "15s", .doc = "Without an event, until a follower hears that the agent is there"},
 
 	{"tcp", "listen", LIST(http.addresses, .max = HTTP_ADDRESSES_MAX), .dflt = "",
 	 .option = "listen", .fault = address_fault,

@@ -76,6 +76,8 @@ void http_respond_stream(struct http_request *request, unsigned status, const ch
 			 const struct http_stream *stream);
 /* There is more to say, by a stream that follows and is not done. */
 void http_stream_wake(struct http_request *request);
+/* What was written is all, also of a stream that follows. From its `next`. */
+void http_stream_end(struct http_request *request);
 
 struct http_handler {
 	/* A whole request arrived. Either http_respond is called before it returns, or later. */

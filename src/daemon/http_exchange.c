@@ -357,6 +357,11 @@ void http_stream_wake(struct http_request *request)
 	resume(x);
 }
 
+void http_stream_end(struct http_request *request)
+{
+	((struct exchange *)request->connection)->ended = true;
+}
+
 bool http_exchange_answers(const struct exchange *x)
 {
 	return x->phase == PHASE_ANSWERED || x->phase == PHASE_QUEUED;

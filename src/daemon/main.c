@@ -197,7 +197,7 @@ static int serve(struct process *process, bool created, struct err *err)
 		rc = loop_signals(agent->loop, signals, ARRAY_LEN(signals), on_signal, process,
 				  err);
 	if (!rc) {
-		api = api_new(agent);
+		api = api_new(agent, &process->conf.events);
 		rc = start_http(process, api, err);
 	}
 	if (!rc) {
