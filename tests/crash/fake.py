@@ -13,6 +13,8 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 import api  # noqa: E402
+import events  # noqa: E402
+import model  # noqa: E402
 
 LOCAL = "172.16.16.22"
 FOREIGN = ("foreign-link theirs ipip 172.16.16.22 172.16.9.9",
@@ -59,6 +61,11 @@ class Agent(api.Agent):
         except (OSError, http.client.HTTPException) as error:
             raise Died(str(error)) from error
         return answer.status, answer.body
+
+    def check_events(self):
+        faults = list(model.event_faults(events.kept(self), self.request))
+        if faults:
+            raise AssertionError("\n".join(faults))
 
     def was_killed(self):
         """After its death: by the failpoint, and nothing else."""

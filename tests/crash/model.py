@@ -196,6 +196,35 @@ class Client:
         self.acknowledged, self.sent, self.marks = stored, [], {}
 
 
+NOUNS = {"tunnels": "tunnel", "exit-routes": "exit-route", "nat-rules": "nat-rule"}
+RING = 10000  # events that are kept at least
+
+
+def event_faults(events, ask):
+    """How what events tell of resources differs from what is stored: of each the last one must
+    be of its present generation."""
+    told = {}
+    for event in events:
+        if event["type"] in ("created", "updated", "deleted"):
+            for name in event.get("names") or [event["name"]]:
+                told[event["kind"], name] = event["type"], event.get("generation")
+    for kind, noun in NOUNS.items():
+        for item in ask("GET", f"/v1/{kind}?limit=1000", None)[1]["items"]:
+            what, generation = told.pop((noun, item["name"]), (None, None))
+            is_told = (what == "deleted") == (item["status"]["state"] == "deleting")
+            if what is None and len(events) >= RING:
+                continue
+            if not what or not is_told or generation not in (None, item["generation"]):
+                yield (f"{noun} {item['name']}, generation {item['generation']}: "
+                       f"{what}, {generation}")
+    for (noun, name), (what, generation) in told.items():
+        if what != "deleted":
+            yield f"{noun} {name} is not there: {what}, {generation}"
+    if [event["id"] for event in events] != list(range(events[0]["id"],
+                                                       events[0]["id"] + len(events))):
+        yield "ids with gaps"
+
+
 def read_config(ask):
     status, document = ask("GET", "/v1/config", None)
     if status != 200:

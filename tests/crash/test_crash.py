@@ -82,6 +82,7 @@ class Round:
         if not agent.start():
             raise AssertionError(f"after {self.name} it does not start\n{agent.tail()}")
         client.check(agent.request)
+        agent.check_events()
         # leftovers of a database that is gone go when their owner says so
         agent.request("POST", "/v1/reconcile?orphans=delete&wait=10", None)
         objects = fake.converged(agent)

@@ -114,6 +114,7 @@ class Case:
         if not self.agent.start():
             self.fail("does not start again")
         self.client.check(self.agent.request)
+        self.agent.check_events()
         objects = fake.converged(self.agent)
         if objects != fake.fresh_objects(model.document_of(self.client.acknowledged)):
             self.fail("the kernel is not as declared")
