@@ -14,7 +14,20 @@
 
 #include "base/arena.h"
 
-enum { CONNECT_TIMEOUT_S = 5, BODY_MAX = 256 << 20 };
+enum {
+	CONNECT_TIMEOUT_S = 5,
+	SILENCE_MAX_S = 60, /* of an agent that streams, which says every 15 s that it is there */
+	RETRY_AFTER_MAX_S = 60,
+	BODY_MAX = 256 << 20,
+};
+
+/* One request that is under way. */
+struct transfer {
+	CURL *curl;
+	const struct request *request;
+	struct response *response;
+	uint64_t heard_ms; /* when something came last */
+};
 
 struct curl_client {
 	struct client client;
@@ -49,17 +62,31 @@ bool client_interrupted(void)
 	return interrupted && !ignored;
 }
 
+static bool is_silent(const struct transfer *transfer)
+{
+	return transfer->request->take &&
+	       client_now_ms() - transfer->heard_ms > (uint64_t)SILENCE_MAX_S * 1000;
+}
+
 static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
 		       curl_off_t up)
 {
-	(void)user, (void)down_total, (void)down, (void)up_total, (void)up;
-	return client_interrupted();
+	(void)down_total, (void)down, (void)up_total, (void)up;
+	return client_interrupted() || is_silent(user);
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
-	struct text *body = user;
+	struct transfer *transfer = user;
+	const struct request *request = transfer->request;
+	struct text *body = &transfer->response->body;
+	long status = 0;
 
+	transfer->heard_ms = client_now_ms();
+	if (request->take)
+		curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status < 300)
+		return request->take(request->user, bytes, size * count) ? size * count : 0;
 	if (body->len + size * count > BODY_MAX)
 		return 0;
 	text_add_len(body, bytes, size * count);
@@ -77,11 +104,16 @@ uint64_t client_now_ms(void)
 static struct curl_slist *headers_of(const struct request *request)
 {
 	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	cleanup_text struct text accept = {0};
 	bool patch = strcmp(request->method, "PATCH") == 0;
 
 	if (request->body)
 		list = curl_slist_append(list, patch ? "Content-Type: application/merge-patch+json"
 						     : "Content-Type: application/json");
+	if (request->accept) {
+		text_addf(&accept, "Accept: %s", request->accept);
+		list = curl_slist_append(list, text_str(&accept));
+	}
 	if (request->create_only)
 		list = curl_slist_append(list, "If-None-Match: *");
 	if (request->if_match && request->if_match[0]) {
@@ -105,9 +137,10 @@ static void set_body(CURL *curl, const struct request *request)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 }
 
-static void set_options(struct curl_client *c, const struct request *request,
-			struct response *response)
+static void set_options(struct curl_client *c, struct transfer *transfer)
 {
+	const struct request *request = transfer->request;
+	unsigned timeout_s = c->config.timeout_s + request->wait_s;
 	CURL *curl = c->curl;
 
 	curl_easy_reset(curl);
@@ -115,12 +148,13 @@ static void set_options(struct curl_client *c, const struct request *request,
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)(c->config.timeout_s + request->wait_s));
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, request->take ? 0 : (long)timeout_s);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "ipipctl/" IPIPD_VERSION);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response->body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
 	if (c->socket) {
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 		curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
@@ -156,6 +190,9 @@ static int fail(struct curl_client *c, CURLcode code, const char *detail, struct
 			number = meanings[i].number;
 			sentence = meanings[i].sentence ? meanings[i].sentence : sentence;
 		}
+	if (code == CURLE_ABORTED_BY_CALLBACK && !client_interrupted())
+		return err_set(err, -ETIMEDOUT, "%s: not heard of for %d s", c->host,
+			       SILENCE_MAX_S);
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os);
 	if (code == CURLE_COULDNT_CONNECT && os) {
 		number = (int)-os;
@@ -168,14 +205,20 @@ static int fail(struct curl_client *c, CURLcode code, const char *detail, struct
 
 static void read_answer(CURL *curl, struct response *response)
 {
-	struct curl_header *etag;
+	struct curl_header *header;
+	curl_off_t retry_after = 0;
 	long sent = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
 	response->sent = sent > 0;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
-	if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &etag) == CURLHE_OK)
-		snprintf(response->etag, sizeof(response->etag), "%s", etag->value);
+	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+	response->retry_after_s = retry_after < RETRY_AFTER_MAX_S ? (unsigned)retry_after
+								  : RETRY_AFTER_MAX_S;
+	if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		snprintf(response->etag, sizeof(response->etag), "%s", header->value);
+	if (curl_easy_header(curl, "Last-Event-ID", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		snprintf(response->last_event, sizeof(response->last_event), "%s", header->value);
 }
 
 static int perform(struct curl_client *c, const struct request *request, struct response *response,
@@ -185,7 +228,8 @@ static int perform(struct curl_client *c, const struct request *request, struct 
 	cleanup_text struct text url = {0};
 
 	text_addf(&url, "%s%s", c->base, request->path);
-	set_options(c, request, response);
+	struct transfer transfer = {c->curl, request, response, client_now_ms()};
+	set_options(c, &transfer);
 	struct curl_slist *headers = headers_of(request);
 	curl_easy_setopt(c->curl, CURLOPT_URL, text_str(&url));
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);

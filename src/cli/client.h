@@ -23,6 +23,11 @@ struct request {
 	bool create_only;     /* If-None-Match: * */
 	const char *if_match; /* an ETag; NULL or "": none */
 	unsigned wait_s;      /* how much longer than usual the answer may take */
+	const char *accept;   /* NULL: anything */
+	/* A 2xx answer goes there as it comes, in pieces and for as long as some come; false
+	 * ends it. NULL: into the response, whole. */
+	bool (*take)(void *user, const char *bytes, size_t len);
+	void *user; /* take's own */
 };
 
 /* {0} before client_send, response_done after. */
@@ -31,6 +36,8 @@ struct response {
 	struct text body;
 	json_t *json;  /* NULL when the body is not JSON */
 	char etag[64]; /* "": none */
+	char last_event[24]; /* the Last-Event-ID behind which the answer begins; "": none */
+	unsigned retry_after_s;
 	bool sent;     /* some of the request has left, whether or not an answer came */
 	unsigned took_ms;
 };

@@ -78,6 +78,16 @@ static const struct option wait_options[] = {
 	{"for", 0, "ready|deleted", false, "what to wait for (default ready)"},
 	{"timeout", 0, "S", false, "give up after S seconds (default 60)"},
 };
+static const struct option events_options[] = {
+	{"since", 0, "ID", false,
+	 "those behind that one; 0: all that are kept (default: from now on)"},
+	{"no-follow", 0, NULL, false,
+	 "end when all are shown (without --since: all that are kept)"},
+	{"type", 0, "TYPE", false, "created, updated, deleted, state-changed, drift-detected, "
+	 "drift-repaired, pass-failed, started or stopping"},
+	{"kind", 0, "KIND", false, "tunnel, exit, nat, or one of the kernel's: link, route …"},
+	{"name", 0, "NAME", false, "only of that name"},
+};
 static const struct option api_options[] = {
 	{"data", 'd', "JSON|@FILE", false, "the request's body; @- is stdin"},
 };
@@ -124,6 +134,8 @@ const struct command command_bare[] = {
 	{"wait", "KIND/NAME…", 1, WORDS_ANY, OPTIONS(wait_options), .has_names = true,
 	 .run = wait_wait, .doc = "until resources are ready, or gone",
 	 .example = "tunnel/tun_a exit/qq --timeout 10"},
+	{"events", "", 0, 0, OPTIONS(events_options), .run = events_events,
+	 .doc = "what happens, as it happens, and who did it", .example = "--since 0 --no-follow"},
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},
 	{"version", "", 0, 0, .doc = "the version of ipipctl"},

@@ -29,4 +29,5 @@ int pair_unpair(struct cli *cli);
 
 int status_status(struct cli *cli);
 int wait_wait(struct cli *cli);
+int events_events(struct cli *cli);
 int raw_api(struct cli *cli);

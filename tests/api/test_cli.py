@@ -503,7 +503,7 @@ class Calling(Cli):
         self.assertNotIn("GET", done.stdout)
 
     def test_unknown_commands_are_usage_errors(self):
-        for words in (("tunel", "list"), ("events",), ("why", "1.1.1.1"), ("tunnel",), (),
+        for words in (("tunel", "list"), ("why", "1.1.1.1"), ("tunnel",), (),
                       ("-o", "yaml", "status"), ("--wait=x", "status")):
             self.assertEqual(USAGE, run(*words).returncode, words)
 

@@ -94,7 +94,7 @@ static void verbs_of_other_nouns_are_unknown(void **state)
 {
 	(void)state;
 	assert_refused("nat ping x", "unknown verb ping");
-	assert_refused("events", "unknown command events");
+	assert_refused("hazards", "unknown command hazards");
 }
 
 static void words_are_counted(void **state)
