@@ -116,7 +116,7 @@ static int confirm_prune(struct cli *cli, const struct text *body)
 		return status;
 	/* of a file that is no JSON everything is lost: ask, and let the agent refuse it */
 	json_t *file = json_loadb(body->s, body->len, 0, NULL);
-	for (unsigned i = 0; i < command_n_nouns; i++)
+	for (unsigned i = 0; i < command_n_resources; i++)
 		lost += add_lost(&lines, &command_nouns[i], response.json, file);
 	json_decref(file);
 	if (!lost)

@@ -8,16 +8,6 @@
 #include "model/resource.h"
 
 /* clang-format off */
-const struct noun command_nouns[] = {
-	{"tunnel", "t", &tunnel_kind,
-	 "--remote 172.16.1.62 --addresses 192.168.1.1/24", "--mtu 1400 --no-mss-clamp"},
-	{"exit", "e", &exit_route_kind,
-	 "--tunnel tun_a --destinations 180.163.26.39/32", "--from 10.0.0.0/8 --metric 10"},
-	{"nat", "n", &nat_rule_kind,
-	 "--sources 192.168.1.0/24 --out-interface eth0", "--action snat --to-address 172.16.1.62"},
-};
-const unsigned command_n_nouns = ARRAY_LEN(command_nouns);
-
 const struct option command_globals[] = {
 	{"host", 'H', "URL", false,
 	 "the agent: unix:///PATH, http:// or https:// (default $IPIPCTL_HOST, "
@@ -94,7 +84,7 @@ static const struct option api_options[] = {
 
 #define OPTIONS(list) .options = (list), .n_options = ARRAY_LEN(list)
 
-const struct command command_verbs[] = {
+static const struct command resource_verbs[] = {
 	{"list", "", 0, 0, OPTIONS(list_options), .has_names = true, .run = resources_list,
 	 .doc = "list all", .example = "-o wide"},
 	{"show", "NAME…", 1, WORDS_ANY, .has_names = true, .run = resources_show,
@@ -106,10 +96,25 @@ const struct command command_verbs[] = {
 	 .doc = "change the given fields only; an empty value resets one, --label KEY= a label"},
 	{"rm", "NAME…", 1, WORDS_ANY, OPTIONS(plan_options), .has_names = true, .run = resources_rm,
 	 .doc = "remove"},
-	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &command_nouns[0],
+	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &tunnel_kind,
 	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},
 };
-const unsigned command_n_verbs = ARRAY_LEN(command_verbs);
+
+#define VERBS(list) .verbs = (list), .n_verbs = ARRAY_LEN(list)
+
+const struct noun command_nouns[] = {
+	{"tunnel", "t", &tunnel_kind, VERBS(resource_verbs),
+	 .add_example = "--remote 172.16.1.62 --addresses 192.168.1.1/24",
+	 .set_example = "--mtu 1400 --no-mss-clamp"},
+	{"exit", "e", &exit_route_kind, VERBS(resource_verbs),
+	 .add_example = "--tunnel tun_a --destinations 180.163.26.39/32",
+	 .set_example = "--from 10.0.0.0/8 --metric 10"},
+	{"nat", "n", &nat_rule_kind, VERBS(resource_verbs),
+	 .add_example = "--sources 192.168.1.0/24 --out-interface eth0",
+	 .set_example = "--action snat --to-address 172.16.1.62"},
+};
+const unsigned command_n_nouns = ARRAY_LEN(command_nouns);
+const unsigned command_n_resources = 3;
 
 const struct command command_bare[] = {
 	{"status", "", 0, 0, .run = status_status, .doc = "one screen of health"},
@@ -152,25 +157,40 @@ static bool is_or_plural(const char *name, const char *word)
 	return strncmp(name, word, len) == 0 && (!word[len] || strcmp(word + len, "s") == 0);
 }
 
+static bool is_called(const struct noun *noun, const char *word)
+{
+	return is_or_plural(noun->name, word) ||
+	       (noun->kind && is_or_plural(noun->kind->noun, word)) ||
+	       (noun->alias && strcmp(noun->alias, word) == 0);
+}
+
 const struct noun *command_noun(const char *word)
 {
-	for (unsigned i = 0; i < command_n_nouns; i++) {
-		const struct noun *noun = &command_nouns[i];
-
-		if (is_or_plural(noun->name, word) || is_or_plural(noun->kind->noun, word) ||
-		    (noun->alias && strcmp(noun->alias, word) == 0))
-			return noun;
-	}
+	for (unsigned i = 0; i < command_n_nouns; i++)
+		if (is_called(&command_nouns[i], word))
+			return &command_nouns[i];
 	return NULL;
+}
+
+const struct noun *command_resource(const char *word)
+{
+	const struct noun *noun = command_noun(word);
+
+	return noun && noun->kind ? noun : NULL;
+}
+
+bool command_is_verb(const struct noun *noun, const struct command *command)
+{
+	return !command->only || command->only == noun->kind;
 }
 
 const struct command *command_find(const struct noun *noun, const char *word)
 {
-	const struct command *table = noun ? command_verbs : command_bare;
-	unsigned n = noun ? command_n_verbs : command_n_bare;
+	const struct command *table = noun ? noun->verbs : command_bare;
+	unsigned n = noun ? noun->n_verbs : command_n_bare;
 
 	for (unsigned i = 0; i < n; i++)
-		if (strcmp(table[i].name, word) == 0 && (!table[i].only || table[i].only == noun))
+		if (strcmp(table[i].name, word) == 0 && (!noun || command_is_verb(noun, &table[i])))
 			return &table[i];
 	return NULL;
 }

@@ -28,8 +28,11 @@ struct option {
 
 struct noun {
 	const char *name, *alias; /* "tunnel", "t"; alias may be NULL */
-	const struct kind *kind;
-	const char *add_example; /* options after `ipipctl NOUN add NAME` */
+	const struct kind *kind;  /* NULL: the client's own, no agent is asked */
+	const struct command *verbs;
+	unsigned n_verbs;
+	const char *doc;         /* one line; NULL: the kind's */
+	const char *add_example; /* of resources: options after `ipipctl NOUN add NAME` */
 	const char *set_example;
 };
 
@@ -42,7 +45,7 @@ struct command {
 	bool has_fields;             /* takes the options of the noun's field table */
 	bool has_names;              /* knows -o name */
 	bool is_plan;                /* prints a plan, not only with -n */
-	const struct noun *only;     /* of resource verbs: NULL for every noun */
+	const struct kind *only;     /* of resource verbs: NULL for every kind */
 	int (*run)(struct cli *cli); /* returns enum cli_exit */
 	const char *doc;             /* one line */
 	const char *example;         /* after `ipipctl [NOUN] VERB `; NULL: none */
@@ -50,10 +53,8 @@ struct command {
 
 enum { WORDS_ANY = 1000 };
 
-extern const struct noun command_nouns[];
-extern const unsigned command_n_nouns;
-extern const struct command command_verbs[]; /* of every noun */
-extern const unsigned command_n_verbs;
+extern const struct noun command_nouns[]; /* resources first */
+extern const unsigned command_n_nouns, command_n_resources;
 extern const struct command command_bare[];
 extern const unsigned command_n_bare;
 extern const struct option command_globals[];
@@ -61,6 +62,10 @@ extern const unsigned command_n_globals;
 
 /* "tunnel", "t", "tunnels"; the API's "exit-route" too. NULL when there is none of that name */
 const struct noun *command_noun(const char *word);
+/* the same of resources alone */
+const struct noun *command_resource(const char *word);
+/* is the row of the noun's verbs one that it has? */
+bool command_is_verb(const struct noun *noun, const struct command *command);
 /* the verb of a noun, or the bare one when noun is NULL */
 const struct command *command_find(const struct noun *noun, const char *word);
 

@@ -45,9 +45,14 @@ void help_globals(void)
 static void add_verbs(struct text *text, const struct noun *noun)
 {
 	text_add(text, noun->name);
-	for (unsigned v = 0, n = 0; v < command_n_verbs; v++)
-		if (!command_verbs[v].only || command_verbs[v].only == noun)
-			text_addf(text, "%c%s", n++ ? '|' : ' ', command_verbs[v].name);
+	for (unsigned v = 0, n = 0; v < noun->n_verbs; v++)
+		if (command_is_verb(noun, &noun->verbs[v]))
+			text_addf(text, "%c%s", n++ ? '|' : ' ', noun->verbs[v].name);
+}
+
+static const char *doc_of(const struct noun *noun)
+{
+	return noun->kind ? noun->kind->doc : noun->doc;
 }
 
 void help_usage(FILE *to)
@@ -72,7 +77,7 @@ void help_overview(void)
 		cleanup_text struct text left = {0};
 
 		add_verbs(&left, noun);
-		print_row(text_str(&left), noun->kind->doc);
+		print_row(text_str(&left), doc_of(noun));
 	}
 	printf("\nCommands:\n");
 	for (unsigned i = 0; i < command_n_bare; i++) {
@@ -90,12 +95,12 @@ void help_overview(void)
 
 void help_noun(const struct noun *noun)
 {
-	printf("ipipctl %s: %s\n\nUsage:\n", noun->name, noun->kind->doc);
-	for (unsigned i = 0; i < command_n_verbs; i++) {
-		const struct command *command = &command_verbs[i];
+	printf("ipipctl %s: %s\n\nUsage:\n", noun->name, doc_of(noun));
+	for (unsigned i = 0; i < noun->n_verbs; i++) {
+		const struct command *command = &noun->verbs[i];
 		cleanup_text struct text left = {0};
 
-		if (command->only && command->only != noun)
+		if (!command_is_verb(noun, command))
 			continue;
 		text_addf(&left, "ipipctl %s %s %s", noun->name, command->name, command->words);
 		print_row(text_str(&left), command->doc);

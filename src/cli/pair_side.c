@@ -12,7 +12,7 @@ enum { PAGE = 1000, PING_COUNT = 3 };
 
 const char *pair_side_noun(const struct kind *kind)
 {
-	for (unsigned i = 0; i < command_n_nouns; i++)
+	for (unsigned i = 0; i < command_n_resources; i++)
 		if (command_nouns[i].kind == kind)
 			return command_nouns[i].name;
 	return kind->noun;

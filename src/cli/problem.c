@@ -100,7 +100,7 @@ static void hint_names(struct text *out, const char *path)
 
 	if (strncmp(path, base, strlen(base)) != 0)
 		return;
-	for (unsigned i = 0; i < command_n_nouns; i++) {
+	for (unsigned i = 0; i < command_n_resources; i++) {
 		size_t len = strlen(command_nouns[i].kind->path);
 
 		if (strncmp(kind, command_nouns[i].kind->path, len) == 0 && kind[len] == '/')

@@ -96,7 +96,7 @@ static int print_screen(struct cli *cli, const json_t *status, const json_t *hos
 	json_int_t amiss[RESOURCE_KINDS] = {0}, total = 0;
 
 	print_headline(cli, status, host);
-	for (unsigned i = 0; i < command_n_nouns; i++) {
+	for (unsigned i = 0; i < command_n_resources; i++) {
 		const struct kind *kind = command_nouns[i].kind;
 
 		amiss[kind->id] = print_counts(cli, kind, json_object_get(counts, kind->path));
@@ -104,7 +104,7 @@ static int print_screen(struct cli *cli, const json_t *status, const json_t *hos
 	}
 	print_last_pass(cli, status);
 	printf("repaired     %lld\n", (long long)document_number(status, "drift_repaired"));
-	for (unsigned i = 0; i < command_n_nouns; i++)
+	for (unsigned i = 0; i < command_n_resources; i++)
 		if (amiss[command_nouns[i].kind->id])
 			print_troubled(cli, &command_nouns[i]);
 	print_orphans(status);

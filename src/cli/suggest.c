@@ -85,9 +85,9 @@ int command_unknown(struct err *err, const char *what, const char *word,
 	return err_set(err, -EINVAL, "unknown %s %s", what, word);
 }
 
-static void add_nouns(struct candidates *candidates)
+static void add_nouns(struct candidates *candidates, unsigned n)
 {
-	for (unsigned i = 0; i < command_n_nouns; i++)
+	for (unsigned i = 0; i < n; i++)
 		vec_push(candidates, command_nouns[i].name);
 }
 
@@ -96,7 +96,7 @@ int command_unknown_noun(struct err *err, const char *word)
 	struct candidates candidates = {0};
 	cleanup_text struct text all = {0};
 
-	add_nouns(&candidates);
+	add_nouns(&candidates, command_n_resources);
 	const char *meant = closest(word, &candidates);
 	for (size_t i = 0; i < candidates.len; i++)
 		text_addf(&all, "%s%s", i ? ", " : "", candidates.v[i]);
@@ -114,11 +114,11 @@ int command_unknown_verb(struct err *err, const struct noun *noun, const char *w
 	if (!noun && command_find(&command_nouns[0], synonym_of(word)))
 		return err_set(err, -EINVAL, "%s of which kind? as in `ipipctl %s %s`", word,
 			       command_nouns[0].name, synonym_of(word));
-	for (unsigned i = 0; noun && i < command_n_verbs; i++)
-		if (command_find(noun, command_verbs[i].name))
-			vec_push(&candidates, command_verbs[i].name);
+	for (unsigned i = 0; noun && i < noun->n_verbs; i++)
+		if (command_is_verb(noun, &noun->verbs[i]))
+			vec_push(&candidates, noun->verbs[i].name);
 	if (!noun)
-		add_nouns(&candidates);
+		add_nouns(&candidates, command_n_nouns);
 	for (unsigned i = 0; !noun && i < command_n_bare; i++)
 		vec_push(&candidates, command_bare[i].name);
 	int result = command_unknown(err, noun ? "verb" : "command", word, &candidates);

@@ -98,7 +98,7 @@ int wait_wait(struct cli *cli)
 		struct err err;
 
 		snprintf(kind, sizeof(kind), "%.*s", (int)len, word);
-		const struct noun *noun = command_noun(kind);
+		const struct noun *noun = command_resource(kind);
 		if (!name[0])
 			return cli_usage(
 				"%s: KIND/NAME is wanted, as in tunnel/tun_a, exit/qq or nat/out",

@@ -155,8 +155,11 @@ static void two_dashes_end_the_options(void **state)
 static void every_command_can_be_run(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < command_n_verbs; i++)
-		assert_non_null(command_verbs[i].run);
+	for (unsigned n = 0; n < command_n_nouns; n++)
+		for (unsigned i = 0; i < command_nouns[n].n_verbs; i++)
+			assert_non_null(command_nouns[n].verbs[i].run);
+	for (unsigned n = 0; n < command_n_nouns; n++)
+		assert_int_equal(n < command_n_resources, command_nouns[n].kind != NULL);
 	for (unsigned i = 0; i < command_n_bare; i++)
 		if (strcmp(command_bare[i].name, "help") && strcmp(command_bare[i].name, "version"))
 			assert_non_null(command_bare[i].run);

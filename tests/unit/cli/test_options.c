@@ -64,7 +64,7 @@ static struct args parse(int argc, char **argv)
 
 static void each_row(void (*check)(const struct noun *noun, const struct field *field))
 {
-	for (unsigned n = 0; n < command_n_nouns; n++)
+	for (unsigned n = 0; n < command_n_resources; n++)
 		for (unsigned f = 0; f < command_nouns[n].kind->n_fields; f++)
 			if (!(command_nouns[n].kind->fields[f].flags & FIELD_KEY))
 				check(&command_nouns[n], &command_nouns[n].kind->fields[f]);
