@@ -102,10 +102,45 @@ static int read_globals(struct cli *cli)
 	return status;
 }
 
+/* Of the command line; the environment gives a token where one can count, and nobody named one. */
+static void add_credentials(const struct cli *cli, enum credentials_use use, bool is_one,
+			    struct credentials *credentials)
+{
+	struct credentials given = {0};
+	const char *token_file = getenv("IPIPCTL_TOKEN_FILE");
+
+	for (unsigned i = 0; i < credentials_n_members; i++)
+		*credentials_at(&given, i) = args_value(&cli->args, credentials_members[i].option);
+	if (!is_one)
+		credentials_drop(&given, use);
+	for (unsigned i = 0; i < credentials_n_members; i++)
+		if (credentials_get(&given, i))
+			*credentials_at(credentials, i) = credentials_get(&given, i);
+	bool counts = use == CREDENTIALS_TOKEN || use == CREDENTIALS_ALL;
+	if (!credentials->token_file && counts && token_file && token_file[0])
+		credentials->token_file = token_file;
+}
+
+int cli_open(const struct cli *cli, const char *host, bool is_one, struct client **client)
+{
+	struct client_config config = cli->config;
+	enum credentials_use use = CREDENTIALS_NONE;
+	struct err err;
+	int result = credentials_use(host, &use, &err);
+
+	if (result == 0) {
+		add_credentials(cli, use, is_one, &config.credentials);
+		result = client_open(host, &config, client, &err);
+	}
+	if (result == 0)
+		return CLI_OK;
+	cli_complain("%s", err.sentence);
+	return CLI_USAGE;
+}
+
 struct client *cli_agent(struct cli *cli, int *status)
 {
 	const char *host = args_value(&cli->args, "host");
-	struct err err;
 
 	if (cli->client)
 		return cli->client;
@@ -113,22 +148,8 @@ struct client *cli_agent(struct cli *cli, int *status)
 		host = getenv("IPIPCTL_HOST");
 	if (!host || !host[0])
 		host = default_host;
-	int result = client_open(host, &cli->config, &cli->client, &err);
-	if (result) {
-		cli_complain("%s", err.sentence);
-		*status = client_exit_of_errno(result);
-		return NULL;
-	}
+	*status = cli_open(cli, host, true, &cli->client);
 	return cli->client;
-}
-
-static void hint_unreachable(int result)
-{
-	if (result == -EACCES || result == -EPERM)
-		fputs("hint: be root, or in the group ipipd\n", stderr);
-	else if (result == -ENOENT || result == -ECONNREFUSED)
-		fputs("hint: is ipipd running there? `-H` or IPIPCTL_HOST names another agent\n",
-		      stderr);
 }
 
 int cli_call(struct cli *cli, const struct request *request, struct response *response)
@@ -140,11 +161,8 @@ int cli_call(struct cli *cli, const struct request *request, struct response *re
 	if (!client)
 		return status;
 	int result = client_send(client, request, response, &err);
-	if (result) {
-		cli_complain("%s", err.sentence);
-		hint_unreachable(result);
-		return client_exit_of_errno(result);
-	}
+	if (result)
+		return client_print_failure("ipipctl", result, &err);
 	if (!response_is_ok(response)) {
 		fflush(stdout);
 		client_print_problem(stderr, "ipipctl", response);

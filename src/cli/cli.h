@@ -39,6 +39,10 @@ struct cli {
 
 int cli_main(int argc, char **argv);
 
+/* Opens an agent by its address, or a remote by its name. is_one: the options of credentials must
+ * be able to count there; else they count where they can. CLI_OK, or a status after a message. */
+int cli_open(const struct cli *cli, const char *host, bool is_one,
+	     struct client **client) must_check;
 /* The agent of --host; NULL after the reason was printed, with the exit status in *status. */
 struct client *cli_agent(struct cli *cli, int *status);
 /* "ipipctl: …" on stderr; returns CLI_USAGE */

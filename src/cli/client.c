@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "cli/trust.h"
 
 enum {
 	CONNECT_TIMEOUT_S = 5,
@@ -34,6 +35,8 @@ struct curl_client {
 	struct client_config config;
 	CURL *curl;
 	char *host, *base, *socket; /* base: what paths are appended to */
+	char *token;                /* NULL: none */
+	bool is_local;              /* on this host */
 };
 
 static volatile sig_atomic_t interrupted, ignored;
@@ -137,6 +140,34 @@ static void set_body(CURL *curl, const struct request *request)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 }
 
+/* libcurl's defaults among these are said again: they are what an auditor looks for. */
+static void set_security(const struct curl_client *c)
+{
+	const struct credentials *credentials = &c->config.credentials;
+	CURL *curl = c->curl;
+
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (credentials->cacert) {
+		curl_easy_setopt(curl, CURLOPT_CAINFO, credentials->cacert);
+		/* else the system's authorities would be trusted beside it */
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	}
+	if (credentials->cert) {
+		curl_easy_setopt(curl, CURLOPT_SSLCERT, credentials->cert);
+		curl_easy_setopt(curl, CURLOPT_SSLKEY,
+				 credentials->key ? credentials->key : credentials->cert);
+	}
+	if (c->token) {
+		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, c->token);
+	}
+	/* a proxy would see what a loopback address keeps on this host */
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, c->is_local ? "*" : NULL);
+}
+
 static void set_options(struct curl_client *c, struct transfer *transfer)
 {
 	const struct request *request = transfer->request;
@@ -155,10 +186,9 @@ static void set_options(struct curl_client *c, struct transfer *transfer)
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
-	if (c->socket) {
+	set_security(c);
+	if (c->socket)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
-		curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-	}
 	set_body(curl, request);
 	if (strcmp(request->method, "HEAD") == 0)
 		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -179,28 +209,72 @@ static const struct {
 	{CURLE_COULDNT_CONNECT, -ECONNREFUSED, NULL},
 };
 
+/* An agent that wants another certificate of ours ends the connection: in TLS 1.3 after the
+ * handshake, or while we still send that certificate. */
+static bool was_refused(const struct curl_client *c, CURLcode code, const char *detail)
+{
+	curl_off_t handshake_us = 0;
+	long status = 0;
+
+	curl_easy_getinfo(c->curl, CURLINFO_APPCONNECT_TIME_T, &handshake_us);
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		return c->config.credentials.cert && strstr(detail, " failure: ");
+	return (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && handshake_us > 0 &&
+	       status == 0;
+}
+
+/* libcurl on GnuTLS keeps the reason as a number; on OpenSSL it stands in its sentence. */
+static void add_cause(const struct curl_client *c, struct text *sentence)
+{
+	const char *library = curl_version_info(CURLVERSION_NOW)->ssl_version;
+	long status = 0;
+
+	curl_easy_getinfo(c->curl, CURLINFO_SSL_VERIFYRESULT, &status);
+	if (!status || !library || strncmp(library, "GnuTLS", strlen("GnuTLS")) != 0)
+		return;
+	text_clear(sentence);
+	trust_add_cause(sentence, (unsigned)status);
+}
+
 static int fail(struct curl_client *c, CURLcode code, const char *detail, struct err *err)
 {
-	const char *sentence = detail[0] ? detail : curl_easy_strerror(code);
+	cleanup_text struct text sentence = {0};
 	int number = -EPROTO;
 	long os = 0;
 
+	text_add(&sentence, detail[0] ? detail : curl_easy_strerror(code));
 	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
 		if (meanings[i].code == code) {
 			number = meanings[i].number;
-			sentence = meanings[i].sentence ? meanings[i].sentence : sentence;
+			if (meanings[i].sentence) {
+				text_clear(&sentence);
+				text_add(&sentence, meanings[i].sentence);
+			}
 		}
 	if (code == CURLE_ABORTED_BY_CALLBACK && !client_interrupted())
 		return err_set(err, -ETIMEDOUT, "%s: not heard of for %d s", c->host,
 			       SILENCE_MAX_S);
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os);
 	if (code == CURLE_COULDNT_CONNECT && os) {
-		number = (int)-os;
-		sentence = strerror((int)os);
+		/* only of a socket's file may it be told that we are not allowed to */
+		number = c->socket ? (int)-os : -ECONNREFUSED;
+		text_clear(&sentence);
+		text_add(&sentence, strerror((int)os));
+	}
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		add_cause(c, &sentence);
+	if (was_refused(c, code, detail)) {
+		number = -EKEYREJECTED;
+		text_clear(&sentence);
+		text_addf(&sentence,
+			  "the agent took no request, with %s "
+			  "certificate of ours",
+			  c->config.credentials.cert ? "this" : "no");
 	}
 	if (number == -EINTR)
-		return err_set(err, number, "%s", sentence);
-	return err_set(err, number, "%s: %s", c->host, sentence);
+		return err_set(err, number, "%s", text_str(&sentence));
+	return err_set(err, number, "%s: %s", c->host, text_str(&sentence));
 }
 
 static void read_answer(CURL *curl, struct response *response)
@@ -249,6 +323,8 @@ static int curl_send(struct client *client, const struct request *request,
 	if (c->config.verbose)
 		fprintf(stderr, "> %s %s %s\n", request->method, request->path,
 			request->body ? request->body : "");
+	if (c->config.verbose && c->token)
+		fputs("> Authorization: Bearer ***\n", stderr);
 	int result = perform(c, request, response, err);
 	response->took_ms = (unsigned)(client_now_ms() - start_ms);
 	if (c->config.verbose && result == 0)
@@ -267,42 +343,57 @@ static void curl_close(struct client *client)
 	free(c->host);
 	free(c->base);
 	free(c->socket);
+	if (c->token)
+		explicit_bzero(c->token, strlen(c->token));
+	free(c->token);
+	for (unsigned i = 0; i < credentials_n_members; i++)
+		free((char *)(uintptr_t)credentials_get(&c->config.credentials, i));
 	free(c);
 }
 
-/* "unix:///run/x.sock", or a bare absolute path; NULL when it is neither */
-static const char *socket_of(const char *host)
+static int read_token(const char *path, struct text *token, struct err *err)
 {
-	if (strncmp(host, "unix://", strlen("unix://")) == 0)
-		host += strlen("unix://");
-	return host[0] == '/' ? host : NULL;
-}
+	bool is_open = false;
+	int rc = credentials_read_token(path, token, &is_open, err);
 
-static bool is_url(const char *host)
-{
-	return strncasecmp(host, "http://", strlen("http://")) == 0 ||
-	       strncasecmp(host, "https://", strlen("https://")) == 0;
+	if (is_open)
+		fprintf(stderr, "ipipctl: warning: others may read the token in %s; chmod go= %s\n",
+			path, path);
+	return rc;
 }
 
 int client_open(const char *host, const struct client_config *config, struct client **client,
 		struct err *err)
 {
-	const char *socket = socket_of(host);
+	const char *socket = credentials_socket(host);
+	cleanup_text struct text token = {0};
+	enum credentials_use use = CREDENTIALS_NONE;
+	int rc = credentials_use(host, &use, err);
 
-	if (!socket && !is_url(host))
-		return err_set(err, -EINVAL,
-			       "%s is not the address of an agent: give unix:///PATH, "
-			       "http://HOST:PORT or https://HOST:PORT",
-			       host);
+	if (rc == 0)
+		rc = credentials_check(&config->credentials, use, host, err);
+	if (rc == 0)
+		rc = trust_check(&config->credentials, err);
+	if (rc == 0 && config->credentials.token_file)
+		rc = read_token(config->credentials.token_file, &token, err);
+	if (rc)
+		return rc;
 	struct curl_client *c = xcalloc(1, sizeof(*c));
 	c->client = (struct client){.send = curl_send, .close = curl_close};
 	c->config = *config;
 	c->curl = curl_easy_init();
 	if (!c->curl)
 		out_of_memory(sizeof(*c));
-	c->client.host = c->host = xstrdup(host);
+	c->client.host = c->host = xstrdup(config->name ? config->name : host);
+	c->is_local = use == CREDENTIALS_NONE || use == CREDENTIALS_TOKEN;
 	c->socket = socket ? xstrdup(socket) : NULL;
 	c->base = xstrdup(socket ? "http://ipipd" : host);
+	c->token = token.len ? xstrdup(token.s) : NULL;
+	for (unsigned i = 0; i < credentials_n_members; i++) {
+		const char *path = credentials_get(&config->credentials, i);
+
+		*credentials_at(&c->config.credentials, i) = path ? xstrdup(path) : NULL;
+	}
 	for (size_t len = strlen(c->base); len && c->base[len - 1] == '/'; len--)
 		c->base[len - 1] = '\0';
 	*client = &c->client;

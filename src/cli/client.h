@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "cli/credentials.h"
 
 struct request {
 	const char *method;
@@ -48,15 +49,18 @@ struct client {
 	int (*send)(struct client *client, const struct request *request, struct response *response,
 		    struct err *err);
 	void (*close)(struct client *client);
-	const char *host; /* as it was given, for messages */
+	const char *host; /* as it was given, or as a remote's name, for messages */
 };
 
 struct client_config {
 	bool verbose;       /* requests on stderr */
 	unsigned timeout_s; /* of one request */
+	const char *name;   /* of the remote; NULL: it has none */
+	struct credentials credentials;
 };
 
-/* Opens nothing yet. -EINVAL: host is not an address of an agent. */
+/* Connects to nothing yet, but reads the token. -EINVAL: host is not an address of an agent, or
+ * one for which the credentials cannot count; other errors of their files. */
 int client_open(const char *host, const struct client_config *config, struct client **client,
 		struct err *err) must_check;
 void client_close(struct client *client);
@@ -85,5 +89,7 @@ bool client_interrupted(void);
 /* The exit status (enum cli_exit) that an answer's status, or a failed send, means. */
 int client_exit_of_status(long status);
 int client_exit_of_errno(int number);
+/* A failed send: "who: sentence", "hint: …". Returns the exit status. */
+int client_print_failure(const char *who, int number, const struct err *err);
 /* The problem of an answer: "who: title", a line for each fault, "hint: …". */
 void client_print_problem(FILE *to, const char *who, const struct response *response);

@@ -12,6 +12,11 @@ const struct option command_globals[] = {
 	{"host", 'H', "URL", false,
 	 "the agent: unix:///PATH, http:// or https:// (default $IPIPCTL_HOST, "
 	 "else unix:///run/ipipd/ipipd.sock)"},
+	{"token-file", 0, "FILE", false,
+	 "the file of a bearer token, one line (default $IPIPCTL_TOKEN_FILE)"},
+	{"cacert", 0, "FILE", false, "https: trust these authorities only (PEM)"},
+	{"cert", 0, "FILE", false, "https: show this certificate (PEM)"},
+	{"key", 0, "FILE", false, "its key (PEM; default: it stands in the certificate's file)"},
 	{"output", 'o', "table|wide|json|name", false,
 	 "how results are printed; wide: with all columns, nothing cut"},
 	{"json", 'j', NULL, false, "the same as -o json: the API's document, unchanged"},

@@ -90,15 +90,6 @@ static int read_request(const struct cli *cli, struct pair_request *request)
 	return status;
 }
 
-static int open_host(const struct cli *cli, const char *host, struct client **client)
-{
-	struct err err;
-
-	if (client_open(host, &cli->config, client, &err))
-		return cli_usage("%s", err.sentence);
-	return CLI_OK;
-}
-
 int pair_pair(struct cli *cli)
 {
 	struct pair_request request = {0};
@@ -106,9 +97,9 @@ int pair_pair(struct cli *cli)
 	int status = read_request(cli, &request);
 
 	if (status == CLI_OK)
-		status = open_host(cli, cli->args.words.v[0], &a);
+		status = cli_open(cli, cli->args.words.v[0], false, &a);
 	if (status == CLI_OK)
-		status = open_host(cli, cli->args.words.v[1], &b);
+		status = cli_open(cli, cli->args.words.v[1], false, &b);
 	if (status == CLI_OK) {
 		client_catch_signals();
 		status = pair_run(&request, a, b);
@@ -147,10 +138,8 @@ static int remove_from(const struct cli *cli, struct unpair_host *host, const st
 	request.path = text_str(&path);
 	text_addf(&who, "%s  %s/%s", host->client->host, pair_side_noun(kind), name);
 	int result = client_send(host->client, &request, &response, &err);
-	if (result) {
-		cli_complain("%s", err.sentence);
-		return client_exit_of_errno(result);
-	}
+	if (result)
+		return client_print_failure("ipipctl", result, &err);
 	if (response.status == 404)
 		return CLI_OK;
 	bool follows = cli->dry_run && host->found && is_in_use(&response);
@@ -207,7 +196,7 @@ int pair_unpair(struct cli *cli)
 		cli->wait_s = CLI_WAIT_S;
 	while (status == CLI_OK && (word = strsep(&rest, ",")))
 		if (word[0])
-			status = open_host(cli, word, &vec_add(&hosts)->client);
+			status = cli_open(cli, word, false, &vec_add(&hosts)->client);
 	if (status == CLI_OK)
 		status = remove_all(cli, &hosts);
 	for (size_t i = 0; i < hosts.len; i++)

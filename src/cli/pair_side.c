@@ -18,6 +18,14 @@ const char *pair_side_noun(const struct kind *kind)
 	return kind->noun;
 }
 
+static int fail(const struct pair_side *side, int result, const struct err *err)
+{
+	cleanup_text struct text who = {0};
+
+	text_addf(&who, "ipipctl: %s", side->letter);
+	return client_print_failure(text_str(&who), result, err);
+}
+
 /* what names the thing in a message: "tunnel/a-b", or "" */
 static int call(const struct pair_side *side, const char *what, const struct request *request,
 		struct response *response)
@@ -25,10 +33,8 @@ static int call(const struct pair_side *side, const char *what, const struct req
 	struct err err;
 	int result = client_send(side->client, request, response, &err);
 
-	if (result) {
-		cli_complain("%s: %s", side->letter, err.sentence);
-		return client_exit_of_errno(result);
-	}
+	if (result)
+		return fail(side, result, &err);
 	if (!response_is_ok(response)) {
 		cleanup_text struct text who = {0};
 
@@ -172,10 +178,8 @@ static int look(const struct pair_side *side, const char *path, struct response 
 	int result = client_send(side->client, &(struct request){.method = "GET", .path = path},
 				 found, &err);
 
-	if (result) {
-		cli_complain("%s: %s", side->letter, err.sentence);
-		return client_exit_of_errno(result);
-	}
+	if (result)
+		return fail(side, result, &err);
 	if (found->status == 404) {
 		json_decref(take_ptr(found->json));
 		return CLI_OK;

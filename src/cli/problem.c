@@ -22,7 +22,8 @@ static const struct hint {
 	{"resource-in-use", "remove what refers to it first"},
 	{"source-required",
 	 "give the tunnel an address; a --source must be one that a declared tunnel has"},
-	{"unauthenticated", "this agent wants a token"},
+	{"unauthenticated",
+	 "--token-file or IPIPCTL_TOKEN_FILE gives a token, --cert a certificate"},
 	{"unresolved-reference", "`ipipctl tunnel list` shows the declared tunnels"},
 };
 
@@ -56,6 +57,7 @@ int client_exit_of_errno(int number)
 		return CLI_USAGE;
 	case -EACCES:
 	case -EPERM:
+	case -EKEYREJECTED:
 		return CLI_FORBIDDEN;
 	case -EINTR:
 		return CLI_FAILED;
@@ -77,6 +79,43 @@ static void add_line(struct text *out, const char *before, const char *separator
 	text_add(out, separator);
 	output_add_clean(out, after);
 	text_add(out, "\n");
+}
+
+/* word: of libcurl's sentence, whose TLS library may be GnuTLS or OpenSSL; the first row counts */
+static const struct {
+	int number;
+	const char *word, *text;
+} failure_hints[] = {
+	{-EACCES, "", "be root, or in the group ipipd"},
+	{-EPERM, "", "be root, or in the group ipipd"},
+	{-ENOENT, "", "is ipipd running there? `-H` or IPIPCTL_HOST names another agent"},
+	{-ECONNREFUSED, "", "is ipipd running there? `-H` or IPIPCTL_HOST names another agent"},
+	{-EKEYREJECTED, "no certificate", "--cert and --key show one that its authority signed"},
+	{-EKEYREJECTED, "", "was it signed by the authority that the agent trusts?"},
+	{-EPROTO, "expired", "the agent's certificate is over: renew it, or set the clock right"},
+	{-EPROTO, "not yet", "the agent's certificate is of the future: set the clock right"},
+	{-EPROTO, "match", "the address must have a name, or number, of the agent's certificate"},
+	{-EPROTO, "issuer", "--cacert names the file of the authority that signed it"},
+	{-EPROTO, "self-signed", "--cacert names the file of the authority that signed it"},
+	{-EPROTO, "signer", "--cacert names the file of the authority that signed it"},
+	{-EPROTO, "version", "TLS 1.2 is the oldest that is spoken"},
+	{-EPROTO, "andshake", "does it speak TLS, and does it want a certificate (--cert)?"},
+};
+
+int client_print_failure(const char *who, int number, const struct err *err)
+{
+	cleanup_text struct text out = {0};
+
+	fflush(stdout);
+	add_line(&out, who, ": ", err->sentence);
+	for (size_t i = 0; i < ARRAY_LEN(failure_hints); i++)
+		if (failure_hints[i].number == number &&
+		    strstr(err->sentence, failure_hints[i].word)) {
+			text_addf(&out, "hint: %s\n", failure_hints[i].text);
+			break;
+		}
+	fputs(text_str(&out), stderr);
+	return client_exit_of_errno(number);
 }
 
 static void add_faults(struct text *out, const json_t *errors)

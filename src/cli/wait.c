@@ -35,10 +35,8 @@ static int look(const struct waiting *waiting, const char *path, struct text *la
 	if (!client)
 		return status;
 	int result = client_send(client, &request, &response, &err);
-	if (result) {
-		cli_complain("%s", err.sentence);
-		return client_exit_of_errno(result);
-	}
+	if (result)
+		return client_print_failure("ipipctl", result, &err);
 	if (response.status == 404 && waiting->for_deleted)
 		return CLI_OK;
 	if (!response_is_ok(&response)) {
