@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/remotes.h"
+#include "model/resource.h"
+
 enum { WAIT_MAX_S = 60, REQUEST_TIMEOUT_S = 30, REQUEST_TIMEOUT_MAX_S = 3600 };
 static const char default_host[] = "unix:///run/ipipd/ipipd.sock";
 
@@ -121,16 +124,58 @@ static void add_credentials(const struct cli *cli, enum credentials_use use, boo
 		credentials->token_file = token_file;
 }
 
+static int no_address(const char *host, const struct remotes *remotes, struct err *err)
+{
+	struct candidates names = {0};
+	struct err meant;
+
+	for (size_t i = 0; i < remotes->len; i++)
+		vec_push(&names, remotes->v[i].name);
+	command_unknown(&meant, "remote", host, &names);
+	vec_done(&names);
+	return err_set(err, -EINVAL,
+		       "%s; an address is unix:///PATH, http://HOST:PORT or "
+		       "https://HOST:PORT",
+		       meant.sentence);
+}
+
+/* A name cannot look like an address, so neither hides the other. */
+static int find_remote(struct arena *arena, const char *host, struct remote *remote,
+		       struct err *err)
+{
+	struct remotes remotes = {0};
+	int rc = 0;
+
+	*remote = (struct remote){.url = host};
+	if (!resource_name_fault(host)) {
+		rc = remotes_read(arena, &remotes, err);
+		const struct remote *found = remotes_find(&remotes, host);
+
+		if (found)
+			*remote = *found;
+		else if (rc == 0)
+			rc = no_address(host, &remotes, err);
+	}
+	vec_done(&remotes);
+	return rc;
+}
+
 int cli_open(const struct cli *cli, const char *host, bool is_one, struct client **client)
 {
+	cleanup_arena struct arena arena = {0};
 	struct client_config config = cli->config;
 	enum credentials_use use = CREDENTIALS_NONE;
+	struct remote remote;
 	struct err err;
-	int result = credentials_use(host, &use, &err);
+	int result = find_remote(&arena, host, &remote, &err);
 
+	if (result == 0)
+		result = credentials_use(remote.url, &use, &err);
 	if (result == 0) {
+		config.name = remote.name;
+		config.credentials = remote.credentials;
 		add_credentials(cli, use, is_one, &config.credentials);
-		result = client_open(host, &config, client, &err);
+		result = client_open(remote.url, &config, client, &err);
 	}
 	if (result == 0)
 		return CLI_OK;
@@ -247,11 +292,14 @@ static int show_help(const struct args *args)
 static int check_format(const struct cli *cli)
 {
 	const struct command *command = cli->args.command;
-	bool is_plan = command->is_plan || (cli->dry_run && cli->args.noun);
+	bool is_resource = cli->args.noun && cli->args.noun->kind;
+	bool is_plan = command->is_plan || (cli->dry_run && is_resource);
 
 	if (cli->format == CLI_NAME && (!command->has_names || is_plan))
 		return cli_usage("%s%s has no names to print; -o table and -o json are there",
 				 command->name, is_plan && !command->is_plan ? " -n" : "");
+	if (cli->dry_run && cli->args.noun && !cli->args.noun->kind)
+		return cli_usage("%s %s has no dry run", cli->args.noun->name, command->name);
 	if (args_value(&cli->args, "as-shell") && !command->is_plan && !cli->dry_run)
 		return cli_usage("--as-shell prints a plan: with `%s` it needs -n", command->name);
 	return CLI_OK;

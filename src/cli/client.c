@@ -37,6 +37,7 @@ struct curl_client {
 	char *host, *base, *socket; /* base: what paths are appended to */
 	char *token;                /* NULL: none */
 	bool is_local;              /* on this host */
+	bool has_name;              /* host is that of a remote */
 };
 
 static volatile sig_atomic_t interrupted, ignored;
@@ -274,6 +275,8 @@ static int fail(struct curl_client *c, CURLcode code, const char *detail, struct
 	}
 	if (number == -EINTR)
 		return err_set(err, number, "%s", text_str(&sentence));
+	if (c->has_name)
+		return err_set(err, number, "%s (%s): %s", c->host, c->base, text_str(&sentence));
 	return err_set(err, number, "%s: %s", c->host, text_str(&sentence));
 }
 
@@ -357,8 +360,7 @@ static int read_token(const char *path, struct text *token, struct err *err)
 	int rc = credentials_read_token(path, token, &is_open, err);
 
 	if (is_open)
-		fprintf(stderr, "ipipctl: warning: others may read the token in %s; chmod go= %s\n",
-			path, path);
+		credentials_warn_open(path);
 	return rc;
 }
 
@@ -373,6 +375,8 @@ int client_open(const char *host, const struct client_config *config, struct cli
 	if (rc == 0)
 		rc = credentials_check(&config->credentials, use, host, err);
 	if (rc == 0)
+		rc = credentials_readable(&config->credentials, err);
+	if (rc == 0)
 		rc = trust_check(&config->credentials, err);
 	if (rc == 0 && config->credentials.token_file)
 		rc = read_token(config->credentials.token_file, &token, err);
@@ -381,6 +385,7 @@ int client_open(const char *host, const struct client_config *config, struct cli
 	struct curl_client *c = xcalloc(1, sizeof(*c));
 	c->client = (struct client){.send = curl_send, .close = curl_close};
 	c->config = *config;
+	c->has_name = config->name;
 	c->curl = curl_easy_init();
 	if (!c->curl)
 		out_of_memory(sizeof(*c));

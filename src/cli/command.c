@@ -9,8 +9,8 @@
 
 /* clang-format off */
 const struct option command_globals[] = {
-	{"host", 'H', "URL", false,
-	 "the agent: unix:///PATH, http:// or https:// (default $IPIPCTL_HOST, "
+	{"host", 'H', "HOST", false,
+	 "the agent: unix:///PATH, http://, https:// or a remote (default $IPIPCTL_HOST, "
 	 "else unix:///run/ipipd/ipipd.sock)"},
 	{"token-file", 0, "FILE", false,
 	 "the file of a bearer token, one line (default $IPIPCTL_TOKEN_FILE)"},
@@ -105,6 +105,15 @@ static const struct command resource_verbs[] = {
 	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},
 };
 
+static const struct command remote_verbs[] = {
+	{"add", "NAME URL", 2, 2, .has_names = true, .run = remote_add,
+	 .doc = "keep an agent's address, with --token-file, --cacert, --cert and --key",
+	 .example = "b https://b.example:7443 --token-file ~/b.token --cacert ~/ca.pem"},
+	{"list", "", 0, 0, .has_names = true, .run = remote_list, .doc = "list all",
+	 .example = "-o wide"},
+	{"rm", "NAME…", 1, WORDS_ANY, .has_names = true, .run = remote_rm, .doc = "forget"},
+};
+
 #define VERBS(list) .verbs = (list), .n_verbs = ARRAY_LEN(list)
 
 const struct noun command_nouns[] = {
@@ -117,6 +126,8 @@ const struct noun command_nouns[] = {
 	{"nat", "n", &nat_rule_kind, VERBS(resource_verbs),
 	 .add_example = "--sources 192.168.1.0/24 --out-interface eth0",
 	 .set_example = "--action snat --to-address 172.16.1.62"},
+	{"remote", NULL, NULL, VERBS(remote_verbs),
+	 .doc = "agents by a name that stands wherever a host does: -H NAME, pair NAME NAME"},
 };
 const unsigned command_n_nouns = ARRAY_LEN(command_nouns);
 const unsigned command_n_resources = 3;

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -17,10 +18,10 @@
 enum { TOKEN_MAX = 4096 };
 
 const struct credentials_member credentials_members[] = {
-	{"token_file", "token-file", offsetof(struct credentials, token_file)},
-	{"cacert", "cacert", offsetof(struct credentials, cacert)},
-	{"cert", "cert", offsetof(struct credentials, cert)},
-	{"key", "key", offsetof(struct credentials, key)},
+	{"token_file", "token-file", "TOKEN-FILE", offsetof(struct credentials, token_file)},
+	{"cacert", "cacert", "CACERT", offsetof(struct credentials, cacert)},
+	{"cert", "cert", "CERT", offsetof(struct credentials, cert)},
+	{"key", "key", "KEY", offsetof(struct credentials, key)},
 };
 const unsigned credentials_n_members = ARRAY_LEN(credentials_members);
 
@@ -138,12 +139,8 @@ int credentials_check(const struct credentials *credentials, enum credentials_us
 		const char *path = credentials_get(credentials, i);
 		const char *option = credentials_members[i].option;
 
-		if (!path)
-			continue;
-		if (!can_count(use, i))
+		if (path && !can_count(use, i))
 			return refuse(option, address, use, err);
-		if (access(path, R_OK) != 0)
-			return err_set(err, -EINVAL, "--%s %s: %s", option, path, strerror(errno));
 	}
 	if (credentials->key && !credentials->cert)
 		return err_set(err, -EINVAL, "--key is the key of a certificate: give --cert too");
@@ -156,6 +153,24 @@ static bool is_visible(const char *s)
 		if (*s <= ' ' || *s > '~')
 			return false;
 	return true;
+}
+
+int credentials_readable(const struct credentials *credentials, struct err *err)
+{
+	for (unsigned i = 0; i < credentials_n_members; i++) {
+		const char *path = credentials_get(credentials, i);
+
+		if (path && access(path, R_OK) != 0)
+			return err_set(err, -EINVAL, "--%s %s: %s", credentials_members[i].option,
+				       path, strerror(errno));
+	}
+	return 0;
+}
+
+void credentials_warn_open(const char *path)
+{
+	fprintf(stderr, "ipipctl: warning: others may read the token in %s; chmod go= %s\n", path,
+		path);
 }
 
 int credentials_read_token(const char *path, struct text *token, bool *is_open, struct err *err)

@@ -22,6 +22,7 @@ struct credentials {
 extern const struct credentials_member {
 	const char *name;   /* "token_file" */
 	const char *option; /* "token-file" */
+	const char *title;  /* "TOKEN-FILE", of a column */
 	size_t offset;
 } credentials_members[];
 extern const unsigned credentials_n_members;
@@ -41,10 +42,11 @@ enum credentials_use {
 const char *credentials_socket(const char *address);
 /* -EINVAL: it is no address of an agent, or one with a password in it. */
 int credentials_use(const char *address, enum credentials_use *use, struct err *err) must_check;
-/* -EINVAL for the first that cannot count there, or a file that cannot be read. Nothing of what
- * is in the files is judged. */
+/* -EINVAL for the first that cannot count there. */
 int credentials_check(const struct credentials *credentials, enum credentials_use use,
 		      const char *address, struct err *err) must_check;
+/* -EINVAL for the first file that cannot be read. */
+int credentials_readable(const struct credentials *credentials, struct err *err) must_check;
 /* Forgets what cannot count there. */
 void credentials_drop(struct credentials *credentials, enum credentials_use use);
 /*
@@ -53,3 +55,5 @@ void credentials_drop(struct credentials *credentials, enum credentials_use use)
  */
 int credentials_read_token(const char *path, struct text *token, bool *is_open,
 			   struct err *err) must_check;
+/* on stderr: others may read it */
+void credentials_warn_open(const char *path);

@@ -27,6 +27,10 @@ int apply_reconcile(struct cli *cli);
 int pair_pair(struct cli *cli);
 int pair_unpair(struct cli *cli);
 
+int remote_add(struct cli *cli);
+int remote_list(struct cli *cli);
+int remote_rm(struct cli *cli);
+
 int status_status(struct cli *cli);
 int wait_wait(struct cli *cli);
 int events_events(struct cli *cli);
