@@ -87,6 +87,10 @@ static const struct option api_options[] = {
 	{"data", 'd', "JSON|@FILE", false, "the request's body; @- is stdin"},
 };
 
+static const struct option token_options[] = {
+	{"role", 0, "admin|read", false, "what its bearer may do"},
+};
+
 #define OPTIONS(list) .options = (list), .n_options = ARRAY_LEN(list)
 
 static const struct command resource_verbs[] = {
@@ -114,6 +118,12 @@ static const struct command remote_verbs[] = {
 	{"rm", "NAME…", 1, WORDS_ANY, .has_names = true, .run = remote_rm, .doc = "forget"},
 };
 
+static const struct command token_verbs[] = {
+	{"new", "NAME", 1, 1, OPTIONS(token_options), .run = token_new,
+	 .doc = "make one: it is printed once, with the line for the agent's file of tokens",
+	 .example = "grafana --role read"},
+};
+
 #define VERBS(list) .verbs = (list), .n_verbs = ARRAY_LEN(list)
 
 const struct noun command_nouns[] = {
@@ -128,6 +138,7 @@ const struct noun command_nouns[] = {
 	 .set_example = "--action snat --to-address 172.16.1.62"},
 	{"remote", NULL, NULL, VERBS(remote_verbs),
 	 .doc = "agents by a name that stands wherever a host does: -H NAME, pair NAME NAME"},
+	{"token", NULL, NULL, VERBS(token_verbs), .doc = "what a caller over TCP shows"},
 };
 const unsigned command_n_nouns = ARRAY_LEN(command_nouns);
 const unsigned command_n_resources = 3;

@@ -31,6 +31,8 @@ int remote_add(struct cli *cli);
 int remote_list(struct cli *cli);
 int remote_rm(struct cli *cli);
 
+int token_new(struct cli *cli);
+
 int status_status(struct cli *cli);
 int wait_wait(struct cli *cli);
 int events_events(struct cli *cli);

@@ -4,6 +4,7 @@
 
 import contextlib
 import http.server
+import json
 import os
 import pathlib
 import socket
@@ -307,6 +308,34 @@ class Agents(NetworkTest):
         self.assertEqual(OK, self.ask(*self.token("controller"), *add).returncode)
         cert, key = self.alice
         self.assertEqual(OK, self.ask("--cert", cert, "--key", key, "status").returncode)
+
+    def new_token(self, *words):
+        done = run("token", "new", *words)
+        self.assertEqual((OK, True), (done.returncode, "shown only now" in done.stderr))
+        return done.stdout
+
+    def test_a_new_token_works_with_its_line(self):
+        token, line = self.new_token("ci", "--role", "admin").splitlines()
+        self.assertRegex(token, "^ipipd_[A-Za-z0-9_-]{43}$")
+        made = json.loads(self.new_token("reader", "--role", "read", "-o", "json"))
+        self.assertEqual(["line", "name", "role", "token"], sorted(made))
+        self.assertNotEqual(token, made["token"])
+        self.agent.token_file.write_text(f"{line}\n{made['line']}\n")
+        self.agent.reload()
+        add = ("tunnel", "add", "t", "--remote", "172.16.1.62")
+        for secret, status in ((token, OK), (made["token"], FORBIDDEN)):
+            path = self.file(secret + "\n")
+            self.assertEqual(OK, self.ask("--token-file", path, "status").returncode)
+            done = self.ask("--token-file", path, *add)
+            self.assertEqual(status, done.returncode, done.stderr)
+
+    def test_a_new_token_needs_a_name_and_a_role(self):
+        for words in (("ci",), ("ci", "--role", "root"), ("c i", "--role", "read"),
+                      ("--role", "read"), ("ci", "--role", "read", "-o", "name"),
+                      ("ci", "--role", "read", "-n")):
+            done = run("token", "new", *words)
+            self.assertEqual((USAGE, ""), (done.returncode, done.stdout), words)
+        self.assertEqual("", run("token", "new", "ci", "--role", "read", "-q").stderr)
 
     def test_pair_takes_credentials_where_they_can_count(self):
         done = run("pair", f"unix://{self.agent.socket}", self.url, *self.trust,
