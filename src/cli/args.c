@@ -69,8 +69,10 @@ static int take_option(struct parser *p, const struct option *option, const char
 	if (value && !option->arg)
 		return err_set(p->err, -EINVAL, "--%s takes no value", option->name);
 	if (!value && option->arg && !option->arg_optional) {
-		if (p->next == p->end)
+		if (p->next == p->end) {
+			p->args->open_option = option;
 			return missing_value(p, word);
+		}
 		value = *p->next++;
 	}
 	vec_push(&p->args->given, ((struct given){option, value}));
@@ -82,8 +84,10 @@ static int take_field(struct parser *p, const struct field *field, const char *v
 	if (negated && value)
 		return err_set(p->err, -EINVAL, "--no-%s takes no value", field->name);
 	if (!value && options_takes_value(field)) {
-		if (p->next == p->end)
+		if (p->next == p->end) {
+			p->args->open_field = field;
 			return missing_value(p, p->next[-1]);
+		}
 		value = *p->next++;
 	}
 	if (!p->args->fields)
@@ -160,7 +164,7 @@ static int check_words(const struct args *args, struct err *err)
 	return 0;
 }
 
-int args_parse(struct args *args, int argc, char **argv, struct err *err)
+int args_read(struct args *args, int argc, char **argv, struct err *err)
 {
 	struct parser p = {args, argv + 1, argv + argc, err};
 	bool only_words = false;
@@ -182,7 +186,19 @@ int args_parse(struct args *args, int argc, char **argv, struct err *err)
 		if (result)
 			return result;
 	}
-	return check_words(args, err);
+	return 0;
+}
+
+int args_parse(struct args *args, int argc, char **argv, struct err *err)
+{
+	int result = args_read(args, argc, argv, err);
+
+	return result ? result : check_words(args, err);
+}
+
+const struct option *args_option(const struct args *args, const char *name)
+{
+	return known_option(args, name, 0);
 }
 
 void args_done(struct args *args)

@@ -39,7 +39,8 @@ const unsigned command_n_globals = ARRAY_LEN(command_globals);
 			"a plan as the ip, nft and sysctl lines that a person would type"          \
 	}
 static const struct option list_options[] = {
-	{"state", 0, "STATE", false, "only those in that state"},
+	{"state", 0, "ready|pending|failed|conflict|disabled|deleting", false,
+	 "only those in that state"},
 	{"label", 0, "K=V", false, "only those with that label; repeatable: with all of them"},
 	{"rates", 0, NULL, false, "tunnels: RX and TX per second, measured for one second"},
 };
@@ -67,7 +68,7 @@ static const struct option pair_options[] = {
 	{"to", 0, "PREFIX", false, "with --exit: what leaves there; repeatable"},
 };
 static const struct option unpair_options[] = {
-	{"on", 0, "A,B", false, "the hosts to remove it on"},
+	{"on", 0, "HOST,…", false, "the hosts to remove it on"},
 };
 static const struct option wait_options[] = {
 	{"for", 0, "ready|deleted", false, "what to wait for (default ready)"},
@@ -96,16 +97,16 @@ static const struct option token_options[] = {
 static const struct command resource_verbs[] = {
 	{"list", "", 0, 0, OPTIONS(list_options), .has_names = true, .run = resources_list,
 	 .doc = "list all", .example = "-o wide"},
-	{"show", "NAME…", 1, WORDS_ANY, .has_names = true, .run = resources_show,
+	{"show", "NAME…", 1, WORDS_ANY, WORDS_NAMES, .has_names = true, .run = resources_show,
 	 .doc = "everything about one, with its objects in the kernel"},
 	{"add", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .has_names = true,
 	 .run = resources_add, .doc = "declare a new one"},
-	{"set", "NAME", 1, 1, OPTIONS(plan_options), .has_fields = true, .has_names = true,
-	 .run = resources_set,
+	{"set", "NAME", 1, 1, WORDS_NAMES, OPTIONS(plan_options), .has_fields = true,
+	 .has_names = true, .run = resources_set,
 	 .doc = "change the given fields only; an empty value resets one, --label KEY= a label"},
-	{"rm", "NAME…", 1, WORDS_ANY, OPTIONS(plan_options), .has_names = true, .run = resources_rm,
-	 .doc = "remove"},
-	{"ping", "NAME", 1, 1, OPTIONS(ping_options), .only = &tunnel_kind,
+	{"rm", "NAME…", 1, WORDS_ANY, WORDS_NAMES, OPTIONS(plan_options), .has_names = true,
+	 .run = resources_rm, .doc = "remove"},
+	{"ping", "NAME", 1, 1, WORDS_NAMES, OPTIONS(ping_options), .only = &tunnel_kind,
 	 .run = resources_ping, .doc = "ICMP through the tunnel", .example = "tun_a -c 5"},
 };
 
@@ -115,7 +116,8 @@ static const struct command remote_verbs[] = {
 	 .example = "b https://b.example:7443 --token-file ~/b.token --cacert ~/ca.pem"},
 	{"list", "", 0, 0, .has_names = true, .run = remote_list, .doc = "list all",
 	 .example = "-o wide"},
-	{"rm", "NAME…", 1, WORDS_ANY, .has_names = true, .run = remote_rm, .doc = "forget"},
+	{"rm", "NAME…", 1, WORDS_ANY, WORDS_NAMES, .has_names = true, .run = remote_rm,
+	 .doc = "forget"},
 };
 
 static const struct command token_verbs[] = {
@@ -145,7 +147,8 @@ const unsigned command_n_resources = 3;
 
 const struct command command_bare[] = {
 	{"status", "", 0, 0, .run = status_status, .doc = "one screen of health"},
-	{"pair", "A B", 2, WORDS_ANY, OPTIONS(pair_options), .has_names = true, .run = pair_pair,
+	{"pair", "A B", 2, WORDS_ANY, WORDS_HOSTS, OPTIONS(pair_options), .has_names = true,
+	 .run = pair_pair,
 	 .doc = "build a tunnel between two hosts, and let one leave through the other",
 	 .example = "unix:///run/ipipd/ipipd.sock https://b.example:7443 --exit b "
 		    "--to 180.163.26.39/32"},
@@ -163,16 +166,21 @@ const struct command command_bare[] = {
 	 .doc = "the whole declaration, as apply takes it", .example = "> config.json"},
 	{"reconcile", "", 0, 0, OPTIONS(reconcile_options), .run = apply_reconcile,
 	 .doc = "compare everything with the kernel now"},
-	{"wait", "KIND/NAME…", 1, WORDS_ANY, OPTIONS(wait_options), .has_names = true,
-	 .run = wait_wait, .doc = "until resources are ready, or gone",
+	{"wait", "KIND/NAME…", 1, WORDS_ANY, WORDS_RESOURCES, OPTIONS(wait_options),
+	 .has_names = true, .run = wait_wait, .doc = "until resources are ready, or gone",
 	 .example = "tunnel/tun_a exit/qq --timeout 10"},
 	{"events", "", 0, 0, OPTIONS(events_options), .run = events_events,
 	 .doc = "what happens, as it happens, and who did it", .example = "--since 0 --no-follow"},
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},
+	{"completion", "bash|zsh|fish", 1, 1, .run = completion_script,
+	 .doc = "a script that lets the shell complete", .example = "bash"},
+	{"complete", "WORD…", 0, WORDS_ANY, .is_hidden = true, .run = completion_complete,
+	 .doc = "what may stand in place of the last word, for such a script",
+	 .example = "-- tunnel sh"},
 	{"version", "", 0, 0, .doc = "the version of ipipctl"},
-	{"help", "[COMMAND|options]", 0, 2, .doc = "help on a command, or the global options",
-	 .example = "tunnel add"},
+	{"help", "[COMMAND|options]", 0, 2, WORDS_TOPICS,
+	 .doc = "help on a command, or the global options", .example = "tunnel add"},
 };
 const unsigned command_n_bare = ARRAY_LEN(command_bare);
 /* clang-format on */
@@ -204,6 +212,11 @@ const struct noun *command_resource(const char *word)
 	const struct noun *noun = command_noun(word);
 
 	return noun && noun->kind ? noun : NULL;
+}
+
+const char *command_noun_doc(const struct noun *noun)
+{
+	return noun->kind ? noun->kind->doc : noun->doc;
 }
 
 bool command_is_verb(const struct noun *noun, const struct command *command)

@@ -21,7 +21,7 @@ struct cli;
 struct option {
 	const char *name;  /* long, without dashes */
 	char letter;       /* 0: none */
-	const char *arg;   /* NULL: takes none */
+	const char *arg;   /* NULL: takes none; see completion.c for what is completed */
 	bool arg_optional; /* then only as --name=arg */
 	const char *doc;
 };
@@ -36,12 +36,23 @@ struct noun {
 	const char *set_example;
 };
 
+/* What a command's words name, for completion. */
+enum command_words {
+	WORDS_CHOICES,   /* themselves, where they are in lower case */
+	WORDS_NAMES,     /* what there is of the noun */
+	WORDS_RESOURCES, /* KIND/NAME */
+	WORDS_HOSTS,
+	WORDS_TOPICS, /* of help */
+};
+
 struct command {
 	const char *name;  /* verb */
 	const char *words; /* for the usage line: "NAME…" */
 	unsigned min_words, max_words;
+	enum command_words words_are;
 	const struct option *options;
 	unsigned n_options;
+	bool is_hidden;              /* not for people */
 	bool has_fields;             /* takes the options of the noun's field table */
 	bool has_names;              /* knows -o name */
 	bool is_plan;                /* prints a plan, not only with -n */
@@ -64,6 +75,7 @@ extern const unsigned command_n_globals;
 const struct noun *command_noun(const char *word);
 /* the same of resources alone */
 const struct noun *command_resource(const char *word);
+const char *command_noun_doc(const struct noun *noun);
 /* is the row of the noun's verbs one that it has? */
 bool command_is_verb(const struct noun *noun, const struct command *command);
 /* the verb of a noun, or the bare one when noun is NULL */
@@ -81,12 +93,19 @@ struct args {
 	struct vec_of(const char *) words;
 	struct vec_of(struct given) given;
 	json_t *fields; /* of the noun's table, as a merge patch; NULL: none */
+	/* what the last word names, whose value is still to come; NULL: nothing */
+	const struct option *open_option;
+	const struct field *open_field;
 };
 
 /* -EINVAL with a sentence (and "did you mean"); args_done in any case. `--help` anywhere makes
  * everything else that is missing right. */
 int args_parse(struct args *args, int argc, char **argv, struct err *err) must_check;
+/* The same for a line that is still being typed: words may be missing. */
+int args_read(struct args *args, int argc, char **argv, struct err *err) must_check;
 void args_done(struct args *args);
+/* the long option of that name, the command's or a global one; NULL: none */
+const struct option *args_option(const struct args *args, const char *name);
 /* The last value given for the option, "" when it was given without one; NULL: not given. */
 const char *args_value(const struct args *args, const char *name);
 /* The i-th value of a repeated option, NULL after the last. */
@@ -118,6 +137,8 @@ int options_put(json_t *fields, const struct field *field, const char *value, bo
 void options_default(const struct field *field, struct text *text);
 /* "--rp-filter keep|off|strict|loose" and one line of text with default and bounds */
 void options_usage(const struct field *field, struct text *usage, struct text *doc);
+/* "--rp-filter" */
+void options_name(const struct field *field, struct text *name);
 /* adds the names of all options of the table, with dashes in front; in the arena */
 void options_names(const struct kind *kind, struct arena *arena, struct candidates *out);
 

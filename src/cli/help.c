@@ -50,11 +50,6 @@ static void add_verbs(struct text *text, const struct noun *noun)
 			text_addf(text, "%c%s", n++ ? '|' : ' ', noun->verbs[v].name);
 }
 
-static const char *doc_of(const struct noun *noun)
-{
-	return noun->kind ? noun->kind->doc : noun->doc;
-}
-
 void help_usage(FILE *to)
 {
 	for (unsigned i = 0; i < command_n_nouns; i++) {
@@ -64,7 +59,8 @@ void help_usage(FILE *to)
 		fprintf(to, "%s ipipctl %s NAME…\n", i ? "      " : "usage:", text_str(&line));
 	}
 	for (unsigned i = 0; i < command_n_bare; i++)
-		fprintf(to, "%s%s", i ? "|" : "       ipipctl ", command_bare[i].name);
+		if (!command_bare[i].is_hidden)
+			fprintf(to, "%s%s", i ? "|" : "       ipipctl ", command_bare[i].name);
 	fputs("\nhint: `ipipctl help` explains them\n", to);
 }
 
@@ -77,12 +73,14 @@ void help_overview(void)
 		cleanup_text struct text left = {0};
 
 		add_verbs(&left, noun);
-		print_row(text_str(&left), doc_of(noun));
+		print_row(text_str(&left), command_noun_doc(noun));
 	}
 	printf("\nCommands:\n");
 	for (unsigned i = 0; i < command_n_bare; i++) {
 		cleanup_text struct text left = {0};
 
+		if (command_bare[i].is_hidden)
+			continue;
 		text_addf(&left, "%s %s", command_bare[i].name, command_bare[i].words);
 		print_row(text_str(&left), command_bare[i].doc);
 	}
@@ -95,7 +93,7 @@ void help_overview(void)
 
 void help_noun(const struct noun *noun)
 {
-	printf("ipipctl %s: %s\n\nUsage:\n", noun->name, doc_of(noun));
+	printf("ipipctl %s: %s\n\nUsage:\n", noun->name, command_noun_doc(noun));
 	for (unsigned i = 0; i < noun->n_verbs; i++) {
 		const struct command *command = &noun->verbs[i];
 		cleanup_text struct text left = {0};

@@ -248,6 +248,12 @@ void options_usage(const struct field *field, struct text *usage, struct text *d
 	add_bounds(field, doc);
 }
 
+void options_name(const struct field *field, struct text *name)
+{
+	text_add(name, "--");
+	add_dashed(name, field->type == FIELD_LABELS ? "label" : field->name);
+}
+
 void options_names(const struct kind *kind, struct arena *arena, struct candidates *out)
 {
 	for (unsigned i = 0; i < kind->n_fields; i++) {

@@ -33,6 +33,9 @@ int remote_rm(struct cli *cli);
 
 int token_new(struct cli *cli);
 
+int completion_script(struct cli *cli);
+int completion_complete(struct cli *cli);
+
 int status_status(struct cli *cli);
 int wait_wait(struct cli *cli);
 int events_events(struct cli *cli);

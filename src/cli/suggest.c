@@ -120,7 +120,8 @@ int command_unknown_verb(struct err *err, const struct noun *noun, const char *w
 	if (!noun)
 		add_nouns(&candidates, command_n_nouns);
 	for (unsigned i = 0; !noun && i < command_n_bare; i++)
-		vec_push(&candidates, command_bare[i].name);
+		if (!command_bare[i].is_hidden)
+			vec_push(&candidates, command_bare[i].name);
 	int result = command_unknown(err, noun ? "verb" : "command", word, &candidates);
 	vec_done(&candidates);
 	return result;

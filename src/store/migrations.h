@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The SQL texts of db/, in order, embedded at build by db/embed.cmake. Migration i
+ * The SQL texts of db/, in order, embedded at build by cmake/embed.cmake. Migration i
  * (from 0) brings a database from user_version i to i + 1.
  */
 
