@@ -37,13 +37,13 @@ static const struct header {
 	{"WWW-Authenticate", "^Bearer ", "how to prove who one is"},
 };
 
-/* Of a status, beside those of its problems' rows. */
+/* Of a status, beside those of its problems' rows; with ? where not each of it has the header. */
 static const struct {
 	unsigned status;
 	const char *headers;
 } refusal_headers[] = {
 	{405, "Allow"},
-	{415, "Accept Accept-Patch"},
+	{415, "Accept? Accept-Patch?"},
 };
 
 void api_openapi_words(const char *words, void (*use)(void *user, const char *word), void *user)
@@ -68,15 +68,29 @@ static json_t *header_schema(const struct header *header)
 	return schema;
 }
 
-void api_openapi_header(void *answer, const char *name)
+static bool may_lack(const char *word)
+{
+	return strchr(word, '?');
+}
+
+static void name_header(const char *word, char name[static OPENAPI_NAME])
+{
+	snprintf(name, OPENAPI_NAME, "%s%.*s", may_lack(word) ? "Optional-" : "",
+		 (int)strcspn(word, "?"), word);
+}
+
+void api_openapi_header(void *answer, const char *word)
 {
 	json_t *list = json_object_get(answer, "headers");
+	char name[OPENAPI_NAME], header[OPENAPI_NAME];
 
 	if (!list) {
 		list = json_object();
 		json_object_set_new(answer, "headers", list);
 	}
-	json_object_set_new(list, name, openapi_ref("headers", name));
+	name_header(word, name);
+	snprintf(header, sizeof(header), "%.*s", (int)strcspn(word, "?"), word);
+	json_object_set_new(list, header, openapi_ref("headers", name));
 }
 
 void api_openapi_refusal(unsigned status, char name[static OPENAPI_NAME])
@@ -159,10 +173,12 @@ static json_t *query_parameter(const struct field *field)
 	return parameter;
 }
 
-static const struct header *find_header(const char *name)
+static const struct header *find_header(const char *word)
 {
+	size_t len = strcspn(word, "?");
+
 	for (size_t i = 0; i < ARRAY_LEN(headers); i++)
-		if (strcmp(headers[i].name, name) == 0)
+		if (strncmp(headers[i].name, word, len) == 0 && !headers[i].name[len])
 			return &headers[i];
 	assert(!"a header without a row");
 	return NULL;
@@ -202,15 +218,29 @@ json_t *api_openapi_parameters(void)
 	return list;
 }
 
+/* Those that some answer has. */
 json_t *api_openapi_headers(void)
 {
-	json_t *list = json_object(), *requests = api_openapi_parameters();
+	json_t *list = json_object(), *used = json_object(), *unused;
+	const char *word;
 
-	for (size_t i = 0; i < ARRAY_LEN(headers); i++)
-		if (!json_object_get(requests, headers[i].name))
-			json_object_set_new(list, headers[i].name,
-					    json_pack("{s:s, s:o}", "description", headers[i].doc,
-						      "schema", header_schema(&headers[i])));
-	json_decref(requests);
+	for (unsigned i = 0; i < api_routes_count; i++)
+		for (unsigned j = 0; j < API_ANSWERS_MAX; j++)
+			api_openapi_words(api_routes[i].answers[j].headers, use_header, used);
+	for (unsigned i = 0; i < api_problems_count; i++)
+		api_openapi_words(api_problems[i].header, use_header, used);
+	for (size_t i = 0; i < ARRAY_LEN(refusal_headers); i++)
+		api_openapi_words(refusal_headers[i].headers, use_header, used);
+	json_object_foreach(used, word, unused) {
+		const struct header *row = find_header(word);
+		char name[OPENAPI_NAME];
+
+		name_header(word, name);
+		json_object_set_new(list, name,
+				    json_pack("{s:s, s:b, s:o}", "description", row->doc,
+					      "required", !may_lack(word), "schema",
+					      header_schema(row)));
+	}
+	json_decref(used);
 	return list;
 }

@@ -16,7 +16,7 @@ json_t *api_openapi_refusals(void);
 
 /* The name of the response of that status. */
 void api_openapi_refusal(unsigned status, char name[static OPENAPI_NAME]);
-/* Adds a reference to that header to an answer. */
-void api_openapi_header(void *answer, const char *name);
+/* Adds a reference to that header to an answer; with ? behind it where it may be absent. */
+void api_openapi_header(void *answer, const char *word);
 /* Each word of a list that blanks divide; NULL has none. */
 void api_openapi_words(const char *words, void (*use)(void *user, const char *word), void *user);

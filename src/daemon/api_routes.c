@@ -85,14 +85,14 @@ const struct api_route api_routes[] = {
 	 .doc = "The same document again changes nothing. `If-None-Match: *` creates only, "
 	 "`If-Match` guards against other writers.",
 	 .headers = "If-Match If-None-Match", .body = "{Kind}Put",
-	 .answers = {{200, "{Kind}", "ETag"}, {200, "DryRun"}, {201, "{Kind}", "ETag Location"}},
+	 .answers = {{200, "{Kind}", "ETag?"}, {200, "DryRun"}, {201, "{Kind}", "ETag Location"}},
 	 .problems = "404 409 412 422"},
 	{"PATCH", "/v1/{kind}/{name}", ROUTE_WRITE | ROUTE_BODY | ROUTE_MERGE, api_resource_patch,
 	 "dry_run wait",
 	 .id = "patch{Kind}", .summary = "Change one {noun}",
 	 .doc = "By a merge patch (RFC 7396).",
 	 .headers = "If-Match If-None-Match", .body = "{Kind}Patch",
-	 .answers = {{200, "{Kind}", "ETag"}, {200, "DryRun"}}, .problems = "404 409 412 422"},
+	 .answers = {{200, "{Kind}", "ETag?"}, {200, "DryRun"}}, .problems = "404 409 412 422"},
 	{"DELETE", "/v1/{kind}/{name}", ROUTE_WRITE, api_resource_delete, "dry_run wait",
 	 .id = "delete{Kind}", .summary = "Delete one {noun}",
 	 .doc = "Waits for the pass that removes it, 5 seconds if `wait` does not say otherwise. "

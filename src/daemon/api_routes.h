@@ -22,7 +22,7 @@ enum {
 struct api_answer {
 	unsigned status;     /* 2xx or 3xx; 0 ends the list */
 	const char *schema;  /* of components/schemas; NULL: no body, or any text */
-	const char *headers; /* names of api_openapi.c, in words */
+	const char *headers; /* names of api_openapi_parts.c, in words; ?: it may be absent */
 	const char *media;   /* NULL: application/json when there is a schema */
 };
 
@@ -44,7 +44,7 @@ struct api_route {
 	const char *id;      /* operationId */
 	const char *summary; /* a few words */
 	const char *doc;     /* sentences */
-	const char *headers; /* of the request: names of api_openapi.c, in words */
+	const char *headers; /* of the request: names of api_openapi_parts.c, in words */
 	const char *body;    /* schema */
 	struct api_answer answers[API_ANSWERS_MAX];
 	const char *problems; /* statuses in words, beside those that hold for every route */

@@ -245,7 +245,8 @@ def deviations():
                "instance": "/", "code": "deleting", "request_id": "x", "errors": []}
     return [(word, [method, path, body, status, headers, json.dumps(text)])
             for word, method, path, body, status, headers, text in (
-        ("a member is missing", "GET", "/v1/config", "", 200, plain, {"tunnels": [{}]}),
+        ("a member is missing", "GET", "/v1/config", "", 200, [*plain, ["ETag", '"5"']],
+         {"tunnels": [{}]}),
         ("a member too many", "GET", "/livez", "", 200, plain, {"status": "alive", "x": 1}),
         ("another type", "GET", "/v1/tunnels", "", 200, plain,
          {"items": [], "revision": "1", "next": None}),
@@ -255,6 +256,8 @@ def deviations():
         ("a status without its codes", "PUT", "/v1/tunnels/a", "", 412, problem,
          {**refusal, "status": 412}),
         ("a problem elsewhere", "GET", "/v2", "", 404, problem, {**refusal, "status": 404}),
+        ("a header is missing", "GET", "/v1/config", "", 200, plain, {}),
+        ("a header of another form", "GET", "/v1/config", "", 200, [*plain, ["ETag", "5"]], {}),
         ("no problem", "GET", "/v1/tunnels/a", "", 404, problem, {}),
         ("a parameter out of range", "GET", "/v1/tunnels?limit=0", "", 200, plain,
          {"items": [], "revision": 1, "next": None}),
