@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "codec/openapi.h"
-#include "model/resource.h"
+#include "unit/codec/samples.h"
 
 static void assert_schema(const struct kind *kind, const char *name, const char *want)
 {
@@ -21,6 +21,53 @@ static void assert_schema(const struct kind *kind, const char *name, const char 
 	assert_string_equal(text, want);
 	free(text);
 	json_decref(schema);
+}
+
+/* Is the least document taken with this value in that member? */
+static bool takes(const struct kind *kind, const struct field *field, int64_t value)
+{
+	cleanup_arena struct arena arena = {0};
+	static struct errs errs;
+	struct resource *resource;
+	uint64_t generation;
+	json_t *document = json_loads(least_samples[kind->id], 0, NULL);
+
+	errs = (struct errs){0};
+	json_object_set_new(document, field->name, json_integer(value));
+	int rc = json_decode(kind, document, NULL, NULL, &arena, &resource, &generation, &errs);
+	json_decref(document);
+	return rc == 0;
+}
+
+static void bounds_numbers_as_the_decoder_does(void **state)
+{
+	unsigned numbers = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
+		for (unsigned i = 0; i < kinds[k]->n_fields; i++) {
+			const struct field *field = &kinds[k]->fields[i];
+			json_t *schema = openapi_field(field),
+			       *any = json_object_get(schema, "anyOf");
+			json_t *number = any ? json_array_get(any, 0) : schema;
+			json_t *least = json_object_get(number, "minimum"),
+			       *most = json_object_get(number, "maximum");
+
+			if (least) {
+				int64_t step = field->step ? field->step : 1;
+
+				numbers++;
+				assert_true(takes(kinds[k], field, json_integer_value(least)));
+				assert_true(takes(kinds[k], field, json_integer_value(most)));
+				assert_false(
+					takes(kinds[k], field, json_integer_value(least) - step));
+				assert_false(
+					takes(kinds[k], field, json_integer_value(most) + step));
+			}
+			json_decref(schema);
+		}
+	}
+	assert_int_equal(numbers, 5);
 }
 
 static void numbers_have_bounds_and_default(void **state)
@@ -134,6 +181,7 @@ static void names_match_what_is_allowed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bounds_numbers_as_the_decoder_does),
 		cmocka_unit_test(numbers_have_bounds_and_default),
 		cmocka_unit_test(a_word_may_stand_for_a_value),
 		cmocka_unit_test(what_is_required_has_no_default),
