@@ -25,7 +25,7 @@ const struct api_route api_routes[] = {
 	{"POST", "/v1/reconcile", ROUTE_ADMIN, api_plan_reconcile, "orphans dry_run wait",
 	 .id = "reconcile", .summary = "A full pass now",
 	 .doc = "Answers when it is over. orphans=delete removes what another database left.",
-	 .answers = {{200, "Outcome"}, {200, "DryRun"}}, .problems = "429"},
+	 .answers = {{200, "Outcome"}, {200, "DryRun"}}},
 	{"GET", "/v1/status", 0, api_status_get, "",
 	 .id = "getStatus", .summary = "How the agent is",
 	 .doc = "Resources by state, the last pass, what was repaired, and what another database "
@@ -99,7 +99,7 @@ const struct api_route api_routes[] = {
 	 "202: what it stood for is still in the kernel.",
 	 .headers = "If-Match If-None-Match",
 	 .answers = {{204}, {202, "{Kind}", "ETag"}, {200, "DryRun"}},
-	 .problems = "404 409 412 429"},
+	 .problems = "404 409 412"},
 };
 /* clang-format on */
 

@@ -67,22 +67,24 @@ class Answer:
 
 
 class Recorder:
-    """A line for each kind of request and answer: those alike differ in their digits only."""
+    """A line for each kind of request and answer: those alike differ in their digits only. The
+    body of what was refused is not kept."""
 
     def __init__(self, folder):
-        path = pathlib.Path(folder) / (pathlib.Path(sys.argv[0]).stem + ".jsonl")
-        path.parent.mkdir(exist_ok=True)
-        self.file = open(path, "w", encoding="utf-8")
+        self.path = pathlib.Path(folder) / (pathlib.Path(sys.argv[0]).stem + ".jsonl")
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text("")
         self.seen = set()
 
     def keep(self, method, path, body, answer):
-        asked = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+        served = answer.status < 300
+        asked = body.decode() if isinstance(body, bytes) and served else served and body or ""
         line = [method, path, asked, answer.status, answer.headers.items(), answer.text]
         kind = hash(re.sub(r"[0-9][0-9a-f]*|[a-f]+[0-9][0-9a-f]*", "0", json.dumps(line)))
         if kind not in self.seen:
             self.seen.add(kind)
-            self.file.write(json.dumps(line) + "\n")
-            self.file.flush()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
 
 
 RECORDER = Recorder(RECORD) if RECORD else None

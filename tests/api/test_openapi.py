@@ -58,6 +58,12 @@ class Examples(api.ApiTest):
         self.assertEqual(answer.text, COMMITTED.read_text())
         self.assertEqual(answer.headers["Content-Type"], "application/json")
 
+    def test_any_operation_may_find_a_body_too_large(self):
+        for method, path in (("GET", "/livez"), ("GET", "/v1/status"), ("POST", "/v1/reconcile"),
+                             ("DELETE", "/v1/tunnels/tun_a")):
+            answer = self.agent.ask(method, path, "x" * (9 << 20))
+            self.problem(answer, 413, "body-too-large")
+
     def test_declarations_become_ready(self):
         for kind, path in KINDS.items():
             body = json.loads((EXAMPLES / f"{kind}Declaration.json").read_text())
