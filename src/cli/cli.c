@@ -298,6 +298,8 @@ static int check_format(const struct cli *cli)
 	if (cli->format == CLI_NAME && (!command->has_names || is_plan))
 		return cli_usage("%s%s has no names to print; -o table and -o json are there",
 				 command->name, is_plan && !command->is_plan ? " -n" : "");
+	if (command->is_text && cli->format != CLI_TABLE)
+		return cli_usage("%s prints a text; -o and -j are not for it", command->name);
 	if (cli->dry_run && cli->args.noun && !cli->args.noun->kind)
 		return cli_usage("%s %s has no dry run", cli->args.noun->name, command->name);
 	if (args_value(&cli->args, "as-shell") && !command->is_plan && !cli->dry_run)

@@ -92,6 +92,12 @@ static const struct option token_options[] = {
 	{"role", 0, "admin|read", false, "what its bearer may do"},
 };
 
+static const struct option top_options[] = {
+	{"interval", 0, "S", false, "seconds between two refreshes (default 1, at least 0.1)"},
+	{"count", 'c', "N", false, "end after N refreshes"},
+	{"lines", 0, "N", false, "tunnels shown (default: as many as the terminal holds, else 50)"},
+};
+
 #define OPTIONS(list) .options = (list), .n_options = ARRAY_LEN(list)
 
 static const struct command resource_verbs[] = {
@@ -173,7 +179,10 @@ const struct command command_bare[] = {
 	 .doc = "what happens, as it happens, and who did it", .example = "--since 0 --no-follow"},
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},
-	{"completion", "bash|zsh|fish", 1, 1, .run = completion_script,
+	{"top", "", 0, 0, OPTIONS(top_options), .is_text = true, .run = top_top,
+	 .doc = "the busiest tunnels, live; q ends it. Not on a terminal: a block each time",
+	 .example = "--interval 5"},
+	{"completion", "bash|zsh|fish", 1, 1, .is_text = true, .run = completion_script,
 	 .doc = "a script that lets the shell complete", .example = "bash"},
 	{"complete", "WORD…", 0, WORDS_ANY, .is_hidden = true, .run = completion_complete,
 	 .doc = "what may stand in place of the last word, for such a script",

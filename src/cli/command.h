@@ -55,6 +55,7 @@ struct command {
 	bool is_hidden;              /* not for people */
 	bool has_fields;             /* takes the options of the noun's field table */
 	bool has_names;              /* knows -o name */
+	bool is_text;                /* prints what is for people, or a shell: no document */
 	bool is_plan;                /* prints a plan, not only with -n */
 	const struct kind *only;     /* of resource verbs: NULL for every kind */
 	int (*run)(struct cli *cli); /* returns enum cli_exit */

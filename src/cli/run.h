@@ -36,6 +36,8 @@ int token_new(struct cli *cli);
 int completion_script(struct cli *cli);
 int completion_complete(struct cli *cli);
 
+int top_top(struct cli *cli);
+
 int status_status(struct cli *cli);
 int wait_wait(struct cli *cli);
 int events_events(struct cli *cli);
