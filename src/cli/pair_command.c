@@ -90,12 +90,27 @@ static int read_request(const struct cli *cli, struct pair_request *request)
 	return status;
 }
 
+/* Of remotes named b and a, in that order, --exit a would be read both ways. */
+static int check_letters(const struct cli *cli)
+{
+	const char *side = args_value(&cli->args, "exit");
+	const char *first = cli->args.words.v[0], *second = cli->args.words.v[1];
+
+	if (side && (strcasecmp(first, "b") == 0 || strcasecmp(second, "a") == 0))
+		return cli_usage("--exit %s: the first host is a and the second b, whatever they "
+				 "are called; give them in that order",
+				 side);
+	return CLI_OK;
+}
+
 int pair_pair(struct cli *cli)
 {
 	struct pair_request request = {0};
 	struct client *a = NULL, *b = NULL;
 	int status = read_request(cli, &request);
 
+	if (status == CLI_OK)
+		status = check_letters(cli);
 	if (status == CLI_OK)
 		status = cli_open(cli, cli->args.words.v[0], false, &a);
 	if (status == CLI_OK)

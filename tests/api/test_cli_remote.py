@@ -180,6 +180,12 @@ class Use(RemoteTest):
         done = self.run_in("pair", "a", "b", "-n")
         self.assertNotIn(done.returncode, (USAGE, UNREACHABLE, FORBIDDEN), done.stderr)
 
+    def test_exit_names_a_side_and_no_remote(self):
+        self.fails(USAGE, "give them in that order", "pair", "b", "a", "--exit", "a", "--to",
+                   "10.0.0.0/8")
+        done = self.run_in("pair", "a", "b", "--exit", "a", "--to", "10.0.0.0/8", "-n")
+        self.assertNotEqual(USAGE, done.returncode, done.stderr)
+
     def test_a_failure_tells_name_and_address(self):
         port = self.agents["b"].ports()[-1]
         self.agents["b"].stop()
