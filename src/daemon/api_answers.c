@@ -223,7 +223,8 @@ static const struct openapi_schema answers[] = {
 	SCHEMA("NatRuleStats", nat_rule_stats), SCHEMA("Received", received), SCHEMA("Sent", sent),
 	SCHEMA("TunnelStats", tunnel_stats), SCHEMA("RoundTrip", rtt),
 	SCHEMA("PingResult", ping_result), SCHEMA("Liveness", liveness),
-	SCHEMA("Readiness", readiness), SCHEMA("Openapi", openapi), SCHEMA("Fault", fault), SCHEMA("Change", change), SCHEMA("Event", event),
+	SCHEMA("Readiness", readiness), SCHEMA("Openapi", openapi), SCHEMA("Fault", fault),
+	SCHEMA("Change", change), SCHEMA("Event", event),
 };
 /* clang-format on */
 

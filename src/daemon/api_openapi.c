@@ -151,9 +151,14 @@ static void add_answer(struct operation *o, const struct api_answer *answer)
 	api_openapi_words(answer->headers, api_openapi_header, response);
 	if (answer->schema) {
 		fill(answer->schema, o->kind, schema);
+		json_t *one = openapi_ref("schemas", schema);
+
+		/* a text of many such documents, as they come (contentSchema of 2020-12) */
+		if (answer->media)
+			one = json_pack("{s:s, s:s, s:o}", "type", "string", "contentMediaType",
+					"application/json", "contentSchema", one);
 		add_schema(member(response, "content"),
-			   answer->media ? answer->media : "application/json",
-			   openapi_ref("schemas", schema));
+			   answer->media ? answer->media : "application/json", one);
 	} else if (answer->media) {
 		add_schema(member(response, "content"), answer->media,
 			   json_pack("{s:s}", "type", "string"));
@@ -230,7 +235,7 @@ static json_t *operation(const struct api_route *route, const struct kind *kind)
 	if (route->flags & ROUTE_OPEN)
 		json_object_set_new(o.document, "security", json_array());
 	if (strstr(route->path, "{name}"))
-		add_parameter(&o, "name");
+		add_parameter(&o, "resource");
 	api_openapi_words(route->params, add_parameter, &o);
 	api_openapi_words(route->headers, add_parameter, &o);
 	add_body(&o);

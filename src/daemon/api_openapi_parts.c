@@ -198,7 +198,7 @@ json_t *api_openapi_parameters(void)
 
 	json_t *schema = openapi_field(name);
 	json_object_del(schema, "description");
-	json_object_set_new(list, "name",
+	json_object_set_new(list, "resource",
 			    json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", "name", "in", "path",
 				      "required", 1, "description", name->doc, "schema", schema));
 	for (unsigned i = 0; i < api_params_kind.n_fields; i++)

@@ -51,11 +51,16 @@ static const struct field params_fields[] = {
 		.doc = "past the agent's own rules, as a tunnel's outer packets go"),
 	F_BOOL(api_params, verbose,
 		.doc = "with the last pass"),
-	F_STRING(api_params, since, .max = 20, .doc = "the id of the last event that is known; 0: all that are kept"),
-	F_BOOL(api_params, follow, .dflt = 1, .doc = "false: end with the newest one"),
-	F_CHOICE(api_params, type, event_type_names, .doc = "only events of this type"),
-	F_CHOICE(api_params, kind, kind_choices, .doc = "only events of this kind, of resources or of the kernel's objects"),
-	F_STRING(api_params, name, .min = 1, .max = 255, .doc = "only events that name it"),
+	F_STRING(api_params, since, .max = 20,
+		.doc = "the id of the last event that is known; 0: all that are kept"),
+	F_BOOL(api_params, follow, .dflt = 1,
+		.doc = "false: end with the newest one"),
+	F_CHOICE(api_params, type, event_type_names,
+		.doc = "only events of this type"),
+	F_CHOICE(api_params, kind, kind_choices,
+		.doc = "only events of this kind, of resources or of kernel objects"),
+	F_STRING(api_params, name, .min = 1, .max = 255,
+		.doc = "only events that name it"),
 };
 /* clang-format on */
 

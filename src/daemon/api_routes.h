@@ -23,7 +23,8 @@ struct api_answer {
 	unsigned status;     /* 2xx or 3xx; 0 ends the list */
 	const char *schema;  /* of components/schemas; NULL: no body, or any text */
 	const char *headers; /* names of api_openapi_parts.c, in words; ?: it may be absent */
-	const char *media;   /* NULL: application/json when there is a schema */
+	const char *media;   /* NULL: application/json when there is a schema; else the body is
+			      * a stream of such documents, or any text */
 };
 
 enum { API_ANSWERS_MAX = 4 };
