@@ -217,6 +217,9 @@ static int put(struct ledger *ledger, const struct op *op, uint32_t marks,
 
 		s->before = sysctl_before(
 			s, (const struct sysctl *)objects_find(&ledger->owned, op->kind, s), facts);
+		/* as on a device that was there, where this is no op but a find */
+		if (op->verb == OP_ADD && s->before == s->value)
+			s->head.marks = OBJECT_FOUND;
 	}
 	return put_row(ledger, op->kind, row, err);
 }

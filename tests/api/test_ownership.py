@@ -164,6 +164,16 @@ class Ownership(api.ApiTest):
             self.ready("/v1/tunnels/tun_a", {**TUNNEL, "rp_filter": wanted})
             self.assertEqual(self.sysctl("tun_a", "rp_filter"), value)
 
+    def test_what_a_new_device_began_with_was_found(self):
+        self.agent.kernel("sysctl ip_forward 1")
+        self.ready("/v1/nat-rules/exit", NAT)
+        self.ready("/v1/tunnels/tun_a", TUNNEL)
+        self.agent.kernel("link tun_a group 7 alias mine")
+        self.settle()
+        self.agent.kernel("sysctl ip_forward 0")
+        self.agent.until("/v1/nat-rules/exit", lambda a: a.state == "conflict")
+        self.assertEqual(self.sysctl("tun_a", "forwarding"), "0")
+
     def test_a_replaced_device_closes_again_when_the_rule_goes(self):
         self.three()
         self.agent.stop()
