@@ -8,7 +8,7 @@ import ipaddress
 import json
 
 import lab
-from world import ANY, World, covers, network
+from world import ANY, WILD, World, covers, network
 
 TABLES = {"main": 254, "default": 253, "local": 255}
 PROTOCOLS = {"kernel": 2, "boot": 3, "static": 4}
@@ -181,8 +181,12 @@ class RealWorld(World):
         answer = super().lookup(to, oif)
         if answer or not oif or self.links.get(oif, {}).get("up") != "true":
             return answer
-        mine = sorted(p for d, p in self.addrs if d == oif)  # "assume that it is on link"
-        return oif, mine[0].split("/")[0] if mine else ANY, int(self.links[oif]["mtu"])
+        # "assume that it is on link" (net/ipv4/route.c), with an address of its own, else with
+        # that of the first device that has one (inet_select_addr in net/ipv4/devinet.c)
+        mine = sorted(p for d, p in self.addrs if d == oif)
+        others = self.ours or any(not p.startswith("127.") for _, p in self.addrs)
+        source = mine[0].split("/")[0] if mine else WILD if others else ANY
+        return oif, source, int(self.links[oif]["mtu"])
 
     def do_route(self, words, known):
         options = dict(zip(words[1::2], words[2::2]))

@@ -4,12 +4,11 @@ What must be in the kernel after quiescence, from the declaration and the world,
 design.md, kernel.md and api.md. It shares no code with the agent. nftables: packets.py.
 """
 
-from world import ANY, GROUP, MAIN, PROTOCOL, network
+from world import ANY, GROUP, MAIN, PROTOCOL, WILD, network
 
 TOS = {"inherit": 1}
 RP_FILTER = {"off": 0, "strict": 1, "loose": 2}
 LANDING, FIRST_TABLE = 9999, 7000
-WILD = "*"  # a field that the documents leave open in this state
 
 
 def device_of(name, tunnel):
@@ -30,6 +29,7 @@ class Expected:
         self.opened = set()      # devices whose forwarding the agent switched on
         self.addresses = set()   # (device, prefix), the agent's
         self.froms = set()       # prefixes that have a table
+        self.unknown_own = False  # a local address that only the kernel knows
 
 
 class Oracle:
@@ -134,8 +134,8 @@ class Oracle:
                 mtu = str(min(max(answer[2] - 20, 68), 65515))
         keep = False
         if local == "auto":
-            local = answer[1] if answer and answer[1] != ANY else WILD
-            keep = local == WILD
+            keep = not answer or answer[1] == ANY
+            local = WILD if keep else answer[1]
         if underlay and underlay not in world.devices():
             underlay, keep = WILD, True
         return {
@@ -229,7 +229,9 @@ class Oracle:
         own = set()
         for name, tunnel in declaration["tunnels"].items():
             if enabled(tunnel):
-                own.add(self.link_fields(name, tunnel, world)[0]["local"])
+                fields, keep = self.link_fields(name, tunnel, world)
+                own.add(fields["local"])
+                out.unknown_own |= fields["local"] == WILD and not keep
         for device, prefix in world.addrs:
             if device not in world.ours and device not in out.usable:
                 own.add(prefix.split("/")[0])

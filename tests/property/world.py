@@ -12,6 +12,7 @@ GROUP, PROTOCOL = 0x69706970, 105
 LINK_FIELDS = ("driver", "local", "remote", "underlay", "ttl", "tos", "pmtudisc", "proto",
                "fwmark", "encap", "external", "mtu", "up", "group", "alias")
 ANY = "0.0.0.0"
+WILD = "*"  # a field that the documents leave open in this state
 
 
 def number(address):
@@ -131,7 +132,8 @@ class World:
             self.drop_routes(device)
 
     def lookup(self, to, oif=""):
-        """Of main, as the agent's own question is answered: (device, source, mtu) or None."""
+        """Of main, as the agent's own question is answered: (device, source, mtu) or None.
+        A source may be WILD, or ANY where there is none."""
         best = None
         for (table, dst, metric), route in self.routes.items():
             if table != MAIN or not covers(dst, to) or (oif and route["device"] != oif):
