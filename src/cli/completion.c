@@ -304,7 +304,7 @@ int completion_script(struct cli *cli)
 {
 	const char *word = cli->args.words.v[0];
 
-	for (unsigned i = 0; i < completion_scripts_count; i++)
+	for (unsigned i = 0; i < ARRAY_LEN(shells); i++)
 		if (strcmp(shells[i], word) == 0) {
 			fputs(completion_scripts[i], stdout);
 			return CLI_OK;

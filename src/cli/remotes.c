@@ -177,8 +177,11 @@ static int make_folder(const char *path, struct err *err)
 {
 	cleanup_text struct text parent = {0};
 
-	text_add_len(&parent, path, (size_t)(strrchr(path, '/') - path));
-	if (mkdir(parent.s, 0700) != 0 && errno != EEXIST)
+	const char *slash = strrchr(path, '/');
+
+	if (slash)
+		text_add_len(&parent, path, (size_t)(slash - path));
+	if (parent.len && mkdir(parent.s, 0700) != 0 && errno != EEXIST)
 		return err_set(err, -errno, "%s: %s", parent.s, strerror(errno));
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return err_set(err, -errno, "%s: %s", path, strerror(errno));
@@ -189,14 +192,15 @@ int remotes_lock(int *fd, struct err *err)
 {
 	cleanup_text struct text path = {0};
 	int rc = folder_path(&path, err);
+	const char *name = text_str(&path);
 
 	if (rc == 0)
-		rc = make_folder(path.s, err);
+		rc = make_folder(name, err);
 	if (rc)
 		return rc;
-	cleanup_fd int folder = open(path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0 || flock(folder, LOCK_EX) != 0)
-		return err_set(err, -errno, "%s: %s", path.s, strerror(errno));
+		return err_set(err, -errno, "%s: %s", name, strerror(errno));
 	*fd = take_fd(&folder);
 	return 0;
 }
