@@ -214,9 +214,10 @@ static int put(struct ledger *ledger, const struct op *op, uint32_t marks,
 	}
 	if (op->kind == KIND_SYSCTL) {
 		struct sysctl *s = (struct sysctl *)row;
+		const struct object *owned = objects_find(&ledger->owned, op->kind, s);
 
-		s->before = sysctl_before(
-			s, (const struct sysctl *)objects_find(&ledger->owned, op->kind, s), facts);
+		s->before = sysctl_before(s, (const struct sysctl *)owned, facts);
+		ledger->took |= marks == OBJECT_OURS && owned && owned->marks & OBJECT_FOUND;
 		/* as on a device that was there, where this is no op but a find */
 		if (op->verb == OP_ADD && s->before == s->value)
 			s->head.marks = OBJECT_FOUND;

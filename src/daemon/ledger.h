@@ -22,6 +22,7 @@ struct ledger {
 	char boot_id[37];
 	uint64_t namespace_cookie;
 	struct objects owned; /* sorted, each a block of its own */
+	bool took;            /* a sysctl that was found became ours; for the caller to reset */
 	/* of the transaction under way; they count when it is committed */
 	struct ledger_changes vec_of(struct ledger_change) changes;
 };

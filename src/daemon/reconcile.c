@@ -150,8 +150,9 @@ static void publish_full(struct reconcile *r)
 }
 
 /*
- * Of a pass over a few objects. What it could not put right is everybody's business, and what
- * it did put right may end somebody's trouble: then everything is looked at, and judged.
+ * Of a pass over a few objects. What it could not put right is everybody's business, what it did
+ * put right may end somebody's trouble, and whose a sysctl is decides what is closed: then
+ * everything is looked at, and judged.
  */
 static void publish_partial(struct reconcile *r, int error)
 {
@@ -163,7 +164,8 @@ static void publish_partial(struct reconcile *r, int error)
 		publish(r);
 		return;
 	}
-	if (settled && !r->outdated && (waits || (!r->round.ops.len && !r->statuses.troubled)))
+	if (settled && !r->outdated && !r->ledger.took &&
+	    (waits || (!r->round.ops.len && !r->statuses.troubled)))
 		return;
 	log_debug("it left something to judge: a pass over everything follows");
 	r->scope.everything = true;
@@ -382,6 +384,7 @@ static void begin(struct reconcile *r)
 	r->awaited = false;
 	r->started_ms = loop_now_ms();
 	r->rounds = r->races = r->applied = 0;
+	r->ledger.took = false;
 	failpoint("pass.begin");
 }
 

@@ -84,6 +84,14 @@ class Disturbance(api.ApiTest):
         self.rest("sysctl ip_forward 0")
         self.assertEqual(self.forwarding(), "1")
 
+    def test_a_switch_that_was_found_and_is_ours_now_opens_for_nothing_else(self):
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=5", api.TUNNEL), 201)
+        self.rest("sysctl tun_a forwarding 1")
+        self.ok(self.agent.put("/v1/nat-rules/exit?wait=5", api.NAT), 201)
+        self.assertEqual(self.agent.objects("nft-element opened tun_a"), [])
+        self.agent.kernel("sysctl tun_a forwarding 0")
+        self.agent.until("/v1/status", lambda _: self.agent.objects("nft-element opened tun_a"))
+
     def test_a_filter_that_was_found_as_declared_can_be_declared_otherwise(self):
         for declared, value in (("off", "0"), ("strict", "1"), ("off", "0")):
             self.declare(tunnels={"tun_a": {**api.TUNNEL, "rp_filter": declared}})
