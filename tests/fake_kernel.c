@@ -205,6 +205,11 @@ static void events_read(struct kernel *kernel, struct scope *scope, struct kerne
 		events->port = fake->by_port;
 		snprintf(events->process, sizeof(events->process), "%s", fake->by_process);
 	}
+	events->overrun = fake->overrun;
+	scope->everything |= fake->overrun;
+	fake->overrun = false;
+	events->gone = fake->gone;
+	fake->gone = (struct counted_links){0};
 	fake_look_forget(&memory);
 }
 
@@ -221,12 +226,8 @@ static int link_stats(struct kernel *kernel, const char *device, struct link_sta
 {
 	if (!fake_state_link((struct fake *)kernel, device))
 		return err_set(err, -ENODEV, "link %s: %s", device, strerror(ENODEV));
-	*stats = (struct link_stats){
-		.rx_packets = 10,
-		.rx_bytes = 840,
-		.tx_packets = 20,
-		.tx_bytes = 1680,
-	};
+	*stats = fake_count_link((struct fake *)kernel,
+				 fake_state_link((struct fake *)kernel, device));
 	return 0;
 }
 
@@ -241,8 +242,9 @@ static int element_stats(struct kernel *kernel, const char *set, const struct pr
 		key.prefix = prefixes[i];
 		if (!fake_state_find((struct fake *)kernel, KIND_NFT_ELEMENT, &key))
 			continue;
-		stats->packets += 1;
-		stats->bytes += 84;
+		struct element_stats one = fake_count_element((struct fake *)kernel, &key);
+		stats->packets += one.packets;
+		stats->bytes += one.bytes;
 	}
 	return 0;
 }
@@ -253,6 +255,9 @@ static void close_fake(struct kernel *kernel)
 
 	fake_state_done(fake);
 	vec_done(&fake->failures);
+	vec_done(&fake->link_counts);
+	vec_done(&fake->element_counts);
+	vec_done(&fake->gone);
 	if (fake->inotify_fd >= 0)
 		close(fake->inotify_fd);
 	free(fake->directory);
@@ -270,6 +275,7 @@ static const struct kernel_vtable vtable = {
 	.route = route,
 	.link_stats = link_stats,
 	.element_stats = element_stats,
+	.count = fake_count,
 	.close = close_fake,
 };
 

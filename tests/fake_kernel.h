@@ -18,15 +18,15 @@
  *   - nft ops are one batch: all of them, or none; elements and rules need their sets
  *   - route questions follow the rules, with goto, suppress_prefixlength and our mark
  *
- * Every present element of a set has counted 1 packet of 84 bytes; every link has received
- * 10 packets, 840 bytes, and sent 20 packets, 1680 bytes.
+ * Every element of a set has counted 1 packet of 84 bytes when it is made; every link has
+ * received 10 packets, 840 bytes, and sent 20 packets, 1680 bytes. The script adds to that.
  *
  * In the directory that the environment variable IPIPD_FAKE_KERNEL names (without: a host that
  * has only `lo`):
  *
  * script   Read at each observe and each look at the events; whenever the file is another
  *          one (inode, time or size), all its lines are executed once, and the fail and
- *          refuse-observe lines of the one before end. Replace it by rename. The agent
+ *          refuse lines of the one before end. Replace it by rename. The agent
  *          is woken by that. Empty lines and `# comments` are skipped; a line that is
  *          not understood aborts the program.
  *   link NAME [up|down] [mtu N] [driver WORD] [group N] [alias TEXT] [ttl N]
@@ -39,6 +39,8 @@
  *   element SET PREFIX                       into our nft table, by somebody else
  *   delete link NAME | addr DEVICE ADDR/LEN | route PREFIX [table N] [metric N]
  *            | rule PRIORITY (all of that priority) | set NAME | chain NAME | element SET PREFIX
+ *   traffic link NAME COUNTER N …            rx_bytes, tx_errors and so on: so many more
+ *   traffic element SET PREFIX packets|bytes N …
  *   flush nft                                our table and all in it
  *   sysctl ip_forward 0|1                    rewrites forwarding of every device
  *   sysctl DEVICE|default forwarding|rp_filter N
@@ -46,6 +48,8 @@
  *                                            "tun_*", "EPERM"); an nft one fails its batch
  *   refuse-observe ERRNO                     observe fails: EINTR is an interrupted dump
  *   by PID [NAME]                            who does what this script does
+ *   refuse-count ERRNO                       so do the counters, all at once
+ *   overrun                                  events were lost
  * state    Written (by rename) after each apply and script: all objects in the order of kinds
  *          and keys, one a line: noun, key, then field=value for the other fields;
  *          `sysctl ip_forward value=…` stands last.
@@ -65,6 +69,16 @@ struct fake_failure {
 	char text[160];
 };
 
+struct fake_link_count {
+	uint32_t ifindex; /* none is given twice */
+	struct link_stats stats;
+};
+
+struct fake_element_count {
+	struct nft_element key;
+	struct element_stats stats;
+};
+
 /* One sysctl of net.ipv4.conf is an object like the others: made and gone with its device. */
 struct fake {
 	struct kernel kernel;
@@ -76,6 +90,12 @@ struct fake {
 	int refuse_observe; /* negative errno, 0 */
 	uint32_t by_port;   /* of the script's changes, 0: unknown */
 	char by_process[16];
+	int refuse_count;
+	bool overrun; /* events were lost, and nobody was told yet */
+	/* traffic since it was made, and devices that the script took away since the last events */
+	struct fake_link_counts vec_of(struct fake_link_count) link_counts;
+	struct fake_element_counts vec_of(struct fake_element_count) element_counts;
+	struct counted_links gone;
 	char *directory; /* NULL: none */
 	int inotify_fd;
 	struct stat script; /* of the one that was executed */
@@ -130,6 +150,18 @@ void fake_apply(struct kernel *kernel, struct arena *arena, struct op *ops, size
 /* fake_route.c: the answer to a route question; oif "" is any. */
 int fake_route_lookup(const struct fake *fake, const struct route_question *question,
 		      const char *oif, struct route_answer *answer);
+
+/* fake_count.c */
+struct link_stats fake_count_link(const struct fake *fake, const struct link *link);
+struct element_stats fake_count_element(const struct fake *fake, const struct nft_element *element);
+/* What is added to; it is made when it is missing. */
+struct link_stats *fake_count_of_link(struct fake *fake, const struct link *link);
+struct element_stats *fake_count_of_element(struct fake *fake, const struct nft_element *element);
+/* The script is about to take the device away. */
+void fake_count_gone(struct fake *fake, const struct link *link);
+/* The element is made anew, or goes; NULL: all. */
+void fake_count_forget(struct fake *fake, const struct nft_element *element);
+int fake_count(struct kernel *kernel, unsigned what, struct counted *counted, struct err *err);
 
 /* fake_script.c: true when the script was another one, and was executed. */
 bool fake_script_run(struct fake *fake);

@@ -242,7 +242,11 @@ static void delete_rules(struct fake *fake, uint32_t priority)
 static void run_delete(struct fake *fake, struct words *words)
 {
 	if (take(words, "link")) {
-		fake_state_remove_link(fake, word(words));
+		const struct link *gone = fake_state_link(fake, word(words));
+		if (gone) {
+			fake_count_gone(fake, gone);
+			fake_state_remove_link(fake, gone->device);
+		}
 	} else if (take(words, "addr")) {
 		struct address gone = read_address(words);
 		fake_state_remove_address(fake, &gone);
@@ -324,22 +328,83 @@ static void run_by(struct fake *fake, struct words *words)
 		name(words, fake->by_process, sizeof(fake->by_process));
 }
 
+static void run_refuse_count(struct fake *fake, struct words *words)
+{
+	fake->refuse_count = error_number(words);
+}
+
+static void run_overrun(struct fake *fake, unused_ struct words *words)
+{
+	fake->overrun = true;
+}
+
+#define COUNTER(st, member)                                                                        \
+	{                                                                                          \
+#member, offsetof(struct st, member)                                               \
+	}
+
+static const struct counter {
+	const char *name;
+	size_t offset;
+} link_counters[] =
+	{
+		COUNTER(link_stats, rx_bytes),  COUNTER(link_stats, rx_packets),
+		COUNTER(link_stats, rx_errors), COUNTER(link_stats, rx_dropped),
+		COUNTER(link_stats, tx_bytes),  COUNTER(link_stats, tx_packets),
+		COUNTER(link_stats, tx_errors), COUNTER(link_stats, tx_dropped),
+},
+  element_counters[] = {
+	  COUNTER(element_stats, packets),
+	  COUNTER(element_stats, bytes),
+};
+
+static void add_traffic(struct words *words, const struct counter *counters, size_t n, void *stats)
+{
+	while (words->next < words->n) {
+		const char *wanted = word(words);
+		size_t i = 0;
+
+		while (i < n && strcmp(counters[i].name, wanted) != 0)
+			i++;
+		if (i == n)
+			bad(words, "no such counter");
+		*(uint64_t *)((char *)stats + counters[i].offset) += number(words);
+	}
+}
+
+static void run_traffic(struct fake *fake, struct words *words)
+{
+	if (take(words, "link")) {
+		const struct link *link = fake_state_link(fake, word(words));
+
+		if (!link)
+			bad(words, "no such device");
+		add_traffic(words, link_counters, ARRAY_LEN(link_counters),
+			    fake_count_of_link(fake, link));
+	} else if (take(words, "element")) {
+		struct nft_element element = read_element(words);
+
+		if (!fake_state_find(fake, KIND_NFT_ELEMENT, &element))
+			bad(words, "no such element");
+		add_traffic(words, element_counters, ARRAY_LEN(element_counters),
+			    fake_count_of_element(fake, &element));
+	} else {
+		bad(words, "no traffic on that");
+	}
+}
+
 static const struct {
 	const char *verb;
 	void (*run)(struct fake *fake, struct words *words);
 } commands[] = {
-	{"link", run_link},
-	{"foreign-link", run_foreign_link},
-	{"addr", run_addr},
-	{"route", run_route},
-	{"rule", run_rule},
-	{"element", run_element},
-	{"delete", run_delete},
-	{"flush", run_flush},
-	{"sysctl", run_sysctl},
-	{"fail", run_fail},
-	{"refuse-observe", run_refuse_observe},
-	{"by", run_by},
+	{"link", run_link},       {"foreign-link", run_foreign_link},
+	{"addr", run_addr},       {"route", run_route},
+	{"rule", run_rule},       {"element", run_element},
+	{"delete", run_delete},   {"traffic", run_traffic},
+	{"flush", run_flush},     {"sysctl", run_sysctl},
+	{"fail", run_fail},       {"refuse-observe", run_refuse_observe},
+	{"by", run_by},           {"refuse-count", run_refuse_count},
+	{"overrun", run_overrun},
 };
 
 static void run(struct fake *fake, struct words *words)
@@ -396,7 +461,7 @@ bool fake_script_run(struct fake *fake)
 	if (another) {
 		fake->script = now;
 		vec_clear(&fake->failures);
-		fake->refuse_observe = 0;
+		fake->refuse_observe = fake->refuse_count = 0;
 		fake->by_port = 0;
 		fake->by_process[0] = '\0';
 		while (getline(&line, &size, file) >= 0)

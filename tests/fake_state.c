@@ -100,6 +100,8 @@ void fake_state_remove(struct fake *fake, enum kind_id kind, const void *key)
 
 	if (!found)
 		return;
+	if (kind == KIND_NFT_ELEMENT)
+		fake_count_forget(fake, (const struct nft_element *)list->v[at]);
 	free(list->v[at]);
 	list->len--;
 	memmove(list->v + at, list->v + at + 1, (list->len - at) * sizeof(list->v[0]));
@@ -119,6 +121,7 @@ void fake_state_clear_nft(struct fake *fake)
 {
 	for (unsigned kind = KIND_NFT_TABLE; kind <= KIND_NFT_CHAIN; kind++)
 		clear_list(&fake->state.kind[kind]);
+	fake_count_forget(fake, NULL);
 }
 
 void fake_state_copy_nft(const struct objects *from, struct objects *to)

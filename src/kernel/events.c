@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
+#include "kernel/count.h"
 #include "kernel/link.h"
 #include "kernel/route.h"
 #include "kernel/rule.h"
@@ -319,6 +320,16 @@ static void note(struct kern *kern, bool nft, const struct nlmsghdr *h, struct s
 	scope_done(&own);
 }
 
+/* The last that is heard of a device tells what it had counted. */
+static void note_gone(const struct kern *kern, const struct nlmsghdr *h,
+		      struct kernel_events *taken)
+{
+	struct counted_link gone = {0};
+
+	if (h->nlmsg_type == RTM_DELLINK && count_parse_link(h, &kern->names, &gone))
+		vec_push(&taken->gone, gone);
+}
+
 /* What one socket has, until it has no more. */
 static void take(struct kern *kern, struct netlink *netlink, struct scope *scope,
 		 struct kernel_events *taken)
@@ -342,6 +353,8 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 		for (int left = (int)len; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
 			if (h->nlmsg_pid == own)
 				continue;
+			if (!nft)
+				note_gone(kern, h, taken);
 			note(kern, nft, h, scope, taken);
 		}
 	}

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "kernel/count.h"
 #include "kernel/events.h"
 #include "kernel/question.h"
 
@@ -185,6 +186,14 @@ static int element_stats(struct kernel *kernel, const char *set, const struct pr
 	return 0;
 }
 
+static int count(struct kernel *kernel, unsigned what, struct counted *counted, struct err *err)
+{
+	struct kern *kern = kern_of(kernel);
+	int error = what & COUNT_LINKS ? count_links(kern, &counted->links, err) : 0;
+
+	return error || !(what & COUNT_ELEMENTS) ? error : nft_count(kern->nft, counted, err);
+}
+
 static void kern_close(struct kernel *kernel)
 {
 	struct kern *kern = kern_of(kernel);
@@ -210,6 +219,7 @@ static const struct kernel_vtable vtable = {
 	.route = route,
 	.link_stats = link_stats,
 	.element_stats = element_stats,
+	.count = count,
 	.close = kern_close,
 };
 

@@ -12,14 +12,6 @@
 
 struct kernel;
 
-/* What woke the event socket. */
-struct kernel_events {
-	bool look;        /* something that can matter changed: the scope says where */
-	bool overrun;     /* ENOBUFS: events were lost */
-	uint32_t port;    /* nlmsg_pid of the last foreign change, 0 unknown: usually a pid */
-	char process[16]; /* its name, where the kernel told (nft); "" */
-};
-
 struct route_question {
 	struct addr to, from; /* from 0: none */
 	char in[IFNAMSIZ];    /* "": output path, else as if it arrived there */
@@ -41,6 +33,50 @@ struct link_stats {
 
 struct element_stats {
 	uint64_t packets, bytes;
+};
+
+/* A device and its counters. */
+struct counted_link {
+	char device[IFNAMSIZ];
+	uint32_t ifindex, mtu;
+	bool up, ours; /* ours by its mark */
+	struct link_stats stats;
+};
+
+struct counted_element {
+	struct prefix prefix;
+	struct element_stats stats;
+};
+
+struct counted_set {
+	char name[SET_NAME];
+	size_t first, len; /* of the elements */
+};
+
+/* Everything that counts, in no order. {0} is empty. */
+struct counted {
+	struct counted_links vec_of(struct counted_link) links;
+	struct counted_sets vec_of(struct counted_set) sets;
+	struct counted_elements vec_of(struct counted_element) elements;
+};
+
+static inline void counted_done(struct counted *counted)
+{
+	vec_done(&counted->links);
+	vec_done(&counted->sets);
+	vec_done(&counted->elements);
+}
+
+enum { COUNT_LINKS = 1 << 0, COUNT_ELEMENTS = 1 << 1 };
+
+/* What woke the event socket. */
+struct kernel_events {
+	bool look;        /* something that can matter changed: the scope says where */
+	bool overrun;     /* ENOBUFS: events were lost */
+	uint32_t port;    /* nlmsg_pid of the last foreign change, 0 unknown: usually a pid */
+	char process[16]; /* its name, where the kernel told (nft); "" */
+	/* devices that somebody else took away, with what they had counted in the end */
+	struct counted_links gone;
 };
 
 struct kernel_vtable {
@@ -79,7 +115,8 @@ struct kernel_vtable {
 	/* As of the last observe and our own changes since; 0: no such device. */
 	uint32_t (*ifindex)(struct kernel *kernel, const char *device);
 	int (*events_fd)(struct kernel *kernel); /* for epoll; -1: none */
-	/* Takes all that is there, and adds what it concerns to the scope. */
+	/* Takes all that is there, and adds what it concerns to the scope; events->gone becomes
+	 * the caller's. */
 	void (*events_read)(struct kernel *kernel, struct scope *scope,
 			    struct kernel_events *events);
 	int (*route)(struct kernel *kernel, const struct route_question *question,
@@ -90,6 +127,10 @@ struct kernel_vtable {
 	/* Adds up the counters of these elements of a set; absent ones count 0. */
 	int (*element_stats)(struct kernel *kernel, const char *set, const struct prefix *prefixes,
 			     size_t n, struct element_stats *stats, struct err *err);
+	/* All counters of that sort (COUNT_*) at once, appended: of the devices by one dump, of
+	 * our sets that count by one each. What was appended before a failure does not count. */
+	int (*count)(struct kernel *kernel, unsigned what, struct counted *counted,
+		     struct err *err);
 	void (*close)(struct kernel *kernel);
 };
 

@@ -154,7 +154,8 @@ bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link
 	const struct ifinfomsg *header = nlmsg_data(h);
 	struct attrs attrs;
 
-	if (h->nlmsg_type != RTM_NEWLINK || !nlmsg_valid_hdr(h, sizeof(*header)))
+	if ((h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK) ||
+	    !nlmsg_valid_hdr(h, sizeof(*header)))
 		return false;
 	attrs_read(h, sizeof(*header), &attrs);
 	attr_parse(&attrs, &observed_map, link, names);

@@ -20,11 +20,11 @@ enum link_part {
  */
 struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
 			  const struct names *names, struct err *err);
-/* False: not a device. */
+/* One that is, or was. False: not a device. */
 bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link *link);
 /* The device that the kernel makes by itself with the driver; never ours, never drift. */
 /* Changes with what makes it that tunnel: endpoints, ttl and so on. 0: no ipip device. */
 uint64_t link_digest(const struct link *link);
 bool link_is_fallback(const struct link *link);
-/* A dump request of all devices, without their counters. */
+/* A dump request of all devices, with their counters, but not those of their protocols. */
 struct nl_msg *link_dump_request(void) __attribute__((returns_nonnull));

@@ -356,10 +356,19 @@ static int read_contents(struct reading *reading)
 static int read_all(struct nft *nft, struct objects *observed)
 {
 	cleanup_(reading_done) struct reading reading = {.nft = nft, .observed = observed};
+	struct nft_known_sets known = nft->sets;
 	int r = dump(nft, NFT_MSG_GETTABLE, read_table, &reading);
 
-	vec_clear(&nft->sets);
-	return r || !reading.table ? r : read_contents(&reading);
+	nft->sets = (struct nft_known_sets){0};
+	if (!r && reading.table)
+		r = read_contents(&reading);
+	if (r) { /* those that were known still are, to be counted */
+		vec_done(&nft->sets);
+		nft->sets = known;
+	} else {
+		vec_done(&known);
+	}
+	return r;
 }
 
 static const enum kind_id our_kinds[] = {
@@ -441,4 +450,42 @@ int nft_element_stats(struct nft *nft, const char *set, const struct prefix *pre
 	}
 	vec_done(&counteds);
 	return r ? err_set(err, r, "nft: counters of %s: %s", set, strerror(-r)) : 0;
+}
+
+/* A set that went since has counted nothing more. */
+static int count_set(struct nft *nft, const struct nft_set *set, struct counted *counted)
+{
+	struct nft_counteds counteds = {0};
+	int r = -EINTR;
+
+	for (int i = 0; i < DUMP_TRIES && r == -EINTR; i++) {
+		vec_clear(&counteds);
+		r = dump_elements(nft, set->name, set->interval, &counteds);
+	}
+	if (r == 0) {
+		struct counted_set *to = vec_add(&counted->sets);
+
+		memcpy(to->name, set->name, SET_NAME);
+		to->first = counted->elements.len;
+		to->len = counteds.len;
+	}
+	for (size_t i = 0; r == 0 && i < counteds.len; i++)
+		vec_push(&counted->elements, ((struct counted_element){counteds.v[i].element.prefix,
+								       counteds.v[i].stats}));
+	vec_done(&counteds);
+	return r == -ENOENT ? 0 : r;
+}
+
+int nft_count(struct nft *nft, struct counted *counted, struct err *err)
+{
+	for (size_t i = 0; i < nft->sets.len; i++) {
+		const struct nft_set *set = &nft->sets.v[i];
+		int r = set->counter && set->type == NFT_SET_IPV4_ADDR
+				? count_set(nft, set, counted)
+				: 0;
+
+		if (r)
+			return err_set(err, r, "nft: counters of %s: %s", set->name, strerror(-r));
+	}
+	return 0;
 }

@@ -7,9 +7,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+
+#include "kernel/count.h"
 
 static struct nl_msg *route_message(struct addr to, unsigned flags)
 {
@@ -223,29 +224,11 @@ int question_link_stats(struct kern *kern, const char *device, struct link_stats
 {
 	cleanup_arena struct arena arena = {0};
 	cleanup_batch struct batch batch = {.arena = &arena};
-	struct rtnl_link_stats64 counted = {0};
 	int error = link_get(kern, device, &batch, err);
 
 	if (error)
 		return error;
-	struct nlmsghdr *h = (struct nlmsghdr *)(uintptr_t)batch.requests.v[0].answer;
-	struct nlattr *attr = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_STATS64);
-	if (!attr)
+	if (!count_parse_stats(batch.requests.v[0].answer, stats))
 		return err_set(err, -EBADMSG, "device %s: no counters", device);
-	/* shorter on kernels that count less, longer on those that count more */
-	memcpy(&counted, nla_data(attr),
-	       (size_t)nla_len(attr) < sizeof(counted) ? (size_t)nla_len(attr) : sizeof(counted));
-	*stats = (struct link_stats){
-		.rx_bytes = counted.rx_bytes,
-		.rx_packets = counted.rx_packets,
-		.rx_errors = counted.rx_errors,
-		.rx_dropped = counted.rx_dropped,
-		.tx_bytes = counted.tx_bytes,
-		.tx_packets = counted.tx_packets,
-		.tx_errors = counted.tx_errors,
-		.tx_dropped = counted.tx_dropped,
-		.tx_carrier_errors = counted.tx_carrier_errors,
-		.collisions = counted.collisions,
-	};
 	return 0;
 }

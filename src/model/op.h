@@ -28,6 +28,7 @@ struct op {
 	uint64_t differs;          /* change, replace, adopt, conflict: rows of the kind's table */
 
 	/* filled when it was applied */
+	bool asked;          /* the kernel was */
 	bool done;           /* tried: result says how it went */
 	int result;          /* 0, or negative errno; -ECANCELED: blocked by another op */
 	bool held;           /* not tried now: somebody fights for it */

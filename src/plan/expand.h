@@ -69,6 +69,9 @@ struct nat_sets {
 enum { NAT_HOSTS, NAT_NETS };
 
 void nat_sets_of(const struct nat_rule *rule, struct nat_sets *sets);
+/* The elements that stand for it in the two sets of a kind, sorted: what another source covers
+ * is none. Into the arena. */
+void nat_sources_of(const struct nat_rule *rule, struct arena *arena, struct prefixes of[static 2]);
 
 /* The remotes that the kernel must be asked about: of enabled tunnels. */
 void expand_questions(const struct declaration *declaration, struct vec_remotes *out);

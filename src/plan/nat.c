@@ -75,6 +75,18 @@ void nat_sets_of(const struct nat_rule *rule, struct nat_sets *sets)
 	name_sets(rule, shape_digest(rule, &destinations), &destinations, sets);
 }
 
+void nat_sources_of(const struct nat_rule *rule, struct arena *arena, struct prefixes of[static 2])
+{
+	struct prefixes all = merged(arena, &rule->sources);
+
+	for (int which = NAT_HOSTS; which <= NAT_NETS; which++) {
+		of[which] = (struct prefixes){arena_array(arena, all.len, sizeof(*all.v)), 0};
+		for (uint32_t i = 0; i < all.len; i++)
+			if ((all.v[i].len == 32) == (which == NAT_HOSTS))
+				of[which].v[of[which].len++] = all.v[i];
+	}
+}
+
 static void check_device(struct expander *x, const char *device)
 {
 	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];

@@ -106,6 +106,7 @@ int store_begin(struct store *store, struct err *err)
 	failpoint("store.begin");
 	result = connection_run(store, STATEMENT_BEGIN, err);
 	store->begun = result == 0;
+	store->write_failures += result != 0;
 	failpoint("store.begun");
 	return result;
 }
@@ -126,6 +127,8 @@ int store_commit(struct store *store, struct err *err)
 	if (!result)
 		result = connection_run(store, STATEMENT_COMMIT, err);
 	failpoint("store.committed");
+	if (result && !sqlite3_get_autocommit(store->database.db))
+		store->write_failures++; /* else it is counted when it is ended */
 	if (result)
 		store_rollback(store);
 	store->begun = store->saved = false;
@@ -135,8 +138,11 @@ int store_commit(struct store *store, struct err *err)
 
 void store_rollback(struct store *store)
 {
+	bool given_up = store->begun && sqlite3_get_autocommit(store->database.db);
+
+	store->write_failures += given_up;
 	/* where it fails, connection_check makes up for it */
-	if (store->begun && !sqlite3_get_autocommit(store->database.db))
+	if (store->begun && !given_up)
 		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
 	store->begun = store->saved = false;
 	store->events.last = store->events.durable;
@@ -184,9 +190,11 @@ int store_release(struct store *store, struct err *err)
 
 void store_rollback_to(struct store *store)
 {
-	if (store->saved && !sqlite3_get_autocommit(store->database.db) &&
-	    (connection_run(store, STATEMENT_ROLLBACK_TO, NULL) ||
-	     connection_run(store, STATEMENT_RELEASE, NULL)))
+	bool stands = store->saved && !sqlite3_get_autocommit(store->database.db);
+
+	store->write_failures += stands;
+	if (stands && (connection_run(store, STATEMENT_ROLLBACK_TO, NULL) ||
+		       connection_run(store, STATEMENT_RELEASE, NULL)))
 		/* half of a write must not be committed with the rest: give up the turn */
 		(void)!connection_run(store, STATEMENT_ROLLBACK, NULL);
 	if (store->saved)

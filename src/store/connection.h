@@ -57,6 +57,7 @@ struct store {
 	bool begun; /* by store_begin; SQLite may have given it up, see connection_check */
 	bool saved; /* a savepoint stands */
 	struct store_events events;
+	uint64_t write_failures;
 	char boot_id[CONNECTION_BOOT_ID]; /* "" until the ledger is loaded */
 	uint64_t namespace_cookie;
 	sqlite3_stmt *statements[STATEMENTS];

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "base/failpoint.h"
 #include "store/connection.h"
@@ -78,6 +79,25 @@ void store_close(struct store *store)
 uint32_t store_database_id(const struct store *store)
 {
 	return store->database_id;
+}
+
+static uint64_t size_of(const char *path)
+{
+	struct stat st;
+
+	return path && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+uint64_t store_size_bytes(const struct store *store)
+{
+	const char *path = sqlite3_db_filename(store->database.db, "main");
+
+	return size_of(path) + (path ? size_of(sqlite3_filename_wal(path)) : 0);
+}
+
+uint64_t store_write_failures(const struct store *store)
+{
+	return store->write_failures;
 }
 
 int store_meta_get(struct store *store, const char *name, char *value, size_t size, struct err *err)

@@ -25,6 +25,11 @@ void store_close(struct store *store);
 /* 32 random bits, made with the database: part of each link's alias. */
 uint32_t store_database_id(const struct store *store);
 
+/* Of its file and the log beside it. */
+uint64_t store_size_bytes(const struct store *store);
+/* Transactions, or writes within one, that failed since it was opened. */
+uint64_t store_write_failures(const struct store *store);
+
 /* Reads everything: each resource is handed over to the declaration. */
 int store_load(struct store *store, struct declaration *declaration, struct err *err) must_check;
 

@@ -37,6 +37,7 @@ int ground_free(void **state)
 		ground->kernel->vt->close(ground->kernel);
 	objects_done(&ground->observed);
 	facts_done(&ground->facts);
+	vec_done(&ground->gone);
 	scope_done(&ground->scope);
 	arena_done(&ground->arena);
 	free(ground);
@@ -140,6 +141,9 @@ struct kernel_events ground_events(struct ground *ground, bool until_look)
 		ground->kernel->vt->events_read(ground->kernel, &ground->scope, &events);
 		sum.look |= events.look;
 		sum.overrun |= events.overrun;
+		for (size_t i = 0; i < events.gone.len; i++)
+			vec_push(&ground->gone, events.gone.v[i]);
+		vec_done(&events.gone);
 		if (events.port)
 			sum.port = events.port;
 		if (sum.look && until_look)
@@ -152,6 +156,7 @@ void ground_quiet(struct ground *ground)
 {
 	ground_events(ground, false);
 	scope_done(&ground->scope);
+	vec_clear(&ground->gone);
 }
 
 struct addr ground_addr(const char *s)

@@ -21,6 +21,7 @@ struct ground {
 	struct objects observed;
 	struct facts facts;
 	struct scope scope; /* of the events since ground_quiet */
+	struct counted_links gone;
 	struct err err;
 };
 

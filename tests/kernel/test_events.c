@@ -260,6 +260,57 @@ static void counts_what_a_device_carried(void **state)
 	assert_int_equal(kernel->vt->link_stats(kernel, "absent", &after, NULL), -ENODEV);
 }
 
+static const struct counted_link *counted_of(const struct counted_links *links, const char *device)
+{
+	for (size_t i = 0; i < links->len; i++)
+		if (strcmp(links->v[i].device, device) == 0)
+			return &links->v[i];
+	fail_msg("%s is not there", device);
+	return NULL;
+}
+
+static void counts_all_devices_at_once(void **state)
+{
+	struct ground *ground = *state;
+	struct kernel *kernel = ground->kernel;
+	struct counted counted = {0};
+	struct link_stats one;
+
+	host(ground);
+	ground_sh("ping -q -c 3 -i 0.01 127.0.0.1 >/dev/null && ip link set p down");
+	assert_int_equal(kernel->vt->count(kernel, COUNT_LINKS, &counted, NULL), 0);
+	assert_int_equal(counted.links.len, 3);
+	assert_int_equal(kernel->vt->link_stats(kernel, "lo", &one, NULL), 0);
+	const struct counted_link *lo = counted_of(&counted.links, "lo");
+	assert_int_equal(lo->stats.rx_packets, 6);
+	assert_memory_equal(&lo->stats, &one, sizeof(one));
+	const struct counted_link *eth0 = counted_of(&counted.links, "eth0");
+	assert_int_equal(eth0->ifindex, kernel->vt->ifindex(kernel, "eth0"));
+	assert_int_equal(eth0->mtu, 1400);
+	assert_true(eth0->up && !counted_of(&counted.links, "p")->up);
+	assert_false(eth0->ours);
+	counted_done(&counted);
+}
+
+static void tells_what_a_device_had_counted_when_it_went(void **state)
+{
+	struct ground *ground = *state;
+	struct kernel *kernel = ground->kernel;
+	struct link_stats before;
+
+	host(ground);
+	ground_sh("ping -q -c 2 -i 0.01 -W 0.1 192.0.2.9 >/dev/null || true");
+	assert_int_equal(kernel->vt->link_stats(kernel, "eth0", &before, NULL), 0);
+	assert_true(before.tx_packets > 0);
+	uint32_t index = kernel->vt->ifindex(kernel, "eth0");
+	ground_sh("ip link del eth0");
+	ground_events(ground, true);
+	const struct counted_link *gone = counted_of(&ground->gone, "eth0");
+	assert_int_equal(gone->ifindex, index);
+	assert_true(gone->stats.tx_packets >= before.tx_packets);
+	assert_true(gone->stats.tx_bytes >= before.tx_bytes);
+}
+
 static void knows_namespace_and_boot(void **state)
 {
 	uint64_t here = 0, there = 0;
@@ -283,6 +334,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(names_the_port_of_who_did_it),    TEST(tells_when_events_were_lost),
 	TEST(answers_how_a_remote_is_reached), TEST(answers_with_the_underlay_given),
 	TEST(answers_route_questions),         TEST(counts_what_a_device_carried),
+	TEST(counts_all_devices_at_once),      TEST(tells_what_a_device_had_counted_when_it_went),
 	TEST(knows_namespace_and_boot),
 };
 

@@ -465,6 +465,29 @@ static void assert_counted(struct fixture *f, const char *set, const char *first
 	assert_int_equal(stats[2].packets, packets);
 }
 
+/* The counter of an element, of all sets that count at once. */
+static uint64_t packets_of(struct fixture *f, const char *set, const char *prefix)
+{
+	struct counted counted = {0};
+	struct prefix wanted = {0};
+	struct err err = {0};
+	uint64_t packets = UINT64_MAX;
+
+	assert_int_equal(prefix_parse(prefix, &wanted), 0);
+	assert_int_equal(nft_count(f->nft, &counted, &err), 0);
+	for (size_t i = 0; i < counted.sets.len; i++)
+		for (size_t j = 0; j < counted.sets.v[i].len; j++) {
+			const struct counted_element *element =
+				&counted.elements.v[counted.sets.v[i].first + j];
+
+			if (strcmp(counted.sets.v[i].name, set) == 0 &&
+			    prefix_compare(&element->prefix, &wanted) == 0)
+				packets = element->stats.packets;
+		}
+	counted_done(&counted);
+	return packets;
+}
+
 static void counters_survive_a_change_of_the_chain(void **state)
 {
 	struct fixture *f = *state;
@@ -485,10 +508,16 @@ static void counters_survive_a_change_of_the_chain(void **state)
 	apply(f);
 	assert_counted(f, "src", "0.0.0.0/32", "255.255.255.255/32", 7);
 	assert_counted(f, "nets", "10.0.0.0/8", "240.0.0.0/4", 7);
+	assert_int_equal(packets_of(f, "src", "255.255.255.255/32"), 8);
+	assert_int_equal(packets_of(f, "src", "10.0.0.3/32"), 0);
+	assert_int_equal(packets_of(f, "nets", "240.0.0.0/4"), 8);
+	assert_int_equal(packets_of(f, "none", "240.0.0.0/4"), UINT64_MAX);
 	observe(f);
 	struct nft_chain key = {.name = "forward"};
 	const struct nft_chain *chain = (void *)objects_find(&f->observed, KIND_NFT_CHAIN, &key);
 	assert_int_equal(chain->rules.len, 2);
+	nft_script("flush ruleset");
+	assert_int_equal(packets_of(f, "src", "255.255.255.255/32"), UINT64_MAX);
 }
 
 static struct ops copy_ops(const struct ops *ops)

@@ -187,6 +187,7 @@ static void full_disk_fails_the_turn_and_leaves_the_last_state(void **state)
 	assert_int_equal(store_commit(s->store, NULL), result);
 	assert_false(store_in_transaction(s->store));
 	assert_int_equal(count(s), result ? 1 : 2);
+	assert_int_equal(store_write_failures(s->store), 1);
 
 	scratch_sql(s, "PRAGMA max_page_count = 100000");
 	assert_ok(store_begin(s->store, NULL));
@@ -210,6 +211,7 @@ static void writes_after_a_lost_transaction_are_refused(void **state)
 	assert_int_equal(store_release(s->store, NULL), -EIO);
 	assert_int_equal(store_begin(s->store, NULL), -EIO);
 	assert_int_equal(store_commit(s->store, NULL), -EIO);
+	assert_int_equal(store_write_failures(s->store), 1);
 	assert_int_equal(count(s), 0);
 	assert_ok(store_begin(s->store, NULL));
 	assert_ok(put_tunnel(s, "c"));
@@ -241,6 +243,7 @@ static void failing_commit_keeps_nothing_of_the_turn(void **state)
 	assert_true(result == -EIO || result == -ENOSPC);
 	assert_int_equal(s->err.number, result);
 	assert_false(store_in_transaction(s->store));
+	assert_int_equal(store_write_failures(s->store), 1);
 	assert_int_equal(count(s), 1);
 
 	assert_ok(store_begin(s->store, NULL));

@@ -40,6 +40,20 @@ static void damaged_id_is_refused(void **state)
 	assert_null(s->store);
 }
 
+static void size_is_that_of_its_files(void **state)
+{
+	struct scratch *s = *state;
+	struct stat file, log;
+	char path[80];
+
+	assert_ok(store_meta_set(s->store, "host_id", "one", NULL));
+	snprintf(path, sizeof(path), "%s-wal", s->path);
+	assert_ok(stat(s->path, &file));
+	assert_ok(stat(path, &log));
+	assert_true(log.st_size > 0);
+	assert_int_equal(store_size_bytes(s->store), file.st_size + log.st_size);
+}
+
 static void meta_values_come_back(void **state)
 {
 	struct scratch *s = *state;
@@ -82,6 +96,7 @@ int main(void)
 		scratch_test_closed(new_database_says_so_once_and_keeps_its_id),
 		scratch_test_closed(two_databases_have_two_ids),
 		scratch_test(damaged_id_is_refused),
+		scratch_test(size_is_that_of_its_files),
 		scratch_test(meta_values_come_back),
 		scratch_test(empty_database_loads_as_empty_declaration),
 		scratch_test(damaged_revision_is_refused),

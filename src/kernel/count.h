@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Counters of devices, as their messages carry them. */
+
+#include "kernel/adapter.h"
+
+/* False: the message has none. */
+bool count_parse_stats(const struct nlmsghdr *h, struct link_stats *stats);
+/* Of a device that is, or was. False: no device, or one without counters. */
+bool count_parse_link(const struct nlmsghdr *h, const struct names *names,
+		      struct counted_link *counted);
+/* Appends all devices. */
+int count_links(struct kern *kern, struct counted_links *links, struct err *err) must_check;
