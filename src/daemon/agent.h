@@ -6,6 +6,7 @@
 #include "daemon/reconcile.h"
 #include "daemon/http.h"
 #include "daemon/loop.h"
+#include "daemon/metrics.h"
 
 struct agent {
 	struct loop *loop;
@@ -14,5 +15,6 @@ struct agent {
 	struct declaration declaration;
 	struct reconcile *reconcile;
 	struct http *http;
+	struct metrics metrics;
 	char host_id[37]; /* random UUID, made with the database */
 };

@@ -75,6 +75,19 @@ static bool matches(const char *template, const struct path *path, struct api_ca
 	return at == path->len;
 }
 
+/* Of the templates that the path has, the first, so that equal ones are one pointer. */
+static const char *template_of(struct http_request *request)
+{
+	struct api_call call = {.request = request};
+	struct path path = {0};
+
+	if (split(request->path, &path, &request->arena))
+		for (unsigned i = 0; i < api_routes_count; i++)
+			if (matches(api_routes[i].path, &path, &call))
+				return api_routes[i].path;
+	return NULL;
+}
+
 static void refuse_method(struct http_request *request, const char *allowed)
 {
 	char sentence[160];
@@ -112,6 +125,8 @@ static const struct api_route *find_route(struct api_call *call)
 
 		if (!matches(route->path, &path, call))
 			continue;
+		if (!request->route)
+			request->route = route->path;
 		if (strcmp(route->method, method) == 0)
 			return is_known(route, request) ? route : NULL;
 		bool get = strcmp(route->method, "GET") == 0;
@@ -203,6 +218,20 @@ static void refuse(void *user, struct http_request *request, unsigned status, co
 	api_problem_refuse(request, status, code, sentence);
 }
 
+static void answered(void *user, struct http_request *request, unsigned status)
+{
+	struct api *api = user;
+
+	metrics_request(
+		&api->agent->metrics,
+		&(struct metrics_request){
+			.route = request->route ? request->route : template_of(request),
+			.method = request->method,
+			.status = status,
+			.duration_us = request->whole_us ? loop_now_us() - request->whole_us : 0,
+		});
+}
+
 static void end_turn(void *user)
 {
 	struct api *api = user;
@@ -232,7 +261,7 @@ struct api *api_new(struct agent *agent, const struct events_config *events)
 	/* without memory jansson leaves members out of an answer, or takes a body for malformed */
 	json_set_alloc_funcs(xmalloc, free);
 	api->agent = agent;
-	api->handler = (struct http_handler){serve, gone, refuse, api};
+	api->handler = (struct http_handler){serve, gone, refuse, answered, api};
 	api_events_init(api, events);
 	api->deadline = loop_timer_new(agent->loop, api_wait_deadline, api);
 	reconcile_on_pass(agent->reconcile, api_wait_pass, api);

@@ -52,6 +52,7 @@ struct api {
 	struct api_followers followers;
 	bool turn_open;      /* a transaction of ours is */
 	size_t turn_changes; /* resources written in it */
+	unsigned scrapes;    /* of which not all was sent yet */
 };
 
 struct api_call {
@@ -98,6 +99,8 @@ void api_stats_get(struct api_call *call);
 
 /* api_events.c */
 void api_events_get(struct api_call *call);
+/* api_metrics.c */
+void api_metrics_get(struct api_call *call);
 
 /* api_ping.c */
 extern const struct kind api_ping_body;

@@ -50,6 +50,11 @@ const struct api_route api_routes[] = {
 	 .id = "getOpenapi", .summary = "This document",
 	 .doc = "The same as api/openapi.json of the sources.",
 	 .answers = {{200, "Openapi"}}},
+	{"GET", "/metrics", 0, api_metrics_get, "",
+	 .id = "getMetrics", .summary = "Counters and gauges for Prometheus",
+	 .doc = "In its text format. Without tunnels and NAT rules where the kernel's numbers "
+	 "could not be read.",
+	 .answers = {{200, NULL, "Cache-Control", "text/plain"}}, .problems = "429"},
 	{"GET", "/livez", ROUTE_OPEN, api_status_livez, "",
 	 .id = "getLivez", .summary = "Is the agent alive?",
 	 .doc = "Answered as long as requests are.", .answers = {{200, "Liveness"}}},

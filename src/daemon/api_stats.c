@@ -52,27 +52,6 @@ static void tunnel_stats(struct api_call *call, const struct tunnel *tunnel)
 				"collisions", count(s.collisions)));
 }
 
-/* The rule's elements, by the set that has them: as expand merges them, what another source
- * covers is none of its own. */
-static void split_sources(const struct nat_rule *rule, struct arena *arena,
-			  struct prefixes of[static 2])
-{
-	size_t n = rule->sources.len;
-	struct prefix *all = arena_memdup(arena, rule->sources.v, n * sizeof(*all)), *last = NULL;
-
-	qsort(all, n, sizeof(*all), prefix_compare);
-	for (size_t i = 0; i < n; i++) {
-		struct prefixes *to = &of[all[i].len == 32 ? NAT_HOSTS : NAT_NETS];
-
-		if (last && last->len <= all[i].len && prefix_covers(*last, all[i].addr))
-			continue;
-		last = &all[i];
-		if (!to->v)
-			to->v = arena_array(arena, n, sizeof(*to->v));
-		to->v[to->len++] = all[i];
-	}
-}
-
 /* One direction: hosts and networks are elements of two sets. */
 static int add_up(struct kernel *kernel, char (*sets)[SET_NAME], const struct prefixes of[static 2],
 		  struct element_stats *sum, struct err *err)
@@ -100,7 +79,7 @@ static void nat_rule_stats(struct api_call *call, const struct nat_rule *rule)
 	struct err err = {0};
 
 	nat_sets_of(rule, &sets);
-	split_sources(rule, &call->request->arena, sources);
+	nat_sources_of(rule, &call->request->arena, sources);
 	if (add_up(kernel, sets.out, sources, &out, &err) ||
 	    add_up(kernel, sets.in, sources, &in, &err)) {
 		refuse(call, &err);

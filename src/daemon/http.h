@@ -38,6 +38,8 @@ struct http_request {
 	const char *body; /* NUL-terminated besides its length */
 	size_t body_len;
 	struct http_caller caller;
+	uint64_t whole_us;    /* when its last byte came, monotonic; 0: never */
+	const char *route;    /* api.c's own: the template that its path has; NULL: unknown */
 	void *connection;     /* http.c's own */
 	void *user;           /* api.c's own: what a waiting request waits for */
 	uint64_t deadline_ms; /* of a waiting request, monotonic; 0: none */
@@ -88,6 +90,8 @@ struct http_handler {
 	 * handler must respond. */
 	void (*refuse)(void *user, struct http_request *request, unsigned status, const char *code,
 		       const char *sentence);
+	/* Every answer is told, whoever gave it. NULL: to nobody. */
+	void (*answered)(void *user, struct http_request *request, unsigned status);
 	void *user;
 };
 
@@ -108,13 +112,13 @@ struct http_access_config {
 
 struct http_config {
 	const char *socket_path;
-	const char *group;              /* of the socket; "": root alone */
-	struct http_names addresses;    /* of TCP, "127.0.0.1:7070", "[::1]:7070" */
-	unsigned connections_max;       /* of each listener; 256 */
+	const char *group;                /* of the socket; "": root alone */
+	struct http_names addresses;      /* of TCP, "127.0.0.1:7070", "[::1]:7070" */
+	unsigned connections_max;         /* of each listener; 256 */
 	unsigned address_connections_max; /* from one address, over TCP; 16 */
-	unsigned backlog;               /* 128 */
-	size_t connection_memory;       /* bytes; 64 KB */
-	size_t body_max;                /* 8 MB; PATCH 64 KB */
+	unsigned backlog;                 /* 128 */
+	size_t connection_memory;         /* bytes; 64 KB */
+	size_t body_max;                  /* 8 MB; PATCH 64 KB */
 	size_t patch_max;
 	unsigned idle_timeout_ms;                      /* 10000 */
 	unsigned header_deadline_ms, body_deadline_ms; /* 5000, 30000 */

@@ -124,6 +124,7 @@ static enum MHD_Result hand_over(struct exchange *x)
 	x->phase = PHASE_HANDLER;
 	x->request.body = text_str(&x->body);
 	x->request.body_len = x->body.len;
+	x->request.whole_us = loop_now_us();
 	handler->request(handler->user, &x->request);
 	if (x->phase == PHASE_ANSWERED)
 		return queue(x);
@@ -308,6 +309,8 @@ void http_query_each(const struct http_request *request,
 static void answer(struct exchange *x, unsigned status, const char *const *headers,
 		   struct MHD_Response *response)
 {
+	const struct http_handler *handler = &x->connection->http->handler;
+
 	assert(x->phase == PHASE_HANDLER);
 	http_response_headers(response, headers);
 	if (x->close)
@@ -315,6 +318,8 @@ static void answer(struct exchange *x, unsigned status, const char *const *heade
 	x->response = response;
 	x->status = status;
 	x->phase = PHASE_ANSWERED;
+	if (handler->answered)
+		handler->answered(handler->user, &x->request, status);
 	if (x->suspended)
 		resume(x);
 }

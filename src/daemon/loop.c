@@ -84,12 +84,17 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-uint64_t loop_now_ms(void)
+uint64_t loop_now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t loop_now_ms(void)
+{
+	return loop_now_us() / 1000;
 }
 
 int64_t loop_wall_ms(void)

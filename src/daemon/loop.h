@@ -23,6 +23,7 @@ int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop, int exit_code);
 
 uint64_t loop_now_ms(void); /* CLOCK_MONOTONIC */
+uint64_t loop_now_us(void);
 int64_t loop_wall_ms(void); /* since the epoch */
 
 /* Level-triggered EPOLLIN. */

@@ -10,6 +10,7 @@
 #include "daemon/api.h"
 #include "daemon/api_openapi.h"
 #include "daemon/event_log.h"
+#include "daemon/metric_table.h"
 #include "daemon/namespace.h"
 #include "daemon/options.h"
 #include "daemon/uuid.h"
@@ -181,11 +182,12 @@ static void tell(struct agent *agent, enum event_type type, const char *message)
 
 static int serve(struct process *process, bool created, struct err *err)
 {
-	static const struct reconcile_config reconcile_config = {
+	struct reconcile_config reconcile_config = {
 		.coalesce_ms = 5,
 		.period_ms = 30000,
 		.backoff_min_ms = 200,
 		.backoff_max_ms = 30000,
+		.metrics = &process->agent.metrics,
 	};
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct agent *agent = &process->agent;
@@ -268,6 +270,7 @@ static void done(struct agent *agent)
 	if (agent->store)
 		store_close(agent->store);
 	declaration_done(&agent->declaration);
+	metrics_done(&agent->metrics);
 }
 
 static int run_agent(struct process *process)
@@ -315,12 +318,21 @@ static int print_openapi(unused_ struct process *process)
 	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
 }
 
+static int print_metrics(unused_ struct process *process)
+{
+	cleanup_text struct text text = {0};
+
+	exposition_describe(metric_table, metric_table_len, &text);
+	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
+}
+
 /* What --print can. */
 static const struct {
 	const char *name;
 	int (*print)(struct process *process);
 } prints[] = {
 	{"config", print_config},
+	{"metrics", print_metrics},
 	{"openapi", print_openapi},
 };
 

@@ -317,6 +317,8 @@ static void apply_run(struct round *round, struct kernel *kernel, size_t from, s
 	for (size_t i = from; i <= to; i++) {
 		if (i < to && !round->ops.v[i].done)
 			continue;
+		for (size_t j = start; j < i; j++)
+			round->ops.v[j].asked = true;
 		if (i > start)
 			kernel->vt->apply(kernel, &round->arena, &round->ops.v[start], i - start);
 		start = i + 1;

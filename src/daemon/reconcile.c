@@ -210,7 +210,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 
 	pass->number++;
 	pass->finished_ms = loop_wall_ms();
-	pass->duration_us = (uint32_t)((loop_now_ms() - r->started_ms) * 1000);
+	pass->duration_us = (uint32_t)(loop_now_us() - r->started_us);
 	pass->trigger = r->running_trigger;
 	pass->ops = r->applied;
 	pass->failed = 0;
@@ -239,8 +239,12 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	round_done(&r->round);
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
-	r->took_ms = (unsigned)(r->finished_ms - r->started_ms);
-	rearm(r, !r->partial && (error < 0 || pass->failed || r->unsettled));
+	r->took_ms = pass->duration_us / 1000;
+	bool failed = !r->partial && (error < 0 || pass->failed || r->unsettled);
+	metrics_pass(r->config.metrics,
+		     &(struct metrics_pass){pass->trigger, (uint64_t)pass->finished_ms,
+					    pass->duration_us, !r->partial, failed});
+	rearm(r, failed);
 	if (r->passed)
 		r->passed(r->passed_user);
 }
@@ -382,7 +386,7 @@ static void begin(struct reconcile *r)
 	r->scope = (struct scope){0};
 	r->trigger = NULL;
 	r->awaited = false;
-	r->started_ms = loop_now_ms();
+	r->started_us = loop_now_us();
 	r->rounds = r->races = r->applied = 0;
 	r->ledger.took = false;
 	failpoint("pass.begin");
@@ -409,6 +413,7 @@ static bool end_round(struct reconcile *r)
 	bool settled = settle(r);
 
 	r->applied += applied;
+	metrics_ops(r->config.metrics, &r->round.ops, r->drift && !r->outdated);
 	note_drift(r);
 	if (round_lost_race(&r->round) && ++r->races < RACES_MAX)
 		return true;
@@ -456,6 +461,8 @@ static void step(struct reconcile *r)
 		while (more > 0 && !r->full_passes); /* until then nobody has an answer */
 		r->looks = more > 0;
 	}
+	if (more == 0 && !r->round.next)
+		reconcile_count_before(r, &r->round.ops);
 	if (more == 0)
 		more = round_apply(&r->round, r->kernel, &r->ledger);
 	if (more == 0 && end_round(r)) {
@@ -488,6 +495,8 @@ static void kernel_ready(void *user)
 	struct kernel_events events = {0};
 
 	r->kernel->vt->events_read(r->kernel, &r->scope, &events);
+	reconcile_count_gone(r, &events.gone);
+	r->config.metrics->overruns += events.overrun;
 	if (!events.look)
 		return;
 	r->culprit = events;

@@ -12,12 +12,14 @@
 #include "store/store.h"
 
 struct loop;
+struct metrics;
 struct reconcile;
 
 struct reconcile_config {
 	unsigned coalesce_ms;                    /* after a write or event before a pass: 5 */
 	unsigned period_ms;                      /* the periodic look: 30000, +-20 % */
 	unsigned backoff_min_ms, backoff_max_ms; /* after a failure: 200 … 30000 */
+	struct metrics *metrics;                 /* that it fills */
 };
 
 /* The declaration is the agent's; reconcile reads it, and purges what was deleting and is gone. */
@@ -77,6 +79,9 @@ struct reconcile_report {
 };
 
 void reconcile_report(const struct reconcile *reconcile, struct reconcile_report *report);
+/* Reads the kernel's counters, for the totals of the metrics. They stay as they are when that
+ * fails. */
+int reconcile_count(struct reconcile *reconcile, struct err *err) must_check;
 /* The facts of the last look: own addresses, links. */
 const struct facts *reconcile_facts(const struct reconcile *reconcile);
 

@@ -6,6 +6,7 @@
 #include "daemon/contest.h"
 #include "daemon/drift.h"
 #include "daemon/loop.h"
+#include "daemon/metrics.h"
 #include "daemon/orphans.h"
 #include "daemon/pass.h"
 #include "daemon/reconcile.h"
@@ -38,7 +39,7 @@ struct reconcile {
 	uint64_t finished_ms; /* of the last pass, monotonic; 0: none */
 	unsigned took_ms;     /* the last pass, from its begin */
 	const char *running_trigger;
-	uint64_t started_ms; /* monotonic */
+	uint64_t started_us; /* monotonic */
 	uint64_t revision;   /* of the declaration when its last round looked */
 	unsigned rounds, races, applied;
 	struct round round;
@@ -66,3 +67,7 @@ struct reconcile {
 	void (*passed)(void *user);
 	void *passed_user;
 };
+
+/* reconcile_count.c: before ops take away what has counted, and when others did. */
+void reconcile_count_before(struct reconcile *r, const struct ops *ops);
+void reconcile_count_gone(struct reconcile *r, struct counted_links *gone);

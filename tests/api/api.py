@@ -40,7 +40,8 @@ class Answer:
         self.status = response.status
         self.headers = response.headers
         self.text = response.read().decode()
-        self.body = json.loads(self.text) if self.text.strip() else None
+        is_json = "json" in (self.headers["Content-Type"] or "")
+        self.body = json.loads(self.text) if is_json and self.text.strip() else None
 
     @property
     def etag(self):

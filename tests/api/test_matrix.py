@@ -54,6 +54,7 @@ CALLERS = {
 ROUTES = [
     ("GET", "/livez", None, "all", 200),
     ("GET", "/readyz", None, "all", 200),
+    ("GET", "/metrics", None, "read", 200),
     ("GET", "/v1/status", None, "read", 200),
     ("GET", "/v1/openapi.json", None, "read", 200),
     ("GET", "/v1/host", None, "read", 200),

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Which metrics there are, and the numbers that a scrape tells. */
+
+#include "daemon/agent.h"
+#include "daemon/exposition.h"
+
+extern const struct metric metric_table[];
+extern const size_t metric_table_len;
+
+/* All the numbers at one moment, so that they can be written piece by piece. */
+struct scrape {
+	struct metrics metrics; /* a copy, without what totals need to go on */
+	uint64_t one, ready, orphans;
+	uint64_t resources[RESOURCE_KINDS][STATES];
+	uint64_t database_bytes, database_failures;
+};
+
+/* Reads the kernel's counters; where that fails, they are left out. */
+void scrape_take(struct agent *agent, struct scrape *scrape);
+void scrape_done(struct scrape *scrape);

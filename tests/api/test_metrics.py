@@ -1,0 +1,589 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What /metrics says is what was done, in the format of Prometheus, and takes nothing back."""
+
+import http.client
+import os
+import pathlib
+import subprocess
+import time
+import unittest.mock
+
+from prometheus_client.parser import text_string_to_metric_families
+
+import api
+import network
+from api import EXIT, NAT, TUNNEL
+from network import ADMIN, READ
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+IPIPD = pathlib.Path(api.BIN).with_name("ipipd")
+RX = ("receive_bytes", "receive_packets", "receive_errors", "receive_drops")
+TX = ("transmit_bytes", "transmit_packets", "transmit_errors", "transmit_drops")
+
+
+class Scrape:
+    """The samples of one answer, by an independent parser."""
+
+    def __init__(self, text):
+        self.text = text
+        self.families = list(text_string_to_metric_families(text))
+        self.samples = {(s.name, frozenset(s.labels.items())): s.value
+                        for f in self.families for s in f.samples}
+
+    def __call__(self, name, **labels):
+        return self.samples[name, frozenset(labels.items())]
+
+    def get(self, name, **labels):
+        return self.samples.get((name, frozenset(labels.items())))
+
+    def labelled(self, name):
+        """Label sets and values of that name which are not 0."""
+        return {tuple(sorted(dict(labels).items())): value
+                for (n, labels), value in self.samples.items() if n == name and value}
+
+    def total(self, name):
+        return sum(value for (n, _), value in self.samples.items() if n == name)
+
+
+class MetricsTest(api.ApiTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.promtool = subprocess.run([ROOT / "tests" / "deps", "promtool"], text=True,
+                                      stdout=subprocess.PIPE, check=True).stdout.strip()
+
+    def scrape(self):
+        answer = self.ok(self.agent.get("/metrics"))
+        self.assertEqual(answer.headers["Content-Type"],
+                         "text/plain; version=0.0.4; charset=utf-8")
+        check = subprocess.run([self.promtool, "check", "metrics"], input=answer.text, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.assertEqual((check.returncode, check.stdout), (0, ""))
+        return Scrape(answer.text)
+
+    def settle(self, *script):
+        """The script happens, and what it disturbed is put right."""
+        if script:
+            self.agent.kernel(*script)
+        self.ok(self.agent.post("/v1/reconcile"))
+
+    def element(self, set_prefix="out_"):
+        """The set and the prefix of an element that counts."""
+        return next(line for line in self.agent.objects("nft-element " + set_prefix)).split()[1:3]
+
+
+class Metrics(MetricsTest):
+    def test_every_family_has_help_type_and_a_name_by_the_rules(self):
+        self.three()
+        text = self.agent.get("/metrics").text
+        helps = [line.split()[2] for line in text.splitlines() if line.startswith("# HELP ")]
+        types = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+        self.assertEqual(helps, types)
+        self.assertEqual(len(helps), len(set(helps)))
+        scrape = self.scrape()
+        sampled = {f.name for f in scrape.families if f.samples}
+        self.assertEqual({f.name for f in scrape.families} - sampled, set())
+        for family in scrape.families:
+            self.assertTrue(family.name.startswith(("ipipd_", "process_")), family.name)
+            self.assertIn(family.type, ("counter", "gauge", "histogram"))
+
+    def test_the_docs_name_every_metric(self):
+        table = subprocess.run([IPIPD, "--print", "metrics"], text=True, stdout=subprocess.PIPE,
+                               check=True).stdout
+        self.assertIn(table, (ROOT / "README.md").read_text(), "ipipd --print metrics has it")
+        self.three()
+        text = self.agent.get("/metrics").text
+        names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+        self.assertGreater(len(names), 30)
+        for name in names:
+            self.assertIn(f"| `{name}` |", table)
+
+    def test_build_and_ready(self):
+        version = self.agent.get("/v1/host").body["version"]
+        scrape = self.scrape()
+        self.assertEqual(scrape("ipipd_build_info", version=version), 1)
+        self.assertEqual(scrape("ipipd_ready"), 1)
+        self.agent.kernel("refuse-observe EIO")
+        self.problem(self.agent.post("/v1/reconcile"), 503, "not-ready")
+        self.assertEqual(self.scrape()("ipipd_ready"), 0)
+
+    def test_resources_by_state(self):
+        self.three()
+        self.ok(self.agent.put("/v1/tunnels/off?wait=5", {
+            **TUNNEL, "remote": "172.16.1.63", "addresses": [], "enabled": False}), 201)
+        self.agent.kernel("foreign-link theirs ipip 172.16.16.22 172.16.1.64")
+        self.ok(self.agent.put("/v1/tunnels/theirs?wait=5", {
+            **TUNNEL, "remote": "172.16.1.65", "addresses": []}), 201)
+        status = self.agent.get("/v1/status").body["resources"]
+        scrape = self.scrape()
+        for path, kind in (("tunnels", "tunnel"), ("exit-routes", "exit-route"),
+                           ("nat-rules", "nat-rule")):
+            for state, n in status[path].items():
+                self.assertEqual(scrape("ipipd_resources", kind=kind, state=state), n)
+        self.assertEqual(scrape("ipipd_resources", kind="tunnel", state="ready"), 1)
+        self.assertEqual(scrape("ipipd_resources", kind="tunnel", state="disabled"), 1)
+        self.assertEqual(scrape("ipipd_resources", kind="tunnel", state="conflict"), 1)
+
+    def test_passes_operations_and_failures(self):
+        self.ok(self.agent.post("/v1/reconcile"))
+        before = self.scrape()
+        self.assertEqual(before("ipipd_passes_total", trigger="start"), 1)
+        self.assertEqual(before("ipipd_passes_total", trigger="request"), 1)
+        self.assertEqual(before.total("ipipd_kernel_operations_total"), 0)
+        started = time.time()
+        self.three()
+        self.ok(self.agent.post("/v1/reconcile"))
+        scrape = self.scrape()
+        number = self.agent.get("/v1/status").body["last_pass"]["number"]
+        self.assertEqual(scrape.total("ipipd_passes_total"), number)
+        self.assertEqual(scrape("ipipd_pass_duration_seconds_count"), number)
+        self.assertEqual(scrape("ipipd_pass_duration_seconds_bucket", le="+Inf"), number)
+        self.assertGreater(scrape("ipipd_pass_duration_seconds_sum"), 0)
+        self.assertEqual(scrape("ipipd_passes_total", trigger="write"), 3)
+        self.assertEqual(scrape("ipipd_pass_failures_total"), 0)
+        success = scrape("ipipd_pass_last_success_timestamp_seconds")
+        self.assertTrue(started - 1 < success < time.time() + 1, success)
+        made = scrape.labelled("ipipd_kernel_operations_total")
+        for kind, verb, n in (("link", "add", 1), ("address", "add", 1), ("route", "add", 1),
+                              ("nft-table", "add", 1), ("sysctl", "change", 2)):
+            self.assertEqual(made[("kind", kind), ("verb", verb)], n)
+        self.assertEqual(scrape.labelled("ipipd_kernel_operation_failures_total"), {})
+        self.assertEqual(scrape.labelled("ipipd_drift_repaired_total"), {})
+
+    def test_what_the_kernel_refuses_is_a_failure(self):
+        self.ok(self.agent.post("/v1/reconcile"))
+        self.agent.kernel("fail route add * EPERM not today")
+        self.three_but_route()
+        self.agent.kernel("")
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
+        self.ok(self.agent.post("/v1/reconcile"))
+        scrape = self.scrape()
+        refused = scrape("ipipd_kernel_operation_failures_total", kind="route", verb="add")
+        self.assertGreaterEqual(refused, 1)
+        self.assertEqual(scrape("ipipd_kernel_operations_total", kind="route", verb="add"),
+                         refused + 1)
+        self.assertEqual(scrape.total("ipipd_kernel_operation_failures_total"), refused)
+        # the first was met by a pass over a few objects, which only calls for one over all
+        self.assertIn(scrape("ipipd_pass_failures_total"), range(1, int(refused)))
+        self.assertEqual(scrape("ipipd_passes_total", trigger="verify"), 1)
+
+    def three_but_route(self):
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        self.ok(self.agent.put("/v1/exit-routes/qq", EXIT), 201)
+        self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "failed")
+
+    def test_a_batch_that_fails_has_one_culprit(self):
+        self.agent.kernel("fail nft-set add out_* EPERM")
+        answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", NAT), 201)
+        self.assertEqual(answer.state, "failed")
+        scrape = self.scrape()
+        failed = scrape.labelled("ipipd_kernel_operation_failures_total")
+        self.assertEqual(list(failed), [(("kind", "nft-set"), ("verb", "add"))])
+        self.assertEqual(scrape("ipipd_kernel_operations_total", kind="nft-table", verb="add"), 0)
+
+    def test_a_kernel_that_cannot_be_read_fails_the_pass(self):
+        self.three()
+        before = self.scrape()
+        self.agent.kernel("refuse-observe EINTR")
+        self.problem(self.agent.post("/v1/reconcile"), 503, "not-ready")
+        scrape = self.scrape()
+        self.assertGreater(scrape("ipipd_pass_failures_total"),
+                           before("ipipd_pass_failures_total"))
+        self.assertEqual(scrape("ipipd_pass_last_success_timestamp_seconds"),
+                         before("ipipd_pass_last_success_timestamp_seconds"))
+
+    def test_repaired_drift_by_kind(self):
+        self.three()
+        self.settle()
+        self.settle("delete route 180.163.26.39/32 table 7000", "delete rule 9999",
+                    "sysctl eth0 forwarding 0")
+        self.settle("link tun_a ttl 3")
+        scrape = self.scrape()
+        repaired = {labels[0][1]: n for labels, n in
+                    scrape.labelled("ipipd_drift_repaired_total").items()}
+        self.assertEqual(repaired, {"route": 1, "rule": 1, "sysctl": 1, "link": 1})
+        self.assertEqual(sum(repaired.values()),
+                         self.agent.get("/v1/status").body["drift_repaired"])
+
+    def test_orphans_and_overruns(self):
+        self.assertEqual(self.scrape()("ipipd_netlink_overruns_total"), 0)
+        for i in range(1, 3):
+            self.agent.kernel("overrun", f"# {i}")
+            self.agent.until("/metrics", lambda a: Scrape(a.text)(
+                "ipipd_netlink_overruns_total") == i)
+        self.three()
+        self.agent.stop()
+        self.agent.db.unlink()
+        self.agent.start()
+        self.settle()
+        orphans = self.agent.get("/v1/status").body["orphans"]
+        self.assertGreater(len(orphans), 0)
+        self.assertEqual(self.scrape()("ipipd_orphans"), len(orphans))
+
+
+class Counters(MetricsTest):
+    """Of the kernel, over all that makes it count anew."""
+
+    def setUp(self):
+        super().setUp()
+        self.three()
+
+    def tunnel(self, scrape, names=RX + TX, name="tun_a"):
+        return tuple(scrape(f"ipipd_tunnel_{n}_total", tunnel=name) for n in names)
+
+    def rule(self, scrape, direction="out", rule="exit"):
+        return tuple(scrape(f"ipipd_nat_rule_{n}_total", rule=rule, direction=direction)
+                     for n in ("packets", "bytes"))
+
+    def test_a_tunnel(self):
+        scrape = self.scrape()
+        self.assertEqual(self.tunnel(scrape), (840, 10, 0, 0, 1680, 20, 0, 0))
+        self.assertEqual(scrape("ipipd_tunnel_up", tunnel="tun_a"), 1)
+        self.assertEqual(scrape("ipipd_tunnel_mtu_bytes", tunnel="tun_a"), 1480)
+        self.settle("traffic link tun_a rx_bytes 1 rx_packets 2 rx_errors 3 rx_dropped 4 "
+                    "tx_bytes 5 tx_packets 6 tx_errors 7 tx_dropped 8")
+        self.assertEqual(self.tunnel(self.scrape()), (841, 12, 3, 4, 1685, 26, 7, 8))
+        stats = self.agent.get("/v1/tunnels/tun_a/stats").body
+        self.assertEqual((stats["rx"]["bytes"], stats["tx"]["dropped"]), (841, 8))
+
+    def test_counters_are_whole_numbers_however_great(self):
+        for i in range(3):
+            self.settle("traffic link tun_a rx_bytes 4000000000", f"# {i}")
+        self.assertIn('ipipd_tunnel_receive_bytes_total{tunnel="tun_a"} 12000000840\n',
+                      self.scrape().text)
+
+    def test_a_tunnel_without_its_device(self):
+        self.agent.kernel("fail link add * EPERM", "delete link tun_a")
+        self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "failed")
+        scrape = self.scrape()
+        self.assertEqual(scrape("ipipd_tunnel_up", tunnel="tun_a"), 0)
+        self.assertIsNone(scrape.get("ipipd_tunnel_mtu_bytes", tunnel="tun_a"))
+        self.ok(self.agent.delete("/v1/exit-routes/qq"), 204)
+        self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
+        self.assertIsNone(self.scrape().get("ipipd_tunnel_up", tunnel="tun_a"))
+
+    def test_a_link_that_somebody_deletes_loses_nothing(self):
+        self.scrape()
+        self.settle("traffic link tun_a rx_bytes 1000 tx_errors 5")
+        # what it counted since it was read last is told by the event of its end
+        self.settle("traffic link tun_a rx_bytes 160", "delete link tun_a")
+        scrape = self.scrape()
+        self.assertEqual(self.tunnel(scrape, ("receive_bytes", "receive_packets",
+                                              "transmit_errors")), (840 + 1160 + 840, 20, 5))
+        self.settle("delete link tun_a")
+        self.settle("delete link tun_a")
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",)),
+                         (840 + 1160 + 3 * 840,))
+
+    def test_a_link_that_the_agent_replaces_loses_nothing(self):
+        self.scrape()
+        self.settle("traffic link tun_a rx_bytes 1000")
+        index = self.agent.objects("link tun_a ")
+        self.settle("link tun_a driver sit")  # its driver cannot be changed back in place
+        self.assertEqual(self.agent.objects("link tun_a "), index)
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",)), (840 + 1000 + 840,))
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=5", {**TUNNEL, "device": "other"}))
+        self.settle()
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",)), (840 + 1000 + 2 * 840,))
+
+    def test_before_the_first_scrape_nothing_is_kept(self):
+        self.settle("delete link tun_a")
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",)), (840,))
+
+    def test_a_foreign_device_is_no_tunnel(self):
+        self.agent.kernel("foreign-link theirs ipip 172.16.16.22 172.16.1.64")
+        self.ok(self.agent.put("/v1/tunnels/theirs?wait=5", {
+            **TUNNEL, "remote": "172.16.1.65", "addresses": []}), 201)
+        scrape = self.scrape()
+        self.assertEqual(scrape("ipipd_tunnel_up", tunnel="theirs"), 0)
+        self.assertEqual(self.tunnel(scrape, ("receive_bytes",), "theirs"), (0,))
+        self.settle("delete link theirs")
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",), "theirs"), (840,))
+
+    def test_one_that_was_found_equal_is(self):
+        self.agent.kernel("foreign-link found ipip 172.16.16.22 172.16.1.64")
+        answer = self.agent.put("/v1/tunnels/found?wait=5", {
+            **TUNNEL, "remote": "172.16.1.64", "addresses": []})
+        self.assertEqual(answer.state, "ready", answer)
+        scrape = self.scrape()
+        self.assertEqual(scrape("ipipd_tunnel_up", tunnel="found"), 1)
+        self.assertEqual(self.tunnel(scrape, ("receive_bytes",), "found"), (840,))
+        self.settle("traffic link found rx_bytes 60", "delete link found")
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",), "found"), (1740,))
+
+    def test_a_rule(self):
+        scrape = self.scrape()
+        self.assertEqual((self.rule(scrape), self.rule(scrape, "in")), ((1, 84), (1, 84)))
+        out, prefix = self.element()
+        back, _ = self.element("in_")
+        self.settle(f"traffic element {out} {prefix} packets 10 bytes 1000",
+                    f"traffic element {back} {prefix} packets 5 bytes 500")
+        scrape = self.scrape()
+        self.assertEqual((self.rule(scrape), self.rule(scrape, "in")), ((11, 1084), (6, 584)))
+        stats = self.agent.get("/v1/nat-rules/exit/stats").body
+        self.assertEqual(stats, {"out": {"packets": 11, "bytes": 1084},
+                                 "in": {"packets": 6, "bytes": 584}})
+
+    def test_a_table_that_is_made_again_takes_nothing_back(self):
+        out, prefix = self.element()
+        self.settle(f"traffic element {out} {prefix} packets 10 bytes 1000")
+        self.assertEqual(self.rule(self.scrape()), (11, 1084))
+        self.settle("flush nft")
+        self.assertEqual(self.rule(self.scrape()), (12, 1168))
+        self.settle(f"traffic element {out} {prefix} packets 5 bytes 50")
+        self.assertEqual(self.rule(self.scrape()), (17, 1218))
+        self.settle(f"delete element {out} {prefix}")
+        self.assertEqual(self.rule(self.scrape()), (18, 1302))
+
+    def test_elements_that_the_agent_takes_away_lose_nothing(self):
+        self.ok(self.agent.put("/v1/nat-rules/exit?wait=5", {
+            **NAT, "sources": ["192.168.1.0/24", "192.168.3.3/32"]}))
+        self.assertEqual(self.rule(self.scrape()), (2, 168))
+        out, _ = self.element()
+        self.settle(f"traffic element {out}_n 192.168.1.0/24 packets 10 bytes 1000"
+                    if not out.endswith("_n") else
+                    f"traffic element {out} 192.168.1.0/24 packets 10 bytes 1000")
+        self.ok(self.agent.put("/v1/nat-rules/exit?wait=5", {**NAT, "sources":
+                                                             ["192.168.3.3/32"]}))
+        self.assertEqual(self.rule(self.scrape()), (12, 1168))
+        self.ok(self.agent.put("/v1/nat-rules/exit?wait=5", {**NAT, "priority": 7}))
+        self.assertEqual(self.rule(self.scrape()), (13, 1252))
+
+    def test_two_rules_of_one_set_have_their_own(self):
+        self.ok(self.agent.put("/v1/nat-rules/more?wait=5", {
+            **NAT, "sources": ["192.168.9.0/24", "192.168.8.8/32"]}), 201)
+        out, prefix = self.element()
+        self.settle(f"traffic element {out} 192.168.9.0/24 packets 7 bytes 70"
+                    if out.endswith("_n") else f"traffic element {out}_n 192.168.9.0/24 "
+                    "packets 7 bytes 70")
+        scrape = self.scrape()
+        self.assertEqual(self.rule(scrape), (1, 84))
+        self.assertEqual(self.rule(scrape, rule="more"), (9, 238))
+        self.assertTrue(prefix)
+
+    def test_what_cannot_be_read_is_left_out(self):
+        self.scrape()
+        self.agent.kernel("refuse-count EIO")
+        self.settle()
+        for i in range(1, 3):
+            scrape = self.scrape()
+            self.assertEqual(scrape("ipipd_scrape_failures_total"), i)
+            self.assertIsNone(scrape.get("ipipd_tunnel_up", tunnel="tun_a"))
+            self.assertIsNone(scrape.get("ipipd_nat_rule_bytes_total", rule="exit",
+                                         direction="out"))
+        self.assertIn("counters could not be read", self.agent.log)
+        self.agent.kernel("")
+        self.settle()
+        self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",)), (840,))
+
+    def test_a_restart_begins_anew(self):
+        self.scrape()
+        self.settle("delete link tun_a")
+        first = self.scrape()
+        self.assertEqual(self.tunnel(first, ("receive_bytes",)), (1680,))
+        self.settle("")  # it is executed again at the start
+        self.agent.stop()
+        self.agent.start()
+        self.agent.until("/readyz", lambda a: a.status == 200)
+        scrape = self.scrape()
+        self.assertEqual(self.tunnel(scrape, ("receive_bytes",)), (840,))
+        self.assertEqual(scrape.total("ipipd_passes_total"), 1)
+        self.assertEqual(scrape.total("ipipd_kernel_operations_total"), 0)
+        self.assertEqual(scrape.get("ipipd_http_requests_total", route="/v1/{kind}/{name}",
+                                    method="PUT", code="201"), None)
+        self.assertGreater(scrape("process_start_time_seconds"),
+                           first("process_start_time_seconds"))
+
+    def test_a_scrape_changes_nothing(self):
+        status = self.agent.get("/v1/status").body
+        files = [(self.agent.directory / "kernel" / name).stat().st_mtime_ns
+                 for name in ("state", "memory")] + [self.agent.db.stat().st_mtime_ns]
+        for _ in range(20):
+            self.ok(self.agent.get("/metrics"))
+        after = [(self.agent.directory / "kernel" / name).stat().st_mtime_ns
+                 for name in ("state", "memory")] + [self.agent.db.stat().st_mtime_ns]
+        self.assertEqual(after, files)
+        self.assertEqual(self.agent.get("/v1/status").body, status)
+
+    def test_many_tunnels_come_in_pieces_whole(self):
+        n = 400
+        self.ok(self.agent.put("/v1/config?prune=false", {"tunnels": [
+            {"name": f"t{i}", "remote": f"10.9.{i // 250}.{i % 250 + 1}",
+             "local": "172.16.16.22"} for i in range(n)]}))
+        self.settle()
+        scrape = self.scrape()
+        self.assertGreater(len(scrape.text), 5 * 32 * 1024)
+        for i in range(n):
+            self.assertEqual(self.tunnel(scrape, ("receive_bytes",), f"t{i}"), (840,))
+        connection = api.Connection(self.agent.socket)
+        connection.request("HEAD", "/metrics")
+        answer = connection.getresponse()
+        length = int(answer.headers["Content-Length"])
+        # the request before it is one line more, or a digit
+        self.assertLess(abs(length - len(scrape.text)), 2000)
+        self.assertEqual(answer.read(), b"")
+        connection.close()
+        # a reader that goes away in the middle holds nothing back
+        for _ in range(20):
+            connection = api.Connection(self.agent.socket)
+            connection.request("GET", "/metrics")
+            connection.getresponse().read(100)
+            connection.sock.close()
+            connection.close()
+        self.agent.until("/metrics", lambda a: a.status == 200)
+
+    def test_slow_readers_are_bounded(self):
+        self.ok(self.agent.put("/v1/config?prune=false", {"tunnels": [
+            {"name": f"t{i}", "remote": f"10.9.{i // 250}.{i % 250 + 1}",
+             "local": "172.16.16.22"} for i in range(1000)]}))
+        self.agent.until("/v1/status", lambda a: a.body["resources"]["tunnels"]["ready"] == 1001)
+        slow = []
+        for _ in range(8):
+            connection = api.Connection(self.agent.socket)
+            connection.request("GET", "/metrics")
+            self.addCleanup(connection.close)
+            slow.append(connection)
+        answer = self.agent.until("/metrics", lambda a: a.status == 429)
+        self.problem(answer, 429, "too-many-requests")
+        self.assertEqual(answer.headers["Retry-After"], "1")
+        for connection in slow:
+            Scrape(connection.getresponse().read().decode())
+        self.agent.until("/metrics", lambda a: a.status == 200)
+
+
+class Http(MetricsTest):
+    def requests(self, scrape):
+        return {tuple(dict(labels)[k] for k in ("route", "method", "code")): n
+                for labels, n in scrape.labelled("ipipd_http_requests_total").items()}
+
+    def test_requests_by_route_method_and_code(self):
+        self.scrape()
+        self.three()
+        for _ in range(3):
+            self.agent.get("/v1/tunnels/none")
+        self.agent.get("/v1/tunnels")
+        self.agent.get("/v1/nat-rules")
+        self.agent.ask("HEAD", "/v1/tunnels/tun_a")
+        self.agent.put("/v1/tunnels/tun_a", {"remote": 1})
+        self.agent.post("/v1/status")
+        for i in range(50):
+            self.agent.get(f"/nothing/{i}")
+            self.agent.ask(f"BREW{i}", "/v1/status")
+        self.agent.get("/v1/status?what=1")
+        self.agent.delete("/v1/exit-routes/qq")
+        scrape = self.scrape()
+        self.assertEqual(self.requests(scrape), {
+            ("/metrics", "GET", "200"): 1,
+            ("/v1/{kind}/{name}", "PUT", "201"): 3,
+            ("/v1/{kind}/{name}", "PUT", "422"): 1,
+            ("/v1/{kind}/{name}", "GET", "404"): 3,
+            ("/v1/{kind}/{name}", "HEAD", "200"): 1,
+            ("/v1/{kind}/{name}", "DELETE", "204"): 1,
+            ("/v1/{kind}", "GET", "200"): 2,
+            ("/v1/status", "POST", "405"): 1,
+            ("/v1/status", "GET", "400"): 1,
+            ("/v1/status", "other", "405"): 50,
+            ("other", "GET", "404"): 50,
+        })
+        for route in ("/v1/{kind}/{name}", "/v1/status", "other"):
+            n = sum(n for (r, _, _), n in self.requests(scrape).items() if r == route)
+            self.assertEqual(scrape("ipipd_http_request_duration_seconds_count", route=route), n)
+            self.assertEqual(scrape("ipipd_http_request_duration_seconds_bucket", route=route,
+                                    le="+Inf"), n)
+
+    def test_a_request_that_waits_takes_its_time(self):
+        self.agent.kernel("fail link add * EPERM")
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=5", TUNNEL), 201)
+        self.agent.put("/v1/exit-routes/qq?wait=1", {**EXIT})
+        scrape = self.scrape()
+        route = "/v1/{kind}/{name}"
+        self.assertGreater(scrape("ipipd_http_request_duration_seconds_sum", route=route), 1)
+        self.assertEqual(scrape("ipipd_http_request_duration_seconds_bucket", route=route,
+                                le="0.5"), 1)
+        self.assertEqual(scrape("ipipd_http_request_duration_seconds_count", route=route), 2)
+
+    def test_what_is_refused_before_the_api_counts(self):
+        for raw, route, method, code in (
+                (b"GET /v1/status HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "/v1/status", "GET",
+                 "400"),
+                (b"PUT /v1/config HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
+                 "/v1/config", "PUT", "413"),
+                (b"GET /v1/a%00b HTTP/1.1\r\nHost: x\r\n\r\n", "other", "GET", "400"),
+                (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 17000 + b"\r\n\r\n", "/livez",
+                 "GET", "431")):
+            with self.subTest(raw[:30]):
+                connection = api.Connection(self.agent.socket)
+                connection.connect()
+                connection.sock.sendall(raw)
+                response = http.client.HTTPResponse(connection.sock)
+                response.begin()
+                self.assertEqual(str(response.status), code)
+                connection.close()
+                self.assertEqual(self.requests(self.scrape())[route, method, code], 1)
+
+    def test_cardinality_is_bounded(self):
+        for i in range(300):
+            self.agent.ask(f"M{i}", f"/a{i}")
+            self.agent.get(f"/v1/tunnels/x{i}")
+        before = len(self.scrape().samples)
+        for i in range(300):
+            self.agent.ask(f"N{i}", f"/b{i}")
+            self.agent.get(f"/v1/tunnels/y{i}")
+        self.assertEqual(len(self.scrape().samples), before + 17 + 1 + 1)  # its own
+
+
+class Host(MetricsTest):
+    def test_the_database(self):
+        size = self.scrape()("ipipd_database_size_bytes")
+        files = [self.agent.db, self.agent.db.with_name(self.agent.db.name + "-wal")]
+        self.assertEqual(size, sum(f.stat().st_size for f in files))
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=5", {**TUNNEL, "comment": "x" * 1000}), 201)
+        self.assertGreater(self.scrape()("ipipd_database_size_bytes"), size)
+        self.assertEqual(self.scrape()("ipipd_database_write_failures_total"), 0)
+
+    def test_writes_that_fail(self):
+        self.agent.stop()
+        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT="store.commit:1-3=EIO"):
+            self.agent.start()
+        for _ in range(2):
+            self.problem(self.agent.put("/v1/tunnels/tun_a", TUNNEL), 503,
+                         "database-unavailable")
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=5", TUNNEL), 201)
+        self.assertEqual(self.scrape()("ipipd_database_write_failures_total"),
+                         3)  # that it started is written, too
+
+    def test_the_process(self):
+        pid = self.agent.process.pid
+        scrape = self.scrape()
+        self.assertEqual(scrape("process_max_fds"), int(
+            next(line for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()
+                 if line.startswith("Max open files")).split()[3]))
+        self.assertLess(abs(scrape("process_open_fds") - len(os.listdir(f"/proc/{pid}/fd"))), 3)
+        resident = 4096 * int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+        self.assertLess(abs(scrape("process_resident_memory_bytes") - resident), resident / 4)
+        self.assertLess(abs(scrape("process_start_time_seconds") - time.time()), 60)
+        self.assertGreater(scrape("process_cpu_seconds_total"), 0)
+        self.assertEqual(self.scrape()("process_start_time_seconds"),
+                         scrape("process_start_time_seconds"))
+
+
+class Callers(MetricsTest):
+    def setUp(self):
+        self.agent = network.Agent()
+        self.addCleanup(self.agent.clean)
+        self.agent.start()
+
+    def test_a_reader_may_and_a_stranger_may_not(self):
+        self.assertEqual(self.agent.over_tcp("GET", "/metrics", READ).status, 200)
+        self.assertEqual(self.agent.over_tcp("GET", "/metrics", ADMIN).status, 200)
+        self.problem(self.agent.over_tcp("GET", "/metrics"), 401, "unauthenticated")
+        self.problem(self.agent.over_tcp("POST", "/metrics", READ), 405, "method-not-allowed")
+        self.problem(self.agent.over_tcp("GET", "/metrics?name=x", READ), 400, "bad-request")
+        requests = Scrape(self.agent.over_tcp("GET", "/metrics", READ).text).labelled(
+            "ipipd_http_requests_total")
+        self.assertEqual(requests[("code", "401"), ("method", "GET"), ("route", "/metrics")], 1)
+        self.assertEqual(requests[("code", "200"), ("method", "GET"), ("route", "/metrics")], 2)
+
+
+if __name__ == "__main__":
+    api.main()
