@@ -15,6 +15,10 @@ def device_of(name, tunnel):
     return tunnel.get("device", name)
 
 
+def meet(ends, others):
+    return all(end in (WILD, other) or other == WILD for end, other in zip(ends, others))
+
+
 def enabled(resource):
     return resource.get("enabled", True)
 
@@ -37,6 +41,7 @@ class Oracle:
 
     def __init__(self):
         self.found_links = set()
+        self.ends = {}           # device -> endpoints, as it was seen last
         self.sysctl_rows = {}    # (device, name) -> ("ours", before, wanted) or ("found", wanted)
         self.expected = Expected()
 
@@ -83,12 +88,13 @@ class Oracle:
                 world.ours.add(device)
                 world.birth(device)
         self.found_links &= set(wanted)
+        blocked = self.blocked_devices(wanted, world)
         for device, (name, tunnel) in sorted(wanted.items()):
-            self.link(device, name, tunnel, world, out)
+            self.link(device, name, tunnel, world, out, device in blocked)
         for device, fields in world.links.items():
             out.objects["link", device] = fields
 
-    def link(self, device, name, tunnel, world, out):
+    def link(self, device, name, tunnel, world, out, blocked):
         fields, keep = self.link_fields(name, tunnel, world)
         foreign = world.links.get(device)
         if foreign is not None:
@@ -106,7 +112,7 @@ class Oracle:
             del world.links[device]
             world.ours.add(device)
         out.usable[device] = name, tunnel
-        if self.blocked(device, fields, world):
+        if blocked:
             out.blind.add(device)
         if device not in world.ours:
             if keep or device in out.blind:
@@ -115,12 +121,25 @@ class Oracle:
             world.birth(device)
         out.objects["link", device] = fields
 
+    def blocked_devices(self, wanted, world):
+        """A foreign device has their endpoints, or another that is blocked may have them still."""
+        ends = {device: self.ends_of(self.link_fields(name, tunnel, world)[0])
+                for device, (name, tunnel) in wanted.items()}
+        blocked, more = set(), {device for device, end in ends.items() if any(
+            link["driver"] == "ipip" and other != device and meet(end, self.ends_of(link))
+            for other, link in world.links.items())}
+        while more:
+            blocked |= more
+            held = [self.ends[device] for device in blocked if device in self.ends]
+            more = {device for device in set(ends) - blocked
+                    if any(meet(ends[device], end) for end in held)}
+        self.ends = {device: self.ends.get(device, end) if device in blocked else end
+                     for device, end in ends.items()}
+        return blocked
+
     @staticmethod
-    def blocked(device, fields, world):
-        """A foreign device has these endpoints."""
-        return any(link["driver"] == "ipip" and other != device
-                   and all(fields[f] in (WILD, link[f]) for f in ("local", "remote", "underlay"))
-                   for other, link in world.links.items())
+    def ends_of(fields):
+        return fields["local"], fields["remote"], fields["underlay"]
 
     @staticmethod
     def link_fields(name, tunnel, world):
