@@ -12,42 +12,15 @@
 #include <sys/time.h>
 
 #include <libmnl/libmnl.h>
-#include <libnftnl/chain.h>
-#include <libnftnl/expr.h>
-#include <libnftnl/rule.h>
-#include <libnftnl/set.h>
-#include <libnftnl/table.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netlink.h>
 
 #include "base/cleanup.h"
-#include "kernel/nft_batch.h"
 #include "kernel/nft_element.h"
-#include "kernel/nft_rule.h"
+#include "kernel/nft_read.h"
 #include "kernel/nft_socket.h"
 
 enum { ANSWER_TIMEOUT_S = 5, DUMP_TRIES = 5 };
-
-static void table_free(struct nftnl_table **table)
-{
-	nftnl_table_free(*table);
-}
-
-static void set_free(struct nftnl_set **set)
-{
-	nftnl_set_free(*set);
-}
-
-static void chain_free(struct nftnl_chain **chain)
-{
-	nftnl_chain_free(*chain);
-}
-
-static void rule_free(struct nftnl_rule **rule)
-{
-	nftnl_rule_free(*rule);
-}
 
 uint32_t nft_port(const struct nft *nft)
 {
@@ -89,185 +62,6 @@ int nft_open(struct nft **nft, struct err *err)
 	return 0;
 }
 
-struct rule_rows vec_of(struct nft_rule);
-
-struct chain_reading {
-	struct nft_chain *chain;
-	struct rule_rows rules;
-};
-
-/* An observation under way. */
-struct reading {
-	struct nft *nft;
-	struct objects *observed;
-	bool table; /* ours is there */
-	struct chain_readings vec_of(struct chain_reading) chains;
-	size_t last_chain; /* of the last rule: they come chain by chain */
-};
-
-static void reading_done(struct reading *reading)
-{
-	for (size_t i = 0; i < reading->chains.len; i++)
-		vec_done(&reading->chains.v[i].rules);
-	vec_done(&reading->chains);
-}
-
-static bool is_ours(const char *table)
-{
-	return table && strcmp(table, OUR_NFT_TABLE) == 0;
-}
-
-/* An object of ours, appended, with every row set. */
-static void *add(struct reading *reading, enum kind_id kind)
-{
-	struct object *object = objects_add(reading->observed, kind);
-
-	object->set = kind_all(kinds[kind]);
-	object->marks = OBJECT_OURS;
-	return object;
-}
-
-/* A name too long for us is somebody's: "#" is in no identifier of nft. */
-static void name_copy(char name[static SET_NAME], const char *from, uint64_t handle)
-{
-	size_t len = strlen(from);
-
-	if (len < SET_NAME)
-		memcpy(name, from, len + 1);
-	else
-		snprintf(name, SET_NAME, "#%llu", (unsigned long long)handle);
-}
-
-static void read_table(const struct nlmsghdr *nlh, void *data)
-{
-	struct reading *reading = data;
-	cleanup_(table_free) struct nftnl_table *from = nftnl_table_alloc();
-
-	if (!from || nftnl_table_nlmsg_parse(nlh, from) < 0 ||
-	    !is_ours(nftnl_table_get_str(from, NFTNL_TABLE_NAME)))
-		return;
-	struct nft_table *table = add(reading, KIND_NFT_TABLE);
-	snprintf(table->name, SET_NAME, "%s", OUR_NFT_TABLE);
-	table->flags = nftnl_table_get_u32(from, NFTNL_TABLE_FLAGS);
-	reading->table = true;
-}
-
-/* The expressions of a set's elements: none, one counter, or somebody else's. */
-struct set_expressions {
-	unsigned counters, others;
-};
-
-static int count_expression(struct nftnl_expr *expr, void *data)
-{
-	struct set_expressions *count = data;
-	bool counter = strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter") == 0;
-
-	count->counters += counter;
-	count->others += !counter;
-	return 0;
-}
-
-static uint8_t set_type(const struct nftnl_set *from)
-{
-	uint32_t flags = nftnl_set_get_u32(from, NFTNL_SET_FLAGS);
-	uint32_t type = nftnl_set_get_u32(from, NFTNL_SET_KEY_TYPE);
-	uint32_t len = nftnl_set_get_u32(from, NFTNL_SET_KEY_LEN);
-	struct set_expressions count = {0};
-
-	nftnl_set_expr_foreach(from, count_expression, &count);
-	if (count.others || count.counters > 1)
-		return NFT_SET_OTHER;
-	if (type == NFT_TYPE_IFNAME && len == IFNAMSIZ && flags == 0)
-		return NFT_SET_IFNAME;
-	if (type != NFT_TYPE_IPV4_ADDR || len != sizeof(struct in_addr) ||
-	    flags & ~(uint32_t)(NFT_SET_INTERVAL | NFT_SET_MAP))
-		return NFT_SET_OTHER;
-	if (flags & NFT_SET_MAP &&
-	    (nftnl_set_get_u32(from, NFTNL_SET_DATA_TYPE) != NFT_TYPE_IPV4_ADDR ||
-	     nftnl_set_get_u32(from, NFTNL_SET_DATA_LEN) != sizeof(struct in_addr)))
-		return NFT_SET_OTHER;
-	return NFT_SET_IPV4_ADDR;
-}
-
-static void read_set(const struct nlmsghdr *nlh, void *data)
-{
-	cleanup_(set_free) struct nftnl_set *from = nftnl_set_alloc();
-	struct set_expressions count = {0};
-
-	if (!from || nftnl_set_nlmsg_parse(nlh, from) < 0 ||
-	    !is_ours(nftnl_set_get_str(from, NFTNL_SET_TABLE)))
-		return;
-	uint32_t flags = nftnl_set_get_u32(from, NFTNL_SET_FLAGS);
-	/* an anonymous set comes and goes with its rule */
-	if (flags & NFT_SET_ANONYMOUS)
-		return;
-	struct nft_set *set = add(data, KIND_NFT_SET);
-	name_copy(set->name, nftnl_set_get_str(from, NFTNL_SET_NAME),
-		  nftnl_set_get_u64(from, NFTNL_SET_HANDLE));
-	nftnl_set_expr_foreach(from, count_expression, &count);
-	set->type = *set->name == '#' ? NFT_SET_OTHER : set_type(from);
-	set->map = flags & NFT_SET_MAP;
-	set->interval = flags & NFT_SET_INTERVAL;
-	set->counter = count.counters == 1;
-}
-
-static uint8_t chain_type(const struct nftnl_chain *from)
-{
-	const char *type = nftnl_chain_get_str(from, NFTNL_CHAIN_TYPE);
-
-	if (type && nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM) < NF_INET_NUMHOOKS)
-		for (uint8_t i = 0; i < NFT_CHAIN_OTHER; i++)
-			if (strcmp(type, nft_batch_chain_types[i]) == 0)
-				return i;
-	return NFT_CHAIN_OTHER;
-}
-
-static void read_chain(const struct nlmsghdr *nlh, void *data)
-{
-	struct reading *reading = data;
-	cleanup_(chain_free) struct nftnl_chain *from = nftnl_chain_alloc();
-
-	if (!from || nftnl_chain_nlmsg_parse(nlh, from) < 0 ||
-	    !is_ours(nftnl_chain_get_str(from, NFTNL_CHAIN_TABLE)))
-		return;
-	struct nft_chain *chain = add(reading, KIND_NFT_CHAIN);
-	name_copy(chain->name, nftnl_chain_get_str(from, NFTNL_CHAIN_NAME),
-		  nftnl_chain_get_u64(from, NFTNL_CHAIN_HANDLE));
-	chain->type = chain_type(from);
-	if (chain->type != NFT_CHAIN_OTHER)
-		chain->hook = (uint8_t)nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM);
-	chain->priority = nftnl_chain_get_s32(from, NFTNL_CHAIN_PRIO);
-	chain->accept = nftnl_chain_get_u32(from, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
-	vec_add(&reading->chains)->chain = chain;
-}
-
-static struct chain_reading *chain_named(struct reading *reading, const char *name)
-{
-	struct chain_readings *chains = &reading->chains;
-
-	for (size_t i = 0; i < chains->len; i++) {
-		size_t at = (reading->last_chain + i) % chains->len;
-
-		if (strcmp(chains->v[at].chain->name, name) == 0) {
-			reading->last_chain = at;
-			return &chains->v[at];
-		}
-	}
-	return NULL;
-}
-
-static void read_rule(const struct nlmsghdr *nlh, void *data)
-{
-	cleanup_(rule_free) struct nftnl_rule *from = nftnl_rule_alloc();
-
-	if (!from || nftnl_rule_nlmsg_parse(nlh, from) < 0 ||
-	    !is_ours(nftnl_rule_get_str(from, NFTNL_RULE_TABLE)))
-		return;
-	struct chain_reading *chain = chain_named(data, nftnl_rule_get_str(from, NFTNL_RULE_CHAIN));
-	if (chain)
-		nft_rule_parse(from, vec_add(&chain->rules));
-}
-
 static void read_elements(const struct nlmsghdr *nlh, void *data)
 {
 	nft_element_parse(nlh, data);
@@ -296,15 +90,15 @@ static int dump_elements(struct nft *nft, const char *set, bool interval, struct
 }
 
 /* A set that holds what is no prefix cannot be mended by elements: it is made anew. */
-static int observe_elements(struct reading *reading, struct nft_set *set)
+static int observe_elements(struct nft *nft, struct nft_reading *reading, struct nft_set *set)
 {
 	struct nft_counteds counteds = {0};
-	int r = dump_elements(reading->nft, set->name, set->interval, &counteds);
+	int r = dump_elements(nft, set->name, set->interval, &counteds);
 
 	if (counteds.other)
 		set->type = NFT_SET_OTHER;
 	for (size_t i = 0; r == 0 && !counteds.other && i < counteds.len; i++) {
-		struct nft_element *element = add(reading, KIND_NFT_ELEMENT);
+		struct nft_element *element = nft_reading_add(reading, KIND_NFT_ELEMENT);
 		struct object head = element->head;
 
 		*element = counteds.v[i].element;
@@ -315,36 +109,21 @@ static int observe_elements(struct reading *reading, struct nft_set *set)
 	return r;
 }
 
-static void keep_rules(struct reading *reading)
+static int read_contents(struct nft *nft, struct nft_reading *reading)
 {
-	for (size_t i = 0; i < reading->chains.len; i++) {
-		struct rule_rows *rules = &reading->chains.v[i].rules;
-		struct rows *rows = &reading->chains.v[i].chain->rules;
-
-		if (rules->len == 0)
-			continue;
-		rows->v = arena_memdup(reading->observed->arena, rules->v,
-				       rules->len * sizeof(*rules->v));
-		rows->len = (uint32_t)rules->len;
-	}
-}
-
-static int read_contents(struct reading *reading)
-{
-	struct nft *nft = reading->nft;
 	struct object_list *sets = &reading->observed->kind[KIND_NFT_SET];
 	size_t first_set = sets->len;
 	int r;
 
-	if ((r = dump(nft, NFT_MSG_GETSET, read_set, reading)) ||
-	    (r = dump(nft, NFT_MSG_GETCHAIN, read_chain, reading)) ||
-	    (r = dump(nft, NFT_MSG_GETRULE, read_rule, reading)))
+	if ((r = dump(nft, NFT_MSG_GETSET, nft_read, reading)) ||
+	    (r = dump(nft, NFT_MSG_GETCHAIN, nft_read, reading)) ||
+	    (r = dump(nft, NFT_MSG_GETRULE, nft_read, reading)))
 		return r;
-	keep_rules(reading);
+	nft_reading_keep_rules(reading);
 	for (size_t i = first_set; i < sets->len; i++) {
 		struct nft_set *set = (struct nft_set *)sets->v[i];
 
-		r = set->type == NFT_SET_OTHER ? 0 : observe_elements(reading, set);
+		r = set->type == NFT_SET_OTHER ? 0 : observe_elements(nft, reading, set);
 		if (r)
 			return r;
 		vec_push(&nft->sets, *set);
@@ -355,13 +134,13 @@ static int read_contents(struct reading *reading)
 /* Appends what there is; the caller takes it back when it does not count. */
 static int read_all(struct nft *nft, struct objects *observed)
 {
-	cleanup_(reading_done) struct reading reading = {.nft = nft, .observed = observed};
+	cleanup_(nft_reading_done) struct nft_reading reading = {.observed = observed};
 	struct nft_known_sets known = nft->sets;
-	int r = dump(nft, NFT_MSG_GETTABLE, read_table, &reading);
+	int r = dump(nft, NFT_MSG_GETTABLE, nft_read, &reading);
 
 	nft->sets = (struct nft_known_sets){0};
 	if (!r && reading.table)
-		r = read_contents(&reading);
+		r = read_contents(nft, &reading);
 	if (r) { /* those that were known still are, to be counted */
 		vec_done(&nft->sets);
 		nft->sets = known;

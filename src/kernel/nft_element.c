@@ -107,7 +107,8 @@ static void parse_counter(const struct nlattr *expression, struct element_stats 
 	mnl_attr_for_each_nested(attr, expression)
 	{
 		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME &&
-		    strcmp(mnl_attr_get_str(attr), "counter") != 0)
+		    (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ||
+		     strcmp(mnl_attr_get_str(attr), "counter") != 0))
 			return;
 		if (mnl_attr_get_type(attr) != NFTA_EXPR_DATA)
 			continue;
@@ -123,6 +124,8 @@ static void parse_counter(const struct nlattr *expression, struct element_stats 
 
 static bool parse_flags(const struct nlattr *attr, bool *end)
 {
+	if (mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
+		return false;
 	uint32_t flags = ntohl(mnl_attr_get_u32(attr));
 
 	*end = flags & NFT_SET_ELEM_INTERVAL_END;

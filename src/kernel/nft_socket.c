@@ -36,11 +36,15 @@ void nft_socket_error(const struct nlmsghdr *nlh, struct nft_error *error)
 		return;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		skip += answer->msg.nlmsg_len - sizeof(answer->msg);
+	if (skip > mnl_nlmsg_get_payload_len(nlh))
+		return;
 	mnl_attr_for_each(attr, nlh, skip)
 	{
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS)
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
 			error->offset = mnl_attr_get_u32(attr);
-		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
+		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+			 mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
 			snprintf(error->words, sizeof(error->words), "%s", mnl_attr_get_str(attr));
 	}
 }
