@@ -175,13 +175,14 @@ static int add_name(const struct setting *setting, const char *name, struct conf
 static int add_names(const struct setting *setting, const char *value, struct conf *conf,
 		     struct err *err)
 {
+	static const char blanks[] = " \t\r\v\f"; /* as inih takes them off a line's end */
 	int rc = 0;
 
 	while (*value && rc == 0) {
-		value += strspn(value, " \t");
+		value += strspn(value, blanks);
 		size_t len = strcspn(value, ","), end = len;
 
-		while (end && (value[end - 1] == ' ' || value[end - 1] == '\t'))
+		while (end && strchr(blanks, value[end - 1]))
 			end--;
 		rc = add_name(setting, arena_strndup(&conf->arena, value, end), conf, err);
 		value += len + (value[len] == ',');
