@@ -75,8 +75,7 @@ static bool matches(const char *template, const struct path *path, struct api_ca
 	return at == path->len;
 }
 
-/* Of the templates that the path has, the first, so that equal ones are one pointer. */
-static const char *template_of(struct http_request *request)
+const char *api_template_of(struct http_request *request)
 {
 	struct api_call call = {.request = request};
 	struct path path = {0};
@@ -225,7 +224,7 @@ static void answered(void *user, struct http_request *request, unsigned status)
 	metrics_request(
 		&api->agent->metrics,
 		&(struct metrics_request){
-			.route = request->route ? request->route : template_of(request),
+			.route = request->route ? request->route : api_template_of(request),
 			.method = request->method,
 			.status = status,
 			.duration_us = request->whole_us ? loop_now_us() - request->whole_us : 0,

@@ -51,5 +51,8 @@ struct api_route {
 	const char *problems; /* statuses in words, beside those that hold for every route */
 };
 
+/* Of the templates that the path has, the first, so that equal ones are one pointer; NULL: none. */
+const char *api_template_of(struct http_request *request);
+
 extern const struct api_route api_routes[];
 extern const unsigned api_routes_count;
