@@ -17,6 +17,7 @@ import time
 import unittest
 
 BIN = os.environ.get("IPIPD_FAKE_BIN", "ipipd_fake")
+COVERAGE = "coverage" in os.path.realpath(BIN).split(os.sep)
 READY_S = 20
 # Where to keep the answers for tests/openapi, which holds them against the document.
 RECORD = os.environ.get("IPIPD_RECORD")
@@ -172,6 +173,10 @@ class Agent:
     def clean(self):
         died = self.process and self.process.poll()
         log = self.log if died is not None else ""
+        if self.process and COVERAGE:  # which is written down at the end
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(READY_S)
         if self.process:
             self.process.kill()
             self.process.wait()
