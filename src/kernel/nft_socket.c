@@ -16,6 +16,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+enum { ERRNO_MAX = 4095 }; /* MAX_ERRNO of include/linux/err.h */
+
 struct nlmsghdr *nft_socket_header(struct nft *nft, char *buf, uint16_t type, uint16_t flags)
 {
 	return nftnl_nlmsg_build_hdr(buf, type, NFPROTO_IPV4, flags, ++nft->seq);
@@ -28,7 +30,8 @@ void nft_socket_error(const struct nlmsghdr *nlh, struct nft_error *error)
 	size_t skip = sizeof(*answer);
 
 	*error = (struct nft_error){.number = -EBADMSG};
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*answer))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*answer) || answer->error > 0 ||
+	    answer->error < -ERRNO_MAX)
 		return;
 	error->number = answer->error;
 	snprintf(error->words, sizeof(error->words), "%s", strerror(-answer->error));
