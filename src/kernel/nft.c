@@ -62,17 +62,12 @@ int nft_open(struct nft **nft, struct err *err)
 	return 0;
 }
 
-static void read_elements(const struct nlmsghdr *nlh, void *data)
-{
-	nft_element_parse(nlh, data);
-}
-
-static int dump(struct nft *nft, uint16_t type, void (*each)(const struct nlmsghdr *, void *),
-		void *data)
+static int dump(struct nft *nft, uint16_t type, struct nft_reading *reading)
 {
 	char buf[MNL_NLMSG_HDRLEN + 64];
 
-	return nft_socket_request(nft, nft_socket_header(nft, buf, type, NLM_F_DUMP), each, data);
+	return nft_socket_request(nft, nft_socket_header(nft, buf, type, NLM_F_DUMP), nft_read,
+				  reading);
 }
 
 /* The elements of a set of ours, joined to prefixes where it has intervals. */
@@ -83,7 +78,7 @@ static int dump_elements(struct nft *nft, const char *set, bool interval, struct
 
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, OUR_NFT_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
-	int r = nft_socket_request(nft, nlh, read_elements, to);
+	int r = nft_socket_request(nft, nlh, nft_element_parse, to);
 	if (r == 0 && interval)
 		nft_element_join(to);
 	return r;
@@ -115,9 +110,8 @@ static int read_contents(struct nft *nft, struct nft_reading *reading)
 	size_t first_set = sets->len;
 	int r;
 
-	if ((r = dump(nft, NFT_MSG_GETSET, nft_read, reading)) ||
-	    (r = dump(nft, NFT_MSG_GETCHAIN, nft_read, reading)) ||
-	    (r = dump(nft, NFT_MSG_GETRULE, nft_read, reading)))
+	if ((r = dump(nft, NFT_MSG_GETSET, reading)) ||
+	    (r = dump(nft, NFT_MSG_GETCHAIN, reading)) || (r = dump(nft, NFT_MSG_GETRULE, reading)))
 		return r;
 	nft_reading_keep_rules(reading);
 	for (size_t i = first_set; i < sets->len; i++) {
@@ -136,7 +130,7 @@ static int read_all(struct nft *nft, struct objects *observed)
 {
 	cleanup_(nft_reading_done) struct nft_reading reading = {.observed = observed};
 	struct nft_known_sets known = nft->sets;
-	int r = dump(nft, NFT_MSG_GETTABLE, nft_read, &reading);
+	int r = dump(nft, NFT_MSG_GETTABLE, &reading);
 
 	nft->sets = (struct nft_known_sets){0};
 	if (!r && reading.table)

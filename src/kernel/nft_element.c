@@ -166,13 +166,13 @@ static void parse_list(const struct nlattr *list, struct nft_counteds *to)
 	mnl_attr_for_each_nested(nest, list) if (!parse_one(nest, vec_add(to))) to->other = true;
 }
 
-void nft_element_parse(const struct nlmsghdr *nlh, struct nft_counteds *to)
+void nft_element_parse(const struct nlmsghdr *nlh, void *counteds)
 {
 	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) ==
 								  NFTA_SET_ELEM_LIST_ELEMENTS)
-		parse_list(attr, to);
+		parse_list(attr, counteds);
 }
 
 /* Of two at one address the end comes first: intervals that touch. */

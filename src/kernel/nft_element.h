@@ -25,7 +25,7 @@ struct nft_counteds {
 
 /* Appends the element, in an interval set with its end, to the list nest that is open. */
 void nft_element_put(struct nlmsghdr *nlh, const struct nft_element *element, bool interval);
-/* Appends the elements of one message of a dump. */
-void nft_element_parse(const struct nlmsghdr *nlh, struct nft_counteds *to);
+/* Appends the elements of one message of a dump. counteds: struct nft_counteds. */
+void nft_element_parse(const struct nlmsghdr *nlh, void *counteds);
 /* Makes prefixes of starts and ends; `other` is set where an interval is no prefix. */
 void nft_element_join(struct nft_counteds *counteds);

@@ -96,11 +96,6 @@ bool nft_event_culprit(const struct nlmsghdr *nlh, uint32_t *pid, char name[stat
 	return true;
 }
 
-static void read_element(const struct nlmsghdr *nlh, void *data)
-{
-	nft_element_parse(nlh, data);
-}
-
 static int look_at(struct nft *nft, const struct nft_element *key, struct objects *observed)
 {
 	char buf[MNL_NLMSG_HDRLEN + 256];
@@ -114,7 +109,7 @@ static int look_at(struct nft *nft, const struct nft_element *key, struct object
 	struct nlattr *list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
 	nft_element_put(nlh, &bare, false);
 	mnl_attr_nest_end(nlh, list);
-	int r = nft_socket_request(nft, nlh, read_element, &counteds);
+	int r = nft_socket_request(nft, nlh, nft_element_parse, &counteds);
 	if (r == 0 && counteds.len == 1 && !counteds.other) {
 		struct nft_element *element = (struct nft_element *)objects_add(observed,
 										KIND_NFT_ELEMENT);

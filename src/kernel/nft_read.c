@@ -101,15 +101,13 @@ static int count_expression(struct nftnl_expr *expr, void *data)
 	return 0;
 }
 
-static uint8_t set_type(const struct nftnl_set *from)
+static uint8_t set_type(const struct nftnl_set *from, const struct set_expressions *count)
 {
 	uint32_t flags = nftnl_set_get_u32(from, NFTNL_SET_FLAGS);
 	uint32_t type = nftnl_set_get_u32(from, NFTNL_SET_KEY_TYPE);
 	uint32_t len = nftnl_set_get_u32(from, NFTNL_SET_KEY_LEN);
-	struct set_expressions count = {0};
 
-	nftnl_set_expr_foreach(from, count_expression, &count);
-	if (count.others || count.counters > 1)
+	if (count->others || count->counters > 1)
 		return NFT_SET_OTHER;
 	if (type == NFT_TYPE_IFNAME && len == IFNAMSIZ && flags == 0)
 		return NFT_SET_IFNAME;
@@ -139,7 +137,7 @@ static void read_set(const struct nlmsghdr *nlh, struct nft_reading *reading)
 	name_copy(set->name, nftnl_set_get_str(from, NFTNL_SET_NAME),
 		  nftnl_set_get_u64(from, NFTNL_SET_HANDLE));
 	nftnl_set_expr_foreach(from, count_expression, &count);
-	set->type = *set->name == '#' ? NFT_SET_OTHER : set_type(from);
+	set->type = *set->name == '#' ? NFT_SET_OTHER : set_type(from, &count);
 	set->map = flags & NFT_SET_MAP;
 	set->interval = flags & NFT_SET_INTERVAL;
 	set->counter = count.counters == 1;

@@ -166,11 +166,6 @@ static void each(const uint8_t *bytes, size_t size, size_t padding,
 	free(copy);
 }
 
-static void read_elements(const struct nlmsghdr *h, void *elements)
-{
-	nft_element_parse(h, elements);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	cleanup_arena struct arena arena = {0};
@@ -184,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	each(bytes, size, STRING_END, read_message, &reading);
 	nft_reading_keep_rules(&reading);
 	check(&observed);
-	each(bytes, size, 0, read_elements, &elements);
+	each(bytes, size, 0, nft_element_parse, &elements);
 	check_elements(&elements);
 	each(bytes, size, 0, read_event, &scope);
 	nft_reading_done(&reading);
