@@ -298,50 +298,51 @@ static int load(struct process *process)
 			 &process->errs);
 }
 
-static int print_config(struct process *process)
+static int add_config(struct process *process, struct text *text)
 {
-	cleanup_text struct text text = {0};
-
 	if (load(process) < 0) {
 		log_faults(process, "settings");
 		return EXIT_CONFIG;
 	}
-	conf_print(&process->conf, &text);
-	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
+	conf_print(&process->conf, text);
+	return 0;
 }
 
-static int print_openapi(unused_ struct process *process)
+static int add_openapi(unused_ struct process *process, struct text *text)
 {
-	cleanup_text struct text text = {0};
-
-	api_openapi_add(&text);
-	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
+	api_openapi_add(text);
+	return 0;
 }
 
-static int print_metrics(unused_ struct process *process)
+static int add_metrics(unused_ struct process *process, struct text *text)
 {
-	cleanup_text struct text text = {0};
-
-	exposition_describe(metric_table, metric_table_len, &text);
-	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
+	exposition_describe(metric_table, metric_table_len, text);
+	return 0;
 }
 
 /* What --print can. */
 static const struct {
 	const char *name;
-	int (*print)(struct process *process);
+	int (*add)(struct process *process, struct text *text); /* an exit code */
 } prints[] = {
-	{"config", print_config},
-	{"metrics", print_metrics},
-	{"openapi", print_openapi},
+	{"config", add_config},
+	{"metrics", add_metrics},
+	{"openapi", add_openapi},
 };
 
 static int print(struct process *process)
 {
-	for (size_t i = 0; i < ARRAY_LEN(prints); i++)
-		if (strcmp(prints[i].name, process->options.print) == 0)
-			return prints[i].print(process);
-	return options_error("--print knows no ", process->options.print);
+	cleanup_text struct text text = {0};
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(prints) && strcmp(prints[i].name, process->options.print) != 0)
+		i++;
+	if (i == ARRAY_LEN(prints))
+		return options_error("--print knows no ", process->options.print);
+	int exit_code = prints[i].add(process, &text);
+	if (exit_code)
+		return exit_code;
+	return fputs(text_str(&text), stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : 0;
 }
 
 static int start(struct process *process)
