@@ -29,6 +29,16 @@ enum state api_json_state(struct agent *agent, const struct kind *kind,
 	return is_current(resource, status) ? status->state : STATE_PENDING;
 }
 
+void api_json_count_states(struct agent *agent, uint64_t n[static RESOURCE_KINDS][STATES])
+{
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
+		const struct resources *list = &agent->declaration.kind[k];
+
+		for (size_t i = 0; i < list->len; i++)
+			n[k][api_json_state(agent, kinds[k], list->v[i])]++;
+	}
+}
+
 static void add_effective(struct text *text, const struct kind *kind,
 			  const struct status_details *details)
 {

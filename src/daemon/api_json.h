@@ -11,6 +11,8 @@ enum { API_ETAG = 40 }; /* "D-B" with its quotes, NUL included */
 /* The state to show: of the declared generation, which a pass may not have seen yet. */
 enum state api_json_state(struct agent *agent, const struct kind *kind,
 			  const struct resource *resource);
+/* How many resources are in each state, as it is to show. Adds to n. */
+void api_json_count_states(struct agent *agent, uint64_t n[static RESOURCE_KINDS][STATES]);
 /* The whole document of a resource. */
 void api_json_add_document(struct text *text, struct agent *agent, const struct kind *kind,
 			   const struct resource *resource);

@@ -6,17 +6,16 @@
 
 static json_t *count_states(struct agent *agent)
 {
+	uint64_t n[RESOURCE_KINDS][STATES] = {0};
 	json_t *counts = json_object();
 
+	api_json_count_states(agent, n);
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
-		const struct resources *list = &agent->declaration.kind[k];
-		json_int_t n[STATES] = {0};
 		json_t *of_kind = json_object();
 
-		for (size_t i = 0; i < list->len; i++)
-			n[api_json_state(agent, kinds[k], list->v[i])]++;
 		for (unsigned s = 0; s < STATES; s++)
-			json_object_set_new(of_kind, state_names[s], json_integer(n[s]));
+			json_object_set_new(of_kind, state_names[s],
+					    json_integer((json_int_t)n[k][s]));
 		json_object_set_new(counts, kinds[k]->path, of_kind);
 	}
 	return counts;

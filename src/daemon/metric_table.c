@@ -219,16 +219,6 @@ const struct metric metric_table[] = {
 };
 const size_t metric_table_len = ARRAY_LEN(metric_table);
 
-static void count_states(struct agent *agent, struct scrape *scrape)
-{
-	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
-		const struct resources *list = &agent->declaration.kind[k];
-
-		for (size_t i = 0; i < list->len; i++)
-			scrape->resources[k][api_json_state(agent, kinds[k], list->v[i])]++;
-	}
-}
-
 void scrape_take(struct agent *agent, struct scrape *scrape)
 {
 	struct reconcile_report report = {0};
@@ -247,7 +237,7 @@ void scrape_take(struct agent *agent, struct scrape *scrape)
 	scrape->one = 1;
 	scrape->ready = report.ready;
 	scrape->orphans = report.n_orphans;
-	count_states(agent, scrape);
+	api_json_count_states(agent, scrape->resources);
 	scrape->database_bytes = store_size_bytes(agent->store);
 	scrape->database_failures = store_write_failures(agent->store);
 }
