@@ -32,6 +32,12 @@
 		(vec)->v = NULL;                                                                   \
 		(vec)->len = (vec)->cap = 0;                                                       \
 	} while (0)
+/* Of one type; what `to` held before is not freed. */
+#define vec_copy(to, from)                                                                         \
+	do {                                                                                       \
+		(to)->v = vec_copy_((from)->v, (from)->len, sizeof(*(from)->v));                   \
+		(to)->len = (to)->cap = (from)->len;                                               \
+	} while (0)
 #define vec_clear(vec)         ((void)((vec)->len = 0))
 #define vec_sort(vec, compare) vec_sort_((vec)->v, (vec)->len, sizeof(*(vec)->v), (compare))
 
@@ -46,6 +52,12 @@ static inline void *vec_grow_(void **v, size_t *len, size_t *cap, size_t size)
 		*cap = grown;
 	}
 	return memset((char *)*v + (*len)++ * size, 0, size);
+}
+
+static inline void *vec_copy_(const void *v, size_t len, size_t size)
+{
+	/* the bytes fit: an array of that many stands already */
+	return len ? memcpy(xmalloc(len * size), v, len * size) : NULL;
 }
 
 static inline void vec_sort_(void *v, size_t len, size_t size,

@@ -91,23 +91,14 @@ void metrics_request(struct metrics *metrics, const struct metrics_request *requ
 	histogram_add(time_of(metrics, key.route), request->duration_us);
 }
 
-#define COPY(to, from)                                                                             \
-	do {                                                                                       \
-		(to)->v = xcalloc((from)->len + 1, sizeof(*(to)->v));                              \
-		(to)->cap = (from)->len + 1;                                                       \
-		(to)->len = (from)->len;                                                           \
-		if ((from)->len)                                                                   \
-			memcpy((to)->v, (from)->v, (from)->len * sizeof(*(to)->v));                \
-	} while (0)
-
 void metrics_copy(struct metrics *to, const struct metrics *from)
 {
 	*to = *from;
 	to->totals = (struct totals){0};
-	COPY(&to->requests, &from->requests);
-	COPY(&to->times, &from->times);
-	COPY(&to->totals.tunnels, &from->totals.tunnels);
-	COPY(&to->totals.rules, &from->totals.rules);
+	vec_copy(&to->requests, &from->requests);
+	vec_copy(&to->times, &from->times);
+	vec_copy(&to->totals.tunnels, &from->totals.tunnels);
+	vec_copy(&to->totals.rules, &from->totals.rules);
 }
 
 void metrics_done(struct metrics *metrics)

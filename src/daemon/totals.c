@@ -285,8 +285,7 @@ void totals_known_elements(struct totals *totals, struct counted *counted)
 	struct counted *last = &totals->last;
 	struct counted before = {.sets = last->sets};
 
-	for (size_t i = 0; i < last->elements.len; i++)
-		vec_push(&before.elements, last->elements.v[i]);
+	vec_copy(&before.elements, &last->elements);
 	vec_sort(&counted->sets, compare_sets);
 	for (size_t i = 0; i < last->sets.len; i++) {
 		const struct counted_set *was = &last->sets.v[i];
