@@ -132,7 +132,7 @@ class Player:
     def is_left_out(key, fields, expected):
         """Connected routes of inner addresses; what stands on a device that is blind."""
         noun, words = key[0], key[1].split()
-        if noun == "rule" and words[0] == "7000":
+        if noun == "rule" and words[0] == "7000" and words[8] == str(PROTOCOL):
             return expected.unknown_own
         if noun == "route" and fields != WILD:
             inner = ipaddress.ip_network("192.168.0.0/16")
