@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static struct {
-	bool armed, kills;
+	bool armed, kills, stops;
 	char name[64];
 	unsigned long first, last, passed;
 	int error; /* negative errno */
@@ -72,7 +72,8 @@ __attribute__((constructor)) static void arm(void)
 	if (count)
 		read_count(count);
 	point.kills = !what || strcmp(what, "kill") == 0;
-	if (!point.kills)
+	point.stops = what && strcmp(what, "stop") == 0;
+	if (!point.kills && !point.stops)
 		point.error = error_number(what);
 	point.log = getenv("IPIPD_FAILPOINT_LOG");
 	point.armed = true;
@@ -113,8 +114,11 @@ static void die(const char *name)
 
 void failpoint(const char *name)
 {
-	if (point.kills && is_hit(name))
+	if ((!point.kills && !point.stops) || !is_hit(name))
+		return;
+	if (point.kills)
 		die(name);
+	raise(SIGSTOP);
 }
 
 int failpoint_error(const char *name)

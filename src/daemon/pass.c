@@ -189,26 +189,24 @@ static int look_at(struct round *round, const struct round_input *input, const s
 	return 0;
 }
 
-int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
+int round_look_at(struct round *round, const struct round_input *input, struct scope *scope,
 		  const struct known *known, struct err *err)
 {
 	const struct objects *desired = known->desired;
-	struct scope named = {0}, wide = {0};
+	struct scope wide = {0};
 
 	log_debug("a pass over what events named and writes changed");
 	*round = (struct round){.partial = true, .facts = *known->facts};
 	round->observed.arena = &round->arena;
-	scope_join(&named, scope);
 	if (known->outdated) {
 		ask_new_remotes(round, input);
 		expand_declaration(round, input);
 		desired = &round->expanded.desired;
-		scope_add_changes(&named, known->desired, desired, known->untouched);
+		scope_add_changes(scope, known->desired, desired, known->untouched);
 	}
-	widen(&wide, &named, desired, &input->ledger->owned);
+	widen(&wide, scope, desired, &input->ledger->owned);
 	int r = look_at(round, input, &wide, desired, err);
 	*known->facts = round->facts;
-	scope_done(&named);
 	scope_done(&wide);
 	return r;
 }
@@ -276,20 +274,35 @@ static bool opens(const struct op *op)
 	return op->kind == KIND_SYSCTL && s && s->name == SYSCTL_FORWARDING && s->value;
 }
 
+static const char *waits_for(struct round *round, const struct op *base)
+{
+	return arena_printf(&round->arena, "waits for %s %s", kinds[base->kind]->noun,
+			    kind_key_text(kinds[base->kind], op_object(base), &round->arena));
+}
+
+/* Sets stand in the table, elements and the rules of chains on the sets. */
+static bool stands_on(const struct op *op, const struct op *base)
+{
+	return object_is_nft(op->kind) && op->verb != OP_DELETE &&
+	       (base->kind == KIND_NFT_TABLE || base->kind == KIND_NFT_SET);
+}
+
 /* An op that failed blocks only what depends on it: the same link, or NAT and forwarding. */
 static void check_blocked(struct round *round, struct op *op)
 {
 	const char *device = object_device(op->kind, op_object(op));
 
-	if (op->held)
+	if (op->done)
 		return;
 	/* what goes does not wait: it may be what keeps a device open */
 	for (size_t i = 0; device && op->verb != OP_DELETE && i < round->failed_links.len; i++)
 		if (strcmp(object_device(KIND_LINK, round->failed_links.v[i]->want), device) == 0) {
 			block(op, round->failed_links.v[i],
-			      arena_printf(&round->arena, "waits for link %s", device));
+			      waits_for(round, round->failed_links.v[i]));
 			return;
 		}
+	if (round->nft_failed && stands_on(op, round->nft_failed))
+		block(op, round->nft_failed, waits_for(round, round->nft_failed));
 	if (round->nft_failed && opens(op))
 		block(op, round->nft_failed,
 		      "waits for the nft table, without which forwarding would leak");
@@ -303,7 +316,7 @@ static void note_failures(struct round *round, const struct op *op)
 		return;
 	if (op->kind == KIND_LINK && op->want)
 		vec_push(&round->failed_links, op);
-	if (object_is_nft(op->kind) && op->verb != OP_DELETE)
+	if (object_is_nft(op->kind) && op->verb != OP_DELETE && !round->nft_failed)
 		round->nft_failed = op;
 	if (op->kind == KIND_SYSCTL && op->verb == OP_DELETE)
 		round->closing_failed = true;
@@ -324,7 +337,8 @@ static void apply_run(struct round *round, struct kernel *kernel, size_t from, s
 		start = i + 1;
 	}
 	for (size_t i = from; i < to; i++)
-		note_failures(round, &round->ops.v[i]);
+		if (round->ops.v[i].asked)
+			note_failures(round, &round->ops.v[i]);
 }
 
 static bool goes_in_a_group(const struct op *op)
@@ -372,8 +386,10 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 		       same_stage(first, &ops->v[end]) &&
 		       (end < slice_end || object_is_nft(first->kind)))
 			end++;
-		for (size_t i = round->next; i < end; i++)
+		for (size_t i = round->next; i < end; i++) {
 			check_blocked(round, &ops->v[i]);
+			note_failures(round, &ops->v[i]);
+		}
 		ledger_intend(ledger, first, end - round->next, &round->facts);
 		stage_failpoint(first, false);
 		apply_run(round, kernel, round->next, end);

@@ -24,7 +24,7 @@ struct round {
 	struct ops ops;
 	size_t next;                 /* the first op that was not applied yet */
 	size_t slice;                /* how many ops go in one turn of the loop; 0: not known yet */
-	const struct op *nft_failed; /* no device may forward before NAT stands */
+	const struct op *nft_failed; /* the first: no device may forward before NAT stands */
 	bool closing_failed;         /* NAT stays while a device still forwards */
 	struct ops_failed vec_of(const struct op *) failed_links;
 };
@@ -53,10 +53,11 @@ struct known {
 };
 
 /*
- * Observes only what the scope names, and what is desired otherwise than it was known to be.
- * -EAGAIN: that is everything, and nothing was observed.
+ * Observes only what the scope names, and what is desired otherwise than it was known to be:
+ * the scope names that from now on, since what this round makes may be taken back before the
+ * next. -EAGAIN: that is everything, and nothing was observed.
  */
-int round_look_at(struct round *round, const struct round_input *input, const struct scope *scope,
+int round_look_at(struct round *round, const struct round_input *input, struct scope *scope,
 		  const struct known *known, struct err *err) must_check;
 /* Plans from what was seen and the ledger as it is now. */
 void round_plan(struct round *round, const struct ledger *ledger);

@@ -216,8 +216,6 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	pass->failed = 0;
 	pass->error = r->partial ? 0 : error;
 	snprintf(pass->message, sizeof(pass->message), "%.300s", pass->error ? err->sentence : "");
-	if (r->drift && error == 0)
-		r->report.drift_repaired += r->applied;
 	if (r->partial)
 		publish_partial(r, error);
 	else if (error == 0)
@@ -392,17 +390,21 @@ static void begin(struct reconcile *r)
 	failpoint("pass.begin");
 }
 
-/* When it is repaired: what a process is called takes time to read. */
-static void note_drift(struct reconcile *r)
+/* When it is repaired: what a process is called takes time to read. A write that came while the
+ * pass looked may be behind the ops of this round. */
+static void note_drift(struct reconcile *r, unsigned applied)
 {
 	const struct ops *ops = &r->round.ops;
 	bool unasked = r->drift && !r->outdated, blame = unasked && ops->len && r->culprit.port;
 
 	if (blame)
 		contests_blame(&r->contests, r->culprit.port, r->culprit.process);
+	metrics_ops(r->config.metrics, ops, unasked);
 	drift_note(&r->outstanding, ops, unasked, blame ? r->contests.culprit : NULL, &r->events);
-	if (r->drift)
-		contests_note(&r->contests, ops, loop_now_ms());
+	if (!unasked)
+		return;
+	contests_note(&r->contests, ops, loop_now_ms());
+	r->report.drift_repaired += applied;
 }
 
 /* After the ops. True: a change of ours may have had side effects, and we look once more before
@@ -413,8 +415,7 @@ static bool end_round(struct reconcile *r)
 	bool settled = settle(r);
 
 	r->applied += applied;
-	metrics_ops(r->config.metrics, &r->round.ops, r->drift && !r->outdated);
-	note_drift(r);
+	note_drift(r, applied);
 	if (round_lost_race(&r->round) && ++r->races < RACES_MAX)
 		return true;
 	return (applied || settled) && ++r->rounds < ROUNDS_MAX;

@@ -73,7 +73,7 @@ struct pass_report {
 struct reconcile_report {
 	bool ready; /* the first pass is over and the last one could observe */
 	struct pass_report last_pass;
-	uint64_t drift_repaired; /* ops of passes that no write triggered */
+	uint64_t drift_repaired; /* ops that no write is behind */
 	const struct orphan *orphans;
 	size_t n_orphans;
 };

@@ -3,9 +3,15 @@
 """What the property test (tests/property) has found, each made small."""
 
 import os
+import pathlib
+import signal
+import time
 import unittest.mock
 
 import api
+
+# More than a pass carries out in one turn of the loop.
+MANY = [f"10.{i // 250 + 1}.{i % 250}.0/24" for i in range(500)]
 
 
 def tunnel(remote, inner, **more):
@@ -55,6 +61,47 @@ class Disturbance(api.ApiTest):
         self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "conflict")
         self.assertEqual(self.forwarding(), "0")
         self.assertEqual(self.agent.get("/v1/nat-rules/exit").status, 404)
+
+    def stopped_at(self, failpoint):
+        """An agent that will stop there, once; and a connection that it knows already."""
+        self.with_failpoint(failpoint + "=stop")
+        connection = api.Connection(self.agent.socket)
+        self.addCleanup(connection.close)
+        self.agent.ask("GET", "/v1/status", connection=connection)
+        return connection
+
+    def go_on_with(self, connection, *request):
+        """What the stopped agent finds when it goes on: that request."""
+        stat = pathlib.Path(f"/proc/{self.agent.process.pid}/stat")
+        end = time.monotonic() + api.READY_S
+        while ") T " not in stat.read_text():
+            self.assertLess(time.monotonic(), end, self.agent.log)
+            time.sleep(0.01)
+        connection.request(*request)
+        self.agent.process.send_signal(signal.SIGCONT)
+        return api.Answer(connection.getresponse())
+
+    def test_what_is_deleted_between_two_rounds_of_the_pass_that_made_it_goes(self):
+        self.rest()
+        connection = self.stopped_at("added.link")
+        self.ok(self.agent.put("/v1/config", {
+            "tunnels": [{"name": "brief", **tunnel("172.16.1.2", "10.0.0.1/24")},
+                        {"name": "busy", **tunnel("172.16.1.3", "10.0.1.1/24")}],
+            "exit_routes": [{"name": "many", "tunnel": "busy", "destinations": MANY}]}))
+        answer = self.go_on_with(connection, "DELETE", "/v1/tunnels/brief?wait=10")
+        self.ok(answer, 204)
+        self.assertEqual([line for line in self.agent.objects() if "brief" in line], [])
+
+    def test_what_is_written_between_two_rounds_of_a_repair_is_no_repair(self):
+        exit_route = {"tunnel": "tun_a", "destinations": MANY}
+        self.declare(tunnels={"tun_a": api.TUNNEL}, exit_routes={"many": exit_route})
+        connection = self.stopped_at("added.route")
+        repaired = self.agent.get("/v1/status").body["drift_repaired"]
+        self.agent.kernel(*(f"delete route {dst} table 7000" for dst in MANY))
+        answer = self.go_on_with(connection, "DELETE", "/v1/exit-routes/many?wait=10")
+        self.ok(answer, 204)
+        self.assertEqual(self.agent.get("/v1/status").body["drift_repaired"],
+                         repaired + len(MANY))
 
     def with_failpoint(self, text):
         self.agent.stop()

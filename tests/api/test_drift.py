@@ -87,15 +87,29 @@ class Drift(api.ApiTest):
         self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
         self.assertEqual(self.agent.objects(), self.before)
 
-    def test_a_fight_is_told_and_slowed_down(self):
-        delete = "delete route 180.163.26.39/32 table 7000"
-        key = "route 7000 180.163.26.39/32"
-        repaired = self.agent.get("/v1/status").body["drift_repaired"]
+    def fight(self, blow):
+        """Ten times it is repaired at once, then it is contested. When that began."""
         for i in range(10):
-            self.agent.kernel(delete, f"# {i}")
-            self.agent.until("/v1/status", lambda a: a.body["drift_repaired"] > repaired + i)
+            repaired = self.agent.get("/v1/status").body["drift_repaired"]
+            self.agent.kernel(blow, f"# {i}")
+            self.agent.until("/v1/status", lambda a: a.body["drift_repaired"] > repaired
+                             and self.agent.objects() == self.before)
         begin = time.monotonic()
-        self.agent.kernel(delete, "# 11")
+        self.agent.kernel(blow, "# 11")
+        return begin
+
+    def test_what_stands_on_something_contested_waits_for_it(self):
+        self.fight("flush nft")
+        self.agent.until("/v1/nat-rules/exit", lambda a: a.reason == "Contested")
+        self.agent.put("/v1/nat-rules/more", {**NAT, "sources": ["192.168.2.7/32"]})
+        answer = self.agent.until("/v1/nat-rules/more", lambda a: a.reason != "NotTried")
+        self.assertEqual((answer.state, answer.reason), ("conflict", "Contested"), answer)
+        self.agent.until("/v1/nat-rules/more", lambda a: a.state == "ready")
+        self.assertNotRegex(self.agent.log, "[1-9][0-9]* failed|No such file")
+
+    def test_a_fight_is_told_and_slowed_down(self):
+        key = "route 7000 180.163.26.39/32"
+        begin = self.fight("delete route 180.163.26.39/32 table 7000")
         answer = self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "conflict")
         self.assertEqual(answer.reason, "Contested", self.agent.log)
         self.assertIn("again and again", answer.body["status"]["message"])
