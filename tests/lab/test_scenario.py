@@ -118,6 +118,42 @@ class Scenario(lab.LabTest):
         self.assert_ping(t.a, INET)
         self.assertTrue(b.get("nat-rules/exit/stats"))
 
+    def test_metrics_count_what_flows(self):
+        t, a, b = self.pair()
+        declare(a, b)
+        packet = 20 + 8 + 56  # an echo request: IP, ICMP, data
+        series = {a: 'ipipd_tunnel_{}_total{{tunnel="tun_a"}}',
+                  b: 'ipipd_nat_rule_{}_total{{rule="exit",direction="{}"}}'}
+
+        def counts():
+            """Of the client's tunnel, and of the exit's rule: packets and bytes, out and in."""
+            found = []
+            for agent, names in ((a, ("transmit", "receive")), (b, ("out", "in"))):
+                lines = dict(line.rsplit(" ", 1)
+                             for line in agent.ok("GET", "/metrics").splitlines())
+                for name in names:
+                    for what in ("packets", "bytes"):
+                        first = f"{name}_{what}" if agent is a else what
+                        found.append(int(lines[series[agent].format(first, name)]))
+            return found
+
+        def flows(n):
+            """n packets each way are exactly what is counted."""
+            before = counts()
+            self.assertEqual(n, lab.ping(t.a, INET, count=n))
+            self.assertEqual([n, n * packet] * 4,
+                             [now - then for then, now in zip(before, counts())])
+
+        flows(7)
+        before = counts()
+        ip(t.a, "link delete tun_a")
+        a.wait_state("tunnels/tun_a", "ready")
+        lab.nft(t.b, "delete table ip ipipd")
+        b.ok("POST", "/v1/reconcile?wait=30")
+        a.ok("POST", "/v1/reconcile?wait=30")
+        self.assertEqual(before, counts())
+        flows(5)
+
     def test_rp_filter_of_every_kind(self):
         for value in (1, 2):
             with self.subTest(rp_filter=value):
