@@ -158,8 +158,9 @@ static int add_name(const struct setting *setting, const char *name, struct conf
 	struct http_names *names = value_of(setting, conf);
 	const char *wanted = *name ? setting->fault(name) : "names, with commas between them";
 
-	if (has_comment(name))
-		wanted = "without a \";\" at its start";
+	/* where a list goes on in the next line, a comment begins with either */
+	if (has_comment(name) || *name == '#')
+		wanted = "without a \";\" or \"#\" at its start";
 	if (wanted)
 		return err_set(err, -EINVAL, "%s: must be %s", setting->name, wanted);
 	if (names->len == setting->max)

@@ -319,7 +319,9 @@ class Player:
             if not words:
                 continue
             alone = words[0] == "link" and words[2:3] in (["group"], ["alias"])
-            if alone and (len(lines) > 1 or words[1] not in self.world.ours):
+            # of a blind device nobody knows what would be left to its new owner
+            if alone and (len(lines) > 1 or words[1] not in self.world.ours
+                          or words[1] in self.oracle.expected.blind):
                 continue
             if words[0] == "link" and words[2:4] == ["remote", ANY] and self.is_fragile():
                 continue
