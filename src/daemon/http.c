@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -186,12 +187,22 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 static void library_log(unused_ void *cls, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
+/* What it refuses before it asks us, with a page of its own, the library tells here alone. */
 static void library_log(unused_ void *cls, const char *fmt, va_list args)
 {
-	char line[256];
+	static const char open[] = "<body>";
+	char line[512];
 
 	vsnprintf(line, sizeof(line), fmt, args);
-	log_debug("http: %s", line);
+	const char *status = strstr(line, "HTTP response code is "), *body = strstr(line, open);
+	if (!status || !body) {
+		log_debug("http: %.250s", line);
+		return;
+	}
+	body += strlen(open);
+	log_info("request refused by the HTTP library: %lu %.*s",
+		 strtoul(status + strlen("HTTP response code is "), NULL, 10),
+		 (int)strcspn(body, "<"), body);
 }
 
 /* Those that have something to do: a run costs as much as all that they are busy with. */

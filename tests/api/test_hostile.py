@@ -244,16 +244,19 @@ class Refusals(Ways):
             b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n" + head + END,
             GET + HOST + b"Connection: close\r\nX(: y\r\n" + END,
         ]
-        ids = []
+        ids, by_library = [], 0
         for request in requests:
             connection = self.connect()
             with contextlib.suppress(ConnectionError):
                 connection.sendall(request)
             answer = heard(connection)
+            by_library += b"<html>" in answer
             ids += [line.split(b'"')[0].decode() for line in answer.split(b'"request_id":"')[1:]]
         self.assertGreaterEqual(len(ids), 40)
         self.assertEqual(len(ids), len(set(ids)))
         lines = self.agent.log.splitlines()
+        told = [line for line in lines if "<6>request refused by the HTTP library: " in line]
+        self.assertEqual(len(told), by_library, told)
         for request_id in ids:
             told = [line for line in lines if f" {request_id}: " in line]
             self.assertEqual(len(told), 1, told)
