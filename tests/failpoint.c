@@ -10,10 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+enum { PAUSE_MS = 2 };
+
 static struct {
-	bool armed, kills, stops;
+	bool armed;
+	enum { KILL, STOP, PAUSE, FAIL } action;
 	char name[64];
 	unsigned long first, last, passed;
 	int error; /* negative errno */
@@ -51,6 +55,16 @@ static void read_count(char *s)
 		bad("not a count");
 }
 
+static void read_action(const char *what)
+{
+	static const char *const words[] = {[KILL] = "kill", [STOP] = "stop", [PAUSE] = "pause"};
+
+	for (point.action = KILL; point.action < FAIL; point.action++)
+		if (strcmp(what, words[point.action]) == 0)
+			return;
+	point.error = error_number(what);
+}
+
 /* Before main: what the libraries do at their start counts as well. */
 __attribute__((constructor)) static void arm(void)
 {
@@ -71,10 +85,7 @@ __attribute__((constructor)) static void arm(void)
 	point.first = point.last = 1;
 	if (count)
 		read_count(count);
-	point.kills = !what || strcmp(what, "kill") == 0;
-	point.stops = what && strcmp(what, "stop") == 0;
-	if (!point.kills && !point.stops)
-		point.error = error_number(what);
+	read_action(what ? what : "kill");
 	point.log = getenv("IPIPD_FAILPOINT_LOG");
 	point.armed = true;
 }
@@ -114,19 +125,26 @@ static void die(const char *name)
 
 void failpoint(const char *name)
 {
-	if ((!point.kills && !point.stops) || !is_hit(name))
+	static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+
+	if (point.action == FAIL || !is_hit(name))
 		return;
-	if (point.kills)
+	if (point.action == KILL)
 		die(name);
-	raise(SIGSTOP);
+	else if (point.action == STOP)
+		raise(SIGSTOP);
+	else
+		nanosleep(&pause, NULL);
 }
 
 int failpoint_error(const char *name)
 {
+	if (point.action != FAIL) {
+		failpoint(name);
+		return 0;
+	}
 	if (!is_hit(name))
 		return 0;
-	if (point.kills)
-		die(name);
 	int saved = errno;
 	note(name);
 	errno = saved;
@@ -135,7 +153,7 @@ int failpoint_error(const char *name)
 
 bool failpoint_is_due(const char *name)
 {
-	return point.kills && concerns(name) && point.passed + 1 >= point.first &&
+	return point.action == KILL && concerns(name) && point.passed + 1 >= point.first &&
 	       point.passed < point.last;
 }
 

@@ -4,13 +4,13 @@
 /*
  * What the failpoints of a test agent do, as the environment variable IPIPD_FAILPOINT says:
  *
- *   NAME[:FIRST[-LAST|+]][=kill|stop|ERRNO]
+ *   NAME[:FIRST[-LAST|+]][=kill|stop|pause|ERRNO]
  *
  * NAME is a glob; passings of all names that match are counted together, from 1. Those from
  * FIRST (1 when it is not given) to LAST (the same; `+`: without end) are hit: the process
- * gets SIGKILL, as when nothing is said, or stops until SIGCONT, or the call fails with that
- * errno ("ENOSPC"). Names at which no call can fail take no notice of an errno. With
- * IPIPD_FAILPOINT_LOG the name of each hit is added to that file, a line each.
+ * gets SIGKILL, as when nothing is said, stops until SIGCONT, pauses for 2 ms, or the call
+ * fails with that errno ("ENOSPC"). Names at which no call can fail take no notice of an errno.
+ * With IPIPD_FAILPOINT_LOG the name of each kill and failure is added to that file, a line each.
  */
 
 #include "base/failpoint.h"

@@ -22,6 +22,29 @@ class Failure(AssertionError):
     pass
 
 
+class BusyAgent(api.Agent):
+    """What it does takes a while, and its client is connected already: so the next write comes
+    between two rounds of a pass."""
+
+    connection = None
+
+    def environment(self, **more):
+        return super().environment(IPIPD_FAILPOINT="fake.apply:1+=pause", **more)
+
+    def start(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = api.Connection(self.socket)
+        return super().start()
+
+    def ask(self, method, path, body=None, headers=None, connection=None):
+        return super().ask(method, path, body, headers, connection or self.connection)
+
+    def clean(self):
+        self.connection.close()
+        super().clean()
+
+
 class Player:
     world_class = World
     patience_s = 8
@@ -44,7 +67,7 @@ class Player:
 
     @staticmethod
     def make_agent():
-        return api.Agent()
+        return BusyAgent()
 
     def close(self):
         self.agent.clean()
@@ -286,7 +309,7 @@ class Player:
 
     def play_rest(self):
         if self.unsettled:
-            self.settle()
+            self.settle(ask=self.steps % self.every != 0)
             if self.steps % 5 == 0:
                 self.check_rest()
 
@@ -407,7 +430,7 @@ class Player:
 
     def play_down(self, how, lines):
         if self.unsettled:
-            self.settle()
+            self.settle(ask=self.steps % self.every != 0)
         lines = self.lines_of(lines)
         getattr(self.agent, how)()
         if lines:
