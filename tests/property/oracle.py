@@ -293,6 +293,8 @@ class Oracle:
             if now == value:
                 self.sysctl_rows[key] = ("ours", row[1], value) if row and not found else (
                     "found", value)
+            elif key[0] in out.blind and key[1] == "rp_filter":
+                world.sysctls[key] = WILD  # it may wait for its device
             elif found and row[1] == value and key[0] not in world.ours:
                 pass  # changed by its owner: a conflict
             else:
