@@ -19,6 +19,8 @@ static bool too_deep(const char *s, size_t len, unsigned depth)
 	unsigned outer = depth;
 	bool quoted = false;
 
+	if (len && *s != '[' && *s != '{')
+		return false; /* where a number ends is not looked for: the next bracket may be far */
 	for (size_t i = 0; i < len; i++) {
 		if (quoted) {
 			if (s[i] == '\\')

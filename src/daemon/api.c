@@ -193,10 +193,15 @@ static void serve(void *user, struct http_request *request)
 	if (!route || !role_suffices(route, request) || !api_params_read(&call, route->params) ||
 	    !body_is_acceptable(route, request))
 		return;
-	if (api->turn_open && !(route->flags & ROUTE_STORES))
-		vec_push(&api->postponed, request); /* it must not see what is not durable */
-	else
+	/* nobody must see what is not durable, nor be refused because of it */
+	request->again = api->turn_open && !(route->flags & ROUTE_STORES);
+	if (!request->again) {
+		request->tentative = api->turn_open;
 		route->serve(&call);
+		request->tentative = false;
+	}
+	if (request->again)
+		vec_push(&api->postponed, request);
 }
 
 static void gone(void *user, struct http_request *request)
@@ -275,7 +280,7 @@ void api_join_loop(struct api *api)
 static void free_waiters(struct api_waiters *waiters)
 {
 	for (size_t i = 0; i < waiters->len; i++)
-		free(waiters->v[i]);
+		api_wait_free(waiters->v[i]);
 	vec_done(waiters);
 }
 

@@ -46,7 +46,7 @@ struct api {
 	struct api_waiters uncommitted; /* writers of this turn's transaction */
 	struct api_waiters waiting;
 	struct loop_timer *deadline;    /* of the first of waiting */
-	struct api_postponed postponed; /* readers that came while a transaction was open */
+	struct api_postponed postponed; /* served when no transaction is open */
 	struct api_pings pings;
 	struct text openapi; /* the document, since somebody asked for it */
 	struct api_followers followers;

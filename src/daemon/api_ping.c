@@ -118,12 +118,22 @@ static void start(struct api_call *call, const struct tunnel *tunnel, const stru
 	vec_push(&call->api->pings, waiting);
 }
 
+static bool has_device(struct api_call *call, const struct tunnel *tunnel)
+{
+	bool has = reconcile_uses_device(call->agent->reconcile, tunnel_device(tunnel));
+
+	if (!has)
+		api_problem(call->request, "not-ready", "there is no device %s of this tunnel",
+			    tunnel_device(tunnel));
+	return has;
+}
+
 void api_ping_post(struct api_call *call)
 {
 	const struct tunnel *tunnel = (const struct tunnel *)api_find(call);
 	struct ping_body body = {0};
 
-	if (!tunnel || !read_body(call->request, &body) ||
+	if (!tunnel || !read_body(call->request, &body) || !has_device(call, tunnel) ||
 	    api_wait_refused(call->api, call->request))
 		return;
 	if (!body.target.host)

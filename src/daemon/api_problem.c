@@ -170,6 +170,10 @@ static void respond(struct http_request *request, unsigned status,
 				 header ? header[1] : problem->value,
 				 NULL};
 
+	if (request->tentative) {
+		request->again = true;
+		return;
+	}
 	log_refusal(request, status, problem->code, detail);
 	api_json_respond(request, status, headers,
 			 api_problem_document(problem, status, detail,

@@ -175,10 +175,11 @@ static void declare(struct api_call *call, const struct resource *wanted,
 		vec_push(&changes, change);
 		next = change.resource;
 	}
-	waiter.generation = next->generation;
+	waiter.declared = kind_copy(call->kind, next, NULL);
 	snprintf(waiter.name, sizeof(waiter.name), "%s", next->name);
 	snprintf(waiter.uid, sizeof(waiter.uid), "%s", next->uid);
 	api_write(call, &changes, &waiter);
+	free(waiter.declared);
 }
 
 static json_t *parse(struct api_call *call, struct errs *errs)
@@ -283,8 +284,9 @@ void api_resource_delete(struct api_call *call)
 		.what = API_WAIT_GONE,
 		.kind = call->kind,
 		.status = 202,
-		.wait_ms = api_given(call, "wait") ? call->params.wait * UINT64_C(1000)
-						   : DELETE_WAIT_MS,
+		.wait_ms = api_given(call, "wait")       ? call->params.wait * UINT64_C(1000)
+			   : api_wait_is_full(call->api) ? 0
+							 : DELETE_WAIT_MS,
 	};
 	snprintf(waiter.name, sizeof(waiter.name), "%s", current->name);
 	snprintf(waiter.uid, sizeof(waiter.uid), "%s", current->uid);

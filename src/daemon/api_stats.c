@@ -36,9 +36,11 @@ static void tunnel_stats(struct api_call *call, const struct tunnel *tunnel)
 	struct link_stats s = {0};
 	struct err err = {0};
 
-	int rc = kernel->vt->link_stats(kernel, device, &s, &err);
+	int rc = reconcile_uses_device(call->agent->reconcile, device)
+			 ? kernel->vt->link_stats(kernel, device, &s, &err)
+			 : -ENODEV;
 	if (rc == -ENODEV)
-		err_set(&err, rc, "the device %s does not exist", device);
+		err_set(&err, rc, "there is no device %s of this tunnel", device);
 	if (rc) {
 		refuse(call, &err);
 		return;

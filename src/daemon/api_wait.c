@@ -9,13 +9,33 @@
 
 #include <string.h>
 
-bool api_wait_refused(struct api *api, struct http_request *request)
+bool api_wait_is_full(const struct api *api)
 {
 	size_t waiting = api->waiting.len + api->pings.len;
 
 	for (size_t i = 0; i < api->uncommitted.len; i++)
 		waiting += api->uncommitted.v[i]->wait_ms > 0;
-	if (waiting < API_WAITING_MAX)
+	return waiting >= API_WAITING_MAX;
+}
+
+struct api_waiter *api_wait_keep(struct api_waiter *waiter)
+{
+	struct api_waiter *kept = xmalloc(sizeof(*kept));
+
+	*kept = *waiter;
+	waiter->declared = NULL;
+	return kept;
+}
+
+void api_wait_free(struct api_waiter *kept)
+{
+	free(kept->declared);
+	free(kept);
+}
+
+bool api_wait_refused(struct api *api, struct http_request *request)
+{
+	if (!api_wait_is_full(api))
 		return false;
 	api_problem(request, "too-many-requests", "too many requests wait already");
 	return true;
@@ -30,13 +50,20 @@ static const struct resource *resource_of(struct api *api, const struct api_wait
 	return resource && strcmp(resource->uid, waiter->uid) == 0 ? resource : NULL;
 }
 
-static bool nothing_is_pending(struct api *api)
+static bool is_as_written(const struct resource *resource, const struct api_waiter *waiter)
+{
+	return resource && resource->generation == waiter->declared->generation;
+}
+
+/* Of what was written with that revision, and not again since. */
+static bool nothing_is_pending(struct api *api, uint64_t revision)
 {
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++) {
 		const struct resources *list = &api->agent->declaration.kind[k];
 
 		for (size_t i = 0; i < list->len; i++)
-			if (api_json_state(api->agent, kinds[k], list->v[i]) == STATE_PENDING)
+			if (list->v[i]->revision == revision &&
+			    api_json_state(api->agent, kinds[k], list->v[i]) == STATE_PENDING)
 				return false;
 	}
 	return true;
@@ -47,17 +74,15 @@ static bool is_over(struct api *api, const struct api_waiter *waiter)
 	struct reconcile *reconcile = api->agent->reconcile;
 
 	switch (waiter->what) {
-	case API_WAIT_READY: {
-		const struct resource *resource = resource_of(api, waiter);
-
-		return !resource ||
-		       api_json_state(api->agent, waiter->kind, resource) != STATE_PENDING;
-	}
+	case API_WAIT_READY:
+		return !resource_of(api, waiter) ||
+		       api_json_state(api->agent, waiter->kind, waiter->declared) != STATE_PENDING;
 	case API_WAIT_GONE:
 		return !resource_of(api, waiter) ||
 		       reconcile_covered(reconcile) >= waiter->revision;
 	case API_WAIT_CONFIG:
-		return reconcile_covered(reconcile) >= waiter->revision && nothing_is_pending(api);
+		return reconcile_covered(reconcile) >= waiter->revision &&
+		       nothing_is_pending(api, waiter->revision);
 	case API_WAIT_PASS:
 		return reconcile_passes(reconcile) >= waiter->passes;
 	}
@@ -107,7 +132,9 @@ static void answer_counts(struct api *api, const struct api_waiter *waiter)
 	if (pass_failed(api, waiter))
 		return;
 	text_add_char(&text, '{');
-	json_member_number(&text, "revision", api->agent->declaration.revision);
+	json_member_number(&text, "revision",
+			   waiter->what == API_WAIT_CONFIG ? waiter->revision
+							   : api->agent->declaration.revision);
 	json_member_number(&text, "created", waiter->created);
 	json_member_number(&text, "updated", waiter->updated);
 	json_member_number(&text, "deleted", waiter->deleted);
@@ -117,24 +144,42 @@ static void answer_counts(struct api *api, const struct api_waiter *waiter)
 	api_json_respond_text(waiter->request, &text);
 }
 
+/* What another client wrote over it, or deleted, is not this one's to be told: with its ETag he
+ * would undo what he never saw. */
+static void answer_written(struct api *api, const struct api_waiter *waiter)
+{
+	const struct resource *resource = resource_of(api, waiter);
+
+	if (!resource)
+		waiter->declared->deleting = true;
+	api_json_respond_resource(api->agent, waiter->request, waiter->status, waiter->kind,
+				  is_as_written(resource, waiter) ? resource : waiter->declared);
+}
+
 static void answer(struct api *api, const struct api_waiter *waiter)
 {
-	bool is_one = waiter->what == API_WAIT_READY || waiter->what == API_WAIT_GONE;
-	const struct resource *resource = is_one ? resource_of(api, waiter) : NULL;
+	const struct resource *resource = NULL;
 
 	if (!waiter->request)
 		return;
 	failpoint("reply.write");
-	if (resource)
-		api_json_respond_resource(api->agent, waiter->request, waiter->status, waiter->kind,
-					  resource);
-	else if (waiter->what == API_WAIT_GONE)
-		http_respond(waiter->request, 204, NULL, "", 0);
-	else if (is_one)
-		api_problem(waiter->request, "not-found", "%s \"%s\" was stored, and deleted since",
-			    waiter->kind->noun, waiter->name);
-	else
+	switch (waiter->what) {
+	case API_WAIT_READY:
+		answer_written(api, waiter);
+		break;
+	case API_WAIT_GONE:
+		resource = resource_of(api, waiter);
+		if (resource)
+			api_json_respond_resource(api->agent, waiter->request, waiter->status,
+						  waiter->kind, resource);
+		else
+			http_respond(waiter->request, 204, NULL, "", 0);
+		break;
+	case API_WAIT_CONFIG:
+	case API_WAIT_PASS:
 		answer_counts(api, waiter);
+		break;
+	}
 	failpoint("reply.written");
 }
 
@@ -154,11 +199,11 @@ static void arm(struct api *api)
 
 static void remove_at(struct api_waiters *waiters, size_t at)
 {
-	free(waiters->v[at]);
+	api_wait_free(waiters->v[at]);
 	waiters->v[at] = waiters->v[--waiters->len];
 }
 
-void api_wait_settle(struct api *api, const struct api_waiter *waiter)
+void api_wait_settle(struct api *api, struct api_waiter *waiter)
 {
 	if (!waiter->request)
 		return;
@@ -166,8 +211,7 @@ void api_wait_settle(struct api *api, const struct api_waiter *waiter)
 		answer(api, waiter);
 		return;
 	}
-	struct api_waiter *kept = xmalloc(sizeof(*kept));
-	*kept = *waiter;
+	struct api_waiter *kept = api_wait_keep(waiter);
 	kept->request->deadline_ms = loop_now_ms() + waiter->wait_ms;
 	vec_push(&api->waiting, kept);
 	arm(api);

@@ -161,7 +161,10 @@ void api_write(struct api_call *call, struct api_changes *changes, struct api_wa
 
 	waiter->request = call->request;
 	if (call->params.dry_run) {
-		dry_run(call, changes);
+		if (call->request->tentative)
+			call->request->again = true;
+		else
+			dry_run(call, changes);
 		return;
 	}
 	if (waiter->wait_ms && api_wait_refused(api, call->request))
@@ -173,9 +176,7 @@ void api_write(struct api_call *call, struct api_changes *changes, struct api_wa
 		api_wait_settle(api, waiter);
 		return;
 	}
-	struct api_waiter *kept = xmalloc(sizeof(*kept));
-	*kept = *waiter;
-	vec_push(&api->uncommitted, kept);
+	vec_push(&api->uncommitted, api_wait_keep(waiter));
 }
 
 /* What memory has and the store has not is forgotten. */
@@ -227,7 +228,7 @@ void api_write_commit(struct api *api)
 		else if (writers.v[i]->request)
 			api_problem(writers.v[i]->request, "database-unavailable",
 				    "the declaration cannot be stored: %s", err.sentence);
-		free(writers.v[i]);
+		api_wait_free(writers.v[i]);
 	}
 	api->turn_changes = 0;
 	vec_done(&writers);

@@ -38,10 +38,12 @@ struct http_request {
 	const char *body; /* NUL-terminated besides its length */
 	size_t body_len;
 	struct http_caller caller;
-	uint64_t whole_us;    /* when its last byte came, monotonic; 0: never */
-	const char *route;    /* api.c's own: the template that its path has; NULL: unknown */
-	void *connection;     /* http.c's own */
-	void *user;           /* api.c's own: what a waiting request waits for */
+	uint64_t whole_us; /* when its last byte came, monotonic; 0: never */
+	const char *route; /* api.c's own: the template that its path has; NULL: unknown */
+	void *connection;  /* http.c's own */
+	void *user;        /* api.c's own: what a waiting request waits for */
+	bool tentative;    /* api.c's own: what is not durable yet may be why it is refused … */
+	bool again;        /* … so that it is served again when that is known */
 	uint64_t deadline_ms; /* of a waiting request, monotonic; 0: none */
 };
 

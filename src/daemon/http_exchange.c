@@ -210,7 +210,8 @@ static void judge_body(struct exchange *x, const struct http_guard *guard)
 			strcmp(x->request.method, "PATCH") == 0;
 
 	x->body_max = is_small ? config->patch_max : config->body_max;
-	if (x->request.caller.role == HTTP_ROLE_NONE && (guard->content_length || guard->encodings))
+	if (x->request.caller.role == HTTP_ROLE_NONE &&
+	    (guard->content_length || guard->n[HTTP_GUARD_TRANSFER_ENCODING]))
 		x->fault = x->connection->listener->is_tcp ? MHD_HTTP_UNAUTHORIZED
 							   : MHD_HTTP_FORBIDDEN;
 	else if (guard->content_length > x->body_max)

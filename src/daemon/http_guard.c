@@ -98,7 +98,6 @@ static void content_length(struct http_guard *guard, const char *value, size_t s
 {
 	uint64_t length = 0;
 
-	guard->lengths++;
 	/* 18 digits hold any size there is, and cannot overflow */
 	if (size == 0 || size > 18)
 		guard->fault = "Content-Length is not a size";
@@ -108,6 +107,34 @@ static void content_length(struct http_guard *guard, const char *value, size_t s
 		length = length * 10 + (uint64_t)(value[i] - '0');
 	}
 	guard->content_length = length;
+}
+
+static const struct {
+	const char *name, *fault;
+} singles[HTTP_GUARD_SINGLES] = {
+	[HTTP_GUARD_HOST] = {"Host", "more than one Host"},
+	[HTTP_GUARD_CONTENT_LENGTH] = {"Content-Length", "more than one Content-Length"},
+	[HTTP_GUARD_TRANSFER_ENCODING] = {"Transfer-Encoding", "more than one Transfer-Encoding"},
+	[HTTP_GUARD_AUTHORIZATION] = {"Authorization", "more than one Authorization"},
+	[HTTP_GUARD_CONTENT_TYPE] = {"Content-Type", "more than one Content-Type"},
+	[HTTP_GUARD_IF_MATCH] = {"If-Match", "more than one line of If-Match"},
+	[HTTP_GUARD_IF_NONE_MATCH] = {"If-None-Match", "more than one line of If-None-Match"},
+};
+
+static void single(struct http_guard *guard, const char *name, size_t name_size, const char *value,
+		   size_t value_size)
+{
+	unsigned i = 0;
+
+	while (i < HTTP_GUARD_SINGLES && !is_name(name, name_size, singles[i].name))
+		i++;
+	if (i == HTTP_GUARD_SINGLES)
+		return;
+	guard->n[i]++;
+	if (i == HTTP_GUARD_CONTENT_LENGTH)
+		content_length(guard, value, value_size);
+	else if (i == HTTP_GUARD_TRANSFER_ENCODING && !is_name(value, value_size, "chunked"))
+		guard->fault = "Transfer-Encoding other than chunked";
 }
 
 void http_guard_header(struct http_guard *guard, const char *name, size_t name_size,
@@ -120,19 +147,10 @@ void http_guard_header(struct http_guard *guard, const char *name, size_t name_s
 		guard->fault = "a header's name is not a token";
 	else if (has_control(value, value_size))
 		guard->fault = "a header has a control character";
-	else if (is_name(name, name_size, "Host"))
-		guard->hosts++;
-	else if (is_name(name, name_size, "Content-Length"))
-		content_length(guard, value, value_size);
 	else if (is_name(name, name_size, "Expect"))
 		guard->expects = true;
-	else if (is_name(name, name_size, "Authorization"))
-		guard->authorizations++;
-	else if (is_name(name, name_size, "Transfer-Encoding")) {
-		guard->encodings++;
-		if (!is_name(value, value_size, "chunked"))
-			guard->fault = "Transfer-Encoding other than chunked";
-	}
+	else
+		single(guard, name, name_size, value, value_size);
 }
 
 const char *http_guard_fault(const struct http_guard *guard, const char *version)
@@ -143,19 +161,14 @@ const char *http_guard_fault(const struct http_guard *guard, const char *version
 		return guard->fault;
 	if (!is_10 && strcmp(version, "HTTP/1.1") != 0)
 		return "the protocol is neither HTTP/1.0 nor HTTP/1.1";
-	if (guard->lengths > 1)
-		return "more than one Content-Length";
-	if (guard->encodings > 1)
-		return "more than one Transfer-Encoding";
-	if (guard->lengths && guard->encodings)
+	for (unsigned i = 0; i < HTTP_GUARD_SINGLES; i++)
+		if (guard->n[i] > 1)
+			return singles[i].fault;
+	if (guard->n[HTTP_GUARD_TRANSFER_ENCODING] && guard->n[HTTP_GUARD_CONTENT_LENGTH])
 		return "Content-Length together with Transfer-Encoding";
-	if (guard->encodings && is_10)
+	if (guard->n[HTTP_GUARD_TRANSFER_ENCODING] && is_10)
 		return "Transfer-Encoding in HTTP/1.0";
-	if (guard->authorizations > 1)
-		return "more than one Authorization";
-	if (guard->hosts > 1)
-		return "more than one Host";
-	if (!guard->hosts && !is_10)
+	if (!guard->n[HTTP_GUARD_HOST] && !is_10)
 		return "no Host";
 	return NULL;
 }

@@ -13,13 +13,25 @@
 /* The raw request target. NULL, or a sentence that says what is wrong with it. */
 const char *http_guard_target(const char *target);
 
+/* Headers that a request has once at most: of two, one reader takes the first, another the last. */
+enum http_guard_single {
+	HTTP_GUARD_HOST,
+	HTTP_GUARD_CONTENT_LENGTH,
+	HTTP_GUARD_TRANSFER_ENCODING,
+	HTTP_GUARD_AUTHORIZATION,
+	HTTP_GUARD_CONTENT_TYPE,
+	HTTP_GUARD_IF_MATCH,
+	HTTP_GUARD_IF_NONE_MATCH,
+	HTTP_GUARD_SINGLES,
+};
+
 /* Gathers what the headers of one request say. {0} before the first. */
 struct http_guard {
-	unsigned hosts, lengths, encodings, authorizations;
-	size_t size;             /* bytes of all of them; the caller may begin with others */
-	bool expects;            /* Expect: 100-continue */
-	uint64_t content_length; /* bytes; 0 without */
-	const char *fault;       /* of the first bad header, NULL: none */
+	unsigned n[HTTP_GUARD_SINGLES]; /* how often each was there */
+	size_t size;                    /* bytes of all of them; the caller may begin with others */
+	bool expects;                   /* Expect: 100-continue */
+	uint64_t content_length;        /* bytes; 0 without */
+	const char *fault;              /* of the first bad header, NULL: none */
 };
 
 /* Every header in order; sizes without NUL. */

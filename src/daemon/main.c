@@ -200,10 +200,10 @@ static int serve(struct process *process, bool created, struct err *err)
 				  err);
 	if (!rc) {
 		api = api_new(agent, &process->conf.events);
+		api_join_loop(api); /* before the server: it sends what a turn answers at its end */
 		rc = start_http(process, api, err);
 	}
 	if (!rc) {
-		api_join_loop(api);
 		log_notice("ipipd %s serves %s", IPIPD_VERSION, process->conf.http.socket_path);
 		tell(agent, EVENT_STARTED, "ipipd " IPIPD_VERSION);
 		failpoint("agent.ready");

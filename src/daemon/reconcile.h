@@ -82,6 +82,8 @@ void reconcile_report(const struct reconcile *reconcile, struct reconcile_report
 /* Reads the kernel's counters, for the totals of the metrics. They stay as they are when that
  * fails. */
 int reconcile_count(struct reconcile *reconcile, struct err *err) must_check;
+/* Is a device of that name there, ours or found equal, as of the last look? */
+bool reconcile_uses_device(const struct reconcile *reconcile, const char *device);
 /* The facts of the last look: own addresses, links. */
 const struct facts *reconcile_facts(const struct reconcile *reconcile);
 

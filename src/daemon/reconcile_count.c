@@ -7,16 +7,9 @@
 
 enum { SINGLES_MAX = 64 }; /* links that are asked about one by one */
 
-/* A foreign link that was found equal serves the tunnel, but bears no mark. */
 static bool is_used(const struct reconcile *r, const struct counted_link *link)
 {
-	struct link key = {.head.set = kind_all(&link_kind)};
-
-	if (link->ours)
-		return true;
-	memcpy(key.device, link->device, sizeof(key.device));
-	const struct object *owned = objects_find(&r->ledger.owned, KIND_LINK, &key);
-	return owned && owned->marks & OBJECT_FOUND;
+	return link->ours || reconcile_found_device(r, link->device);
 }
 
 static void mark_used(const struct reconcile *r, struct counted_links *links)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What others ask of the reconciler: statuses, reports, and what a pass would do. */
+#include "base/text.h"
 #include "daemon/numbers.h"
 #include "daemon/reconcile_state.h"
 
@@ -83,6 +84,22 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, b
 void reconcile_report(const struct reconcile *r, struct reconcile_report *report)
 {
 	*report = r->report;
+}
+
+bool reconcile_found_device(const struct reconcile *r, const char *device)
+{
+	struct link key = {.head.set = kind_all(&link_kind)};
+
+	name_copy(key.device, device);
+	const struct object *owned = objects_find(&r->ledger.owned, KIND_LINK, &key);
+	return owned && owned->marks & OBJECT_FOUND;
+}
+
+bool reconcile_uses_device(const struct reconcile *r, const char *device)
+{
+	const struct fact_link *link = facts_link(&r->facts, device);
+
+	return link && (link->ours || reconcile_found_device(r, device));
 }
 
 const struct facts *reconcile_facts(const struct reconcile *r)

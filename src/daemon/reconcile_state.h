@@ -68,6 +68,8 @@ struct reconcile {
 	void *passed_user;
 };
 
+/* A foreign link that was found equal serves the tunnel, but bears no mark. */
+bool reconcile_found_device(const struct reconcile *r, const char *device);
 /* reconcile_count.c: before ops take away what has counted, and when others did. */
 void reconcile_count_before(struct reconcile *r, const struct ops *ops);
 void reconcile_count_gone(struct reconcile *r, struct counted_links *gone);

@@ -188,6 +188,13 @@ class Config(api.ApiTest):
                 self.assertEqual(answer.status, 400, answer)
                 self.assertEqual([e["code"] for e in answer.body["errors"]], ["malformed-json"])
 
+    def test_many_faults_take_no_longer_each(self):
+        for body in ('{"tunnels":[' + "1," * 500000 + "1]}",
+                     "{" + ",".join(f'"k{i}":1' for i in range(80000)) + "}"):
+            answer = self.agent.post("/v1/plan", body)  # else it takes minutes
+            self.assertIn(answer.status, (400, 422), answer.text[:300])
+            self.assertLess(len(answer.body["errors"]), 1000)
+
     def test_a_large_config(self):
         tunnels = [{"name": f"t{i}", "remote": f"10.{i >> 8}.{i & 255}.1"} for i in range(2000)]
         body = json.dumps({"tunnels": tunnels})

@@ -62,6 +62,10 @@ SMUGGLING = (
      NO_CHUNKS, 400),
     ("TE with a blank before the colon", PUT + HOST + b"Transfer-Encoding : chunked\r\n" + END +
      NO_CHUNKS, 400),
+    ("If-Match twice", PUT + HOST + AUTH + JSON + b'If-Match: "a"\r\nIf-Match: *\r\n' +
+     length(b"%d" % len(BODY)) + END + BODY, 400),
+    ("If-None-Match twice", PUT + HOST + AUTH + JSON +
+     b'If-None-Match: "a"\r\nIf-None-Match: *\r\n' + length(b"%d" % len(BODY)) + END + BODY, 400),
     ("TE twice", PUT + HOST + CHUNKED + CHUNKED + END + NO_CHUNKS, 400),
     ("TE twice, the second another", PUT + HOST + CHUNKED + b"Transfer-Encoding: x\r\n" + END +
      NO_CHUNKS, 400),

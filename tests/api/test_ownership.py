@@ -41,6 +41,17 @@ class Ownership(api.ApiTest):
         passes = self.agent.get("/v1/status").body["last_pass"]["number"] - before
         self.assertTrue(1 <= passes <= 5, passes)  # 0.2 + 0.4 + 0.8 + 1.6 s
 
+    def test_of_a_foreign_device_nothing_is_told(self):
+        for body in ({**TUNNEL, "device": "eth0"},
+                     {**TUNNEL, "device": "eth0", "enabled": False}):
+            self.agent.put("/v1/tunnels/tun_a?wait=2", body)
+            self.problem(self.agent.get("/v1/tunnels/tun_a/stats"), 404, "not-found")
+            self.problem(self.agent.post("/v1/tunnels/tun_a/ping", {"target": "192.168.1.2"}),
+                         503, "not-ready")
+        self.agent.kernel("foreign-link tun_a ipip 172.16.16.22 172.16.1.62")
+        self.ready("/v1/tunnels/tun_a", TUNNEL)
+        self.ok(self.agent.get("/v1/tunnels/tun_a/stats"))
+
     def test_addresses_come_to_a_found_device_in_the_same_pass(self):
         self.agent.kernel("foreign-link tun_a ipip 172.16.16.22 172.16.1.62")
         self.agent.until("/v1/status", lambda a: self.agent.objects("link tun_a"))

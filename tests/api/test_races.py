@@ -4,7 +4,13 @@
 
 import concurrent.futures
 import contextlib
+import json
+import os
+import signal
 import threading
+import time
+import unittest.mock
+
 import api
 from api import TUNNEL
 from events import kept
@@ -166,10 +172,71 @@ class Races(api.ApiTest):
                 "PATCH", "/v1/tunnels/tun_a?wait=20", {"ttl": 1 + (turn * WRITERS + i) % 250},
                 None))
             self.assertEqual(self.statuses(answers), [200] * WRITERS)
-            for answer in answers:
+            for i, answer in enumerate(answers):
                 self.assertEqual(answer.state, "ready", answer)
                 self.assertGreaterEqual(answer.body["status"]["generation"],
                                         answer.body["generation"])
+                self.assertEqual(answer.body["ttl"], 1 + (turn * WRITERS + i) % 250)
+
+    def test_nobody_gets_the_etag_of_what_another_wrote(self):
+        for turn in range(ROUNDS):
+            answers = self.race(lambda i, turn=turn: (
+                "PUT", "/v1/tunnels/tun_a", {**TUNNEL, "comment": f"{turn} {i}"}, None))
+            for i, answer in enumerate(answers):
+                self.assertEqual(answer.body["comment"], f"{turn} {i}", answer)
+            self.assertEqual(len({answer.body["generation"] for answer in answers}), WRITERS)
+            # with what he was given only the last of them writes on
+            again = [self.agent.put("/v1/tunnels/tun_a", {**TUNNEL, "comment": f"{turn} {i} on"},
+                                    {"If-Match": answer.etag}).status
+                     for i, answer in enumerate(answers)]
+            self.assertEqual(sorted(again), [200] + [412] * (WRITERS - 1))
+
+    def test_nobody_is_refused_because_of_what_was_not_stored(self):
+        self.agent.stop()
+        # the first is that the agent started
+        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT="store.commit:2=EIO"):
+            self.agent.start()
+        two = self.connections[:2]
+        for connection in two:
+            connection.close()
+            self.agent.ask("GET", "/v1/status", connection=connection)
+        self.agent.process.send_signal(signal.SIGSTOP)
+        for connection in two:
+            connection.request("POST", "/v1/tunnels", json.dumps({"name": "tun_a", **TUNNEL}),
+                               {"Content-Type": "application/json"})
+        self.agent.process.send_signal(signal.SIGCONT)
+        answers = [api.Answer(connection.getresponse()) for connection in two]
+        self.assertEqual(self.statuses(answers), [201, 503], answers)
+        self.ok(self.agent.get("/v1/tunnels/tun_a"))
+
+    def test_who_is_deleted_is_told_so(self):
+        self.agent.kernel("delete route default")  # so that it stays pending
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            body = {"remote": "10.9.9.9"}
+            answer = pool.submit(self.agent.put, "/v1/tunnels/brief?wait=10", body)
+            self.agent.until("/v1/tunnels/brief", lambda a: a.status == 200)
+            self.ok(self.agent.delete("/v1/tunnels/brief"), 204)
+            answer = self.ok(answer.result(), 201)
+        self.assertEqual((answer.body["remote"], answer.state), ("10.9.9.9", "deleting"), answer)
+
+    def test_who_writes_a_config_is_told_his_own_revision(self):
+        for turn in range(ROUNDS):
+            answers = self.race(lambda i, turn=turn: (
+                "PUT", "/v1/config?prune=false",
+                {"tunnels": [{"name": f"t{i}", "comment": f"{turn}", "enabled": False,
+                              "remote": f"10.9.{i}.1"}]}, None))
+            self.assertEqual(sorted(a.body["revision"] for a in answers),
+                             list(range(turn * WRITERS + 1, (turn + 1) * WRITERS + 1)))
+
+    def test_a_config_waits_for_what_it_changed(self):
+        self.agent.kernel("delete route default")
+        self.ok(self.agent.put("/v1/tunnels/stuck", {"remote": "10.9.9.9"}), 201)
+        self.agent.until("/v1/tunnels/stuck", lambda a: a.reason == "UnderlayUnroutable")
+        begin = time.monotonic()
+        answer = self.ok(self.agent.put("/v1/config?prune=false&wait=20", {
+            "tunnels": [{"name": "off", "remote": "10.9.9.8", "enabled": False}]}))
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual([r["name"] for r in answer.body["not_ready"]], ["stuck"])
 
     def test_pages_have_each_name_once_whatever_comes_and_goes(self):
         stable = [f"s{i:03}" for i in range(0, 300, 3)]
