@@ -20,7 +20,7 @@ static bool too_deep(const char *s, size_t len, unsigned depth)
 	bool quoted = false;
 
 	if (len && *s != '[' && *s != '{')
-		return false; /* where a number ends is not looked for: the next bracket may be far */
+		return false; /* where a number ends is not looked for: a bracket may be far */
 	for (size_t i = 0; i < len; i++) {
 		if (quoted) {
 			if (s[i] == '\\')

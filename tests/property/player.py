@@ -443,13 +443,19 @@ class Player:
     def check_rest(self):
         """What the API says when nothing is left to be done."""
         self.check_config()
+        end = time.monotonic() + self.patience_s
+        # a rule that opens nothing looks the same before a pass has seen it
+        while odd := self.odd_ops():
+            if time.monotonic() > end:
+                raise Failure(f"at rest, yet the plan is {json.dumps(odd)}")
+            time.sleep(0.05)
+
+    def odd_ops(self):
         answer = self.agent.post("/v1/plan")
         if answer.status != 200:
             raise Failure(f"POST /v1/plan: {answer}")
-        ops = answer.body["ops"]
-        odd = [op for op in ops if op["verb"] != "conflict" and not self.is_hopeless(op)]
-        if odd:
-            raise Failure(f"at rest, yet the plan is {json.dumps(odd)}")
+        return [op for op in answer.body["ops"]
+                if op["verb"] != "conflict" and not self.is_hopeless(op)]
 
     def is_hopeless(self, op):
         """Tried at each pass, and refused: a route whose source is not there, a taken endpoint."""
