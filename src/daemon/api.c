@@ -155,12 +155,18 @@ static bool role_suffices(const struct api_route *route, struct http_request *re
 
 static bool is_type(const char *header, const char *type)
 {
+	static const char charset[] = "charset=";
 	size_t len = strlen(type);
 
 	if (!header || strncasecmp(header, type, len) != 0)
 		return false;
-	header += len;
-	return header[strspn(header, " \t")] == '\0' || header[strspn(header, " \t")] == ';';
+	header += len + strspn(header + len, " \t");
+	if (*header != ';')
+		return *header == '\0';
+	header += 1 + strspn(header + 1, " \t");
+	return strncasecmp(header, charset, strlen(charset)) != 0 ||
+	       strcasecmp(header + strlen(charset), "utf-8") == 0 ||
+	       strcasecmp(header + strlen(charset), "\"utf-8\"") == 0;
 }
 
 static bool body_is_acceptable(const struct api_route *route, struct http_request *request)

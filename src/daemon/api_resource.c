@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DELETE_WAIT_MS = 5000 };
+enum { DELETE_WAIT_MS = 5000, LABEL_PAIR = 63 + 1 + 255 + 1 };
 
 static const struct resource *find(const struct api_call *call)
 {
@@ -30,14 +30,23 @@ const struct resource *api_find(const struct api_call *call)
 	return resource;
 }
 
+/* As k=v: which "=" is between them, the query does not tell. */
+static bool is_label(const struct label *label, const struct label *wanted)
+{
+	char have[LABEL_PAIR], want[LABEL_PAIR];
+
+	snprintf(have, sizeof(have), "%s=%s", label->key, label->value);
+	snprintf(want, sizeof(want), "%s=%s", wanted->key, wanted->value);
+	return strcmp(have, want) == 0;
+}
+
 static bool has_labels(const struct resource *resource, const struct labels *wanted)
 {
 	for (uint32_t i = 0; i < wanted->len; i++) {
 		bool found = false;
 
 		for (uint32_t j = 0; j < resource->labels.len && !found; j++)
-			found = strcmp(resource->labels.v[j].key, wanted->v[i].key) == 0 &&
-				strcmp(resource->labels.v[j].value, wanted->v[i].value) == 0;
+			found = is_label(&resource->labels.v[j], &wanted->v[i]);
 		if (!found)
 			return false;
 	}

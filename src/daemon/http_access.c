@@ -108,8 +108,10 @@ static void judge_token(const struct http_access *access, const char *authorizat
 		return;
 	}
 	authorization += len + strspn(authorization + len, " ");
-	const struct token *token = tokens_find(&access->tokens, authorization,
-						strlen(authorization));
+	len = strlen(authorization);
+	while (len && strchr(" \t", authorization[len - 1])) /* the library leaves them there */
+		len--;
+	const struct token *token = tokens_find(&access->tokens, authorization, len);
 	if (!token) {
 		caller->fault = "the token is not known here";
 		return;

@@ -50,6 +50,10 @@ class Lists(api.ApiTest):
         both = self.names_of("?label=site=a&label=n=0")
         self.assertEqual(len(both), 4)
         self.assertEqual(self.names_of("?label=site=c"), [])
+        self.agent.put("/v1/tunnels/odd", {"remote": "10.7.7.7", "enabled": False,
+                                           "labels": {"a=b": "c=d"}})
+        self.assertEqual(self.names_of("?label=a=b=c=d"), ["odd"])
+        self.assertEqual(self.names_of("?label=a=b=c"), [])
 
     def test_filters_and_pages_go_together(self):
         first = self.agent.get("/v1/tunnels?label=site=a&limit=5").body

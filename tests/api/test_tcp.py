@@ -51,9 +51,9 @@ class Tokens(TcpTest):
             with self.subTest(f"{method} {path}"):
                 self.problem(self.tcp(method, path), 401, "unauthenticated")
 
-    def test_the_scheme_is_of_either_case(self):
+    def test_the_scheme_is_of_either_case_and_blanks_are_nothing(self):
         token = network.SECRETS["grafana"][1]
-        self.ok(self.tcp("GET", "/v1/status", {"Authorization": "bearer  " + token}))
+        self.ok(self.tcp("GET", "/v1/status", {"Authorization": "bearer  " + token + " \t "}))
 
     def test_a_token_is_in_no_log(self):
         for headers in (ADMIN, READ, {"Authorization": "Bearer hunter2"}):
