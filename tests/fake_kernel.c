@@ -194,7 +194,7 @@ static void events_read(struct kernel *kernel, struct scope *scope, struct kerne
 	struct fake *fake = (struct fake *)kernel;
 	char buf[4096];
 
-	*events = (struct kernel_events){0};
+	*events = (struct kernel_events){.culprit = events->culprit};
 	while (fake->inotify_fd >= 0 && read(fake->inotify_fd, buf, sizeof(buf)) > 0)
 		continue;
 	struct fake_memory memory;
@@ -202,10 +202,11 @@ static void events_read(struct kernel *kernel, struct scope *scope, struct kerne
 	events->look = fake_script_run(fake);
 	if (events->look) {
 		fake_look_compare(fake, &memory, scope);
-		events->port = fake->by_port;
-		snprintf(events->process, sizeof(events->process), "%s", fake->by_process);
+		culprit_join(&events->culprit, &fake->by);
+		events->culprit.changed = true;
 	}
 	events->overrun = fake->overrun;
+	events->culprit.several |= fake->overrun;
 	scope->everything |= fake->overrun;
 	fake->overrun = false;
 	events->gone = fake->gone;

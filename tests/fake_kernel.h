@@ -47,7 +47,9 @@
  *   fail KIND|* VERB|* KEYGLOB ERRNO [TEXT]  such ops fail, with that text ("link", "add",
  *                                            "tun_*", "EPERM"); an nft one fails its batch
  *   refuse-observe ERRNO                     observe fails: EINTR is an interrupted dump
- *   by PID [NAME]                            who does what this script does
+ *   by PORT [NAME [PID]]                     who does what this script does; with a name by
+ *                                            nftables, which tells it and the PID (else PORT).
+ *                                            Two lines: two of them
  *   refuse-count ERRNO                       so do the counters, all at once
  *   overrun                                  events were lost
  * state    Written (by rename) after each apply and script: all objects in the order of kinds
@@ -88,8 +90,7 @@ struct fake {
 	uint32_t last_ifindex; /* none is given twice */
 	struct fake_failures vec_of(struct fake_failure) failures;
 	int refuse_observe; /* negative errno, 0 */
-	uint32_t by_port;   /* of the script's changes, 0: unknown */
-	char by_process[16];
+	struct culprit by;  /* the script's changes */
 	int refuse_count;
 	bool overrun; /* events were lost, and nobody was told yet */
 	/* traffic since it was made, and devices that the script took away since the last events */

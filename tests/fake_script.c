@@ -323,9 +323,16 @@ static void run_refuse_observe(struct fake *fake, struct words *words)
 
 static void run_by(struct fake *fake, struct words *words)
 {
-	fake->by_port = number(words);
-	if (words->next < words->n)
-		name(words, fake->by_process, sizeof(fake->by_process));
+	uint32_t port = number(words);
+
+	if (words->next == words->n) {
+		culprit_add(&fake->by, port);
+		return;
+	}
+	culprit_add_nft(&fake->by, port);
+	const char *process = word(words);
+	uint32_t pid = words->next < words->n ? number(words) : port;
+	culprit_tell_nft(&fake->by, port, pid, process);
 }
 
 static void run_refuse_count(struct fake *fake, struct words *words)
@@ -462,8 +469,7 @@ bool fake_script_run(struct fake *fake)
 		fake->script = now;
 		vec_clear(&fake->failures);
 		fake->refuse_observe = fake->refuse_count = 0;
-		fake->by_port = 0;
-		fake->by_process[0] = '\0';
+		fake->by = (struct culprit){0};
 		while (getline(&line, &size, file) >= 0)
 			fake_script_line(fake, line);
 		fake_state_save(fake);

@@ -3,9 +3,6 @@
 #include "daemon/contest.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 
@@ -151,33 +148,6 @@ const char *contests_words(const struct contests *contests, enum kind_id kind, c
 			    kinds[kind]->noun, kind_key_text(kinds[kind], object, arena),
 			    CONTEST_PAUSE_MS / 1000, *contests->culprit ? "; last by " : "",
 			    contests->culprit);
-}
-
-/* The first line of /proc/PID/NAME; "" when it cannot be read. */
-static void proc_line(uint32_t pid, const char *name, char *line, size_t size)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, line, size - 1);
-	line[len < 0 ? 0 : len] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-}
-
-void contests_blame(struct contests *contests, uint32_t pid, const char *name)
-{
-	char comm[32], cgroup[256];
-
-	if (!pid)
-		return;
-	proc_line(pid, "comm", comm, sizeof(comm));
-	proc_line(pid, "cgroup", cgroup, sizeof(cgroup));
-	const char *unit = strrchr(cgroup, '/');
-	bool is_unit = unit && strlen(unit) > 1;
-	snprintf(contests->culprit, sizeof(contests->culprit), "pid %u%s%.20s%s%s%.60s", pid,
-		 *name || *comm ? " (" : "", *name ? name : comm, *name || *comm ? ")" : "",
-		 is_unit ? ", " : "", is_unit ? unit + 1 : "");
 }
 
 void contests_done(struct contests *contests)

@@ -7,6 +7,7 @@
  * given up, never spun on.
  */
 
+#include "kernel/culprit.h"
 #include "model/op.h"
 
 enum {
@@ -21,9 +22,9 @@ struct contest;
 struct contests {
 	struct contest *v; /* hash table, a power of two; NULL: empty */
 	size_t len, cap;
-	size_t contested;  /* of them, as of the last look at the clock */
-	uint64_t swept_ms; /* when those that are over were dropped last */
-	char culprit[128]; /* who changed something last: "pid 12 (nft), x.service"; "" */
+	size_t contested;            /* of them, as of the last look at the clock */
+	uint64_t swept_ms;           /* when those that are over were dropped last */
+	char culprit[CULPRIT_WORDS]; /* who changed something last; "" */
 };
 
 /* Of kind and key; never 0. */
@@ -44,6 +45,4 @@ bool contests_has(const struct contests *contests, enum kind_id kind, const void
 /* The sentence that says so, with who did it; into the arena. */
 const char *contests_words(const struct contests *contests, enum kind_id kind, const void *object,
 			   struct arena *arena);
-/* Remembers who it was: the process of that id, by /proc unless a name is given. */
-void contests_blame(struct contests *contests, uint32_t pid, const char *name);
 void contests_done(struct contests *contests);

@@ -26,7 +26,7 @@ struct drift {
 void drift_begin(struct drift *drift);
 /*
  * After a round: adds what is news of its ops. unasked: no write is behind them, so what is
- * not outstanding is drift. culprit: who changed something last; NULL: unknown.
+ * not outstanding is drift. culprit: whose change that is; NULL or "": unknown.
  */
 void drift_note(struct drift *drift, const struct ops *ops, bool unasked, const char *culprit,
 		struct event_log *log);

@@ -200,8 +200,6 @@ static void tell(struct reconcile *r)
 		&r->events,
 		&(struct event_origin){.revision = r->revision, .trigger = r->running_trigger},
 		r->store);
-	if (!r->trigger)
-		r->culprit = (struct kernel_events){0};
 }
 
 static void finish(struct reconcile *r, int error, const struct err *err)
@@ -382,6 +380,10 @@ static void begin(struct reconcile *r)
 	drift_begin(&r->outstanding);
 	r->looking = r->scope;
 	r->scope = (struct scope){0};
+	if (strcmp(r->running_trigger, "verify") != 0) /* that one goes on with the last one's */
+		r->blamed = (struct culprit){0};
+	culprit_join(&r->blamed, &r->culprit);
+	r->culprit = (struct culprit){0};
 	r->trigger = NULL;
 	r->awaited = false;
 	r->started_us = loop_now_us();
@@ -395,12 +397,11 @@ static void begin(struct reconcile *r)
 static void note_drift(struct reconcile *r, unsigned applied)
 {
 	const struct ops *ops = &r->round.ops;
-	bool unasked = r->drift && !r->outdated, blame = unasked && ops->len && r->culprit.port;
+	bool unasked = r->drift && !r->outdated;
+	const char *culprit = unasked && ops->len ? reconcile_blame(r) : NULL;
 
-	if (blame)
-		contests_blame(&r->contests, r->culprit.port, r->culprit.process);
 	metrics_ops(r->config.metrics, ops, unasked);
-	drift_note(&r->outstanding, ops, unasked, blame ? r->contests.culprit : NULL, &r->events);
+	drift_note(&r->outstanding, ops, unasked, culprit, &r->events);
 	if (!unasked)
 		return;
 	contests_note(&r->contests, ops, loop_now_ms());
@@ -493,15 +494,16 @@ static void fire(void *user)
 static void kernel_ready(void *user)
 {
 	struct reconcile *r = user;
-	struct kernel_events events = {0};
+	struct kernel_events events = {.culprit = r->culprit};
 
 	r->kernel->vt->events_read(r->kernel, &r->scope, &events);
+	r->culprit = events.culprit;
 	reconcile_count_gone(r, &events.gone);
 	r->config.metrics->overruns += events.overrun;
 	if (!events.look)
 		return;
-	r->culprit = events;
-	log_debug("kernel event%s, by port %u", events.overrun ? " (overrun)" : "", events.port);
+	log_debug("kernel event%s, by port %u, nftables' by %u", events.overrun ? " (overrun)" : "",
+		  r->culprit.port, r->culprit.nft_port);
 	schedule(r, "event", loop_now_ms() + delay_ms(r, true));
 }
 

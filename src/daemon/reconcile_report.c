@@ -106,3 +106,14 @@ const struct facts *reconcile_facts(const struct reconcile *r)
 {
 	return &r->facts;
 }
+
+const char *reconcile_blame(struct reconcile *r)
+{
+	struct culprit culprit = r->blamed;
+
+	culprit_join(&culprit, &r->culprit);
+	if (!culprit.changed)
+		return NULL;
+	culprit_words(&culprit, r->contests.culprit);
+	return r->contests.culprit;
+}

@@ -48,7 +48,8 @@ struct reconcile {
 
 	struct statuses statuses;
 	struct contests contests;
-	struct kernel_events culprit; /* who was behind the last event that no pass has seen to */
+	struct culprit culprit; /* of the events that came since the last pass began */
+	struct culprit blamed;  /* of those that the running pass sees to */
 	struct drift outstanding;
 	struct event_log events; /* of the running pass */
 	bool failing;            /* the last pass over everything failed, and it was told */
@@ -68,8 +69,11 @@ struct reconcile {
 	void *passed_user;
 };
 
-/* A foreign link that was found equal serves the tunnel, but bears no mark. */
+/* reconcile_report.c: a foreign link that was found equal serves the tunnel, but bears no mark. */
 bool reconcile_found_device(const struct reconcile *r, const char *device);
+/* whose changes the running pass repairs, what came while it looked included;
+ * NULL, without any event, or "": unknown. */
+const char *reconcile_blame(struct reconcile *r);
 /* reconcile_count.c: before ops take away what has counted, and when others did. */
 void reconcile_count_before(struct reconcile *r, const struct ops *ops);
 void reconcile_count_gone(struct reconcile *r, struct counted_links *gone);

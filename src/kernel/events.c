@@ -303,19 +303,18 @@ static void note(struct kern *kern, bool nft, const struct nlmsghdr *h, struct s
 	uint32_t pid = 0;
 	char name[16];
 
-	if (nft && nft_event_culprit(h, &pid, name)) { /* it comes behind what it made */
-		if (pid && pid == taken->port)
-			memcpy(taken->process, name, sizeof(name));
+	if (nft && nft_event_culprit(h, &pid, name)) {
+		culprit_tell_nft(&taken->culprit, h->nlmsg_pid, pid, name);
 		return;
 	}
 	if (nft)
 		nft_note_event(kern->nft, h, &own);
 	else
 		events_note(kern, h, &own);
-	if (!scope_is_empty(&own) && h->nlmsg_pid) {
-		taken->port = h->nlmsg_pid;
-		taken->process[0] = '\0';
-	}
+	if (!scope_is_empty(&own) && nft)
+		culprit_add_nft(&taken->culprit, h->nlmsg_pid);
+	else if (!scope_is_empty(&own))
+		culprit_add(&taken->culprit, h->nlmsg_pid);
 	scope_join(scope, &own);
 	scope_done(&own);
 }
@@ -345,6 +344,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 			return;
 		if (len < 0) { /* lost, or unreadable, which is the same */
 			taken->overrun = scope->everything = true;
+			taken->culprit.changed = taken->culprit.several = true;
 			kern->tables.scanned = false;
 			if (len != -ENOBUFS && len != -EMSGSIZE)
 				return;
@@ -364,7 +364,7 @@ void events_take(struct kern *kern, struct scope *scope, struct kernel_events *t
 {
 	struct scope noted = {0};
 
-	*taken = (struct kernel_events){0};
+	*taken = (struct kernel_events){.culprit = taken->culprit};
 	take(kern, kern->events->route, &noted, taken);
 	take(kern, kern->events->nft, &noted, taken);
 	taken->look = !scope_is_empty(&noted);

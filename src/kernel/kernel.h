@@ -6,6 +6,7 @@
  * kernel.c and an in-memory one in tests/fake_kernel.c. Single-threaded; nothing here logs.
  */
 
+#include "kernel/culprit.h"
 #include "model/facts.h"
 #include "model/op.h"
 #include "model/scope.h"
@@ -71,10 +72,10 @@ enum { COUNT_LINKS = 1 << 0, COUNT_ELEMENTS = 1 << 1 };
 
 /* What woke the event socket. */
 struct kernel_events {
-	bool look;        /* something that can matter changed: the scope says where */
-	bool overrun;     /* ENOBUFS: events were lost */
-	uint32_t port;    /* nlmsg_pid of the last foreign change, 0 unknown: usually a pid */
-	char process[16]; /* its name, where the kernel told (nft); "" */
+	bool look;    /* something that can matter changed: the scope says where */
+	bool overrun; /* ENOBUFS: events were lost */
+	/* added to whom it names already: who an nftables transaction was comes behind it */
+	struct culprit culprit;
 	/* devices that somebody else took away, with what they had counted in the end */
 	struct counted_links gone;
 };

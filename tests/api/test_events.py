@@ -201,6 +201,30 @@ class Passes(EventsTest):
         self.assertLess(detected[0]["id"], repaired["id"])
         self.assertNotIn("caller", repaired)
 
+    def test_who_is_not_known_for_sure_is_not_named(self):
+        self.three()
+        me = f"by {os.getpid()}"
+        for i, (script, culprit) in enumerate((
+                ((me,), f"pid {os.getpid()} ("),
+                (("by 4000000000",), None),  # a process's second socket
+                (("by 4000000000 evil 4194305",), "pid 4194305 (evil)"),
+                ((me, "by 1"), None),
+                (("by 4194305 evil", me), None),
+                (("by 4194305 evil", "by 4194306 evil"), None),
+                ((me, "overrun"), None))):
+            with self.subTest(script=script):
+                before = self.newest()
+                self.agent.kernel(*script, "link tun_a ttl 7", f"# {i}")
+                self.agent.until("/v1/status", lambda a: "ttl=64" in
+                                 self.agent.objects("link tun_a")[0])
+                with Follower(self.agent, f"?since={before}&type=drift-repaired") as follower:
+                    repaired = follower.event()
+                self.assertEqual(repaired["name"], "tun_a")
+                if culprit:
+                    self.assertIn(culprit, repaired["culprit"])
+                else:
+                    self.assertNotIn("culprit", repaired)
+
     def test_drift_is_told_by_what_differs(self):
         self.three()
         self.agent.kernel("link tun_a ttl 7")

@@ -136,7 +136,7 @@ struct kernel_events ground_events(struct ground *ground, bool until_look)
 	struct kernel_events sum = {0};
 
 	while (poll(&fd, 1, until_look ? 2000 : 50) > 0) {
-		struct kernel_events events;
+		struct kernel_events events = {.culprit = sum.culprit};
 
 		ground->kernel->vt->events_read(ground->kernel, &ground->scope, &events);
 		sum.look |= events.look;
@@ -144,8 +144,7 @@ struct kernel_events ground_events(struct ground *ground, bool until_look)
 		for (size_t i = 0; i < events.gone.len; i++)
 			vec_push(&ground->gone, events.gone.v[i]);
 		vec_done(&events.gone);
-		if (events.port)
-			sum.port = events.port;
+		sum.culprit = events.culprit;
 		if (sum.look && until_look)
 			break;
 	}

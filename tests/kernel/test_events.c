@@ -144,7 +144,21 @@ static void names_the_port_of_who_did_it(void **state)
 
 	host(ground);
 	ground_sh("ip rule add priority 7100 from 10.0.0.0/8 lookup 7001");
-	assert_true(ground_events(ground, true).port != 0);
+	assert_true(ground_events(ground, true).culprit.port != 0);
+}
+
+static void names_the_process_that_changed_nftables(void **state)
+{
+	struct ground *ground = *state;
+
+	host(ground);
+	ground_sh("nft add table ip ipipd");
+	struct culprit culprit = ground_events(ground, false).culprit;
+	assert_true(culprit.changed && !culprit.several && culprit.nft_pid);
+	assert_string_equal(culprit.nft_process, "nft");
+	ground_sh("nft add chain ip ipipd c");
+	ground_sh("nft delete table ip ipipd");
+	assert_true(ground_events(ground, false).culprit.several);
 }
 
 static void tells_when_events_were_lost(void **state)
@@ -329,12 +343,19 @@ static void knows_namespace_and_boot(void **state)
 
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
-	TEST(wakes_on_what_concerns_us),       TEST(sleeps_on_the_rest),
-	TEST(own_changes_do_not_wake),         TEST(own_changes_are_not_even_delivered),
-	TEST(names_the_port_of_who_did_it),    TEST(tells_when_events_were_lost),
-	TEST(answers_how_a_remote_is_reached), TEST(answers_with_the_underlay_given),
-	TEST(answers_route_questions),         TEST(counts_what_a_device_carried),
-	TEST(counts_all_devices_at_once),      TEST(tells_what_a_device_had_counted_when_it_went),
+	TEST(wakes_on_what_concerns_us),
+	TEST(sleeps_on_the_rest),
+	TEST(own_changes_do_not_wake),
+	TEST(own_changes_are_not_even_delivered),
+	TEST(names_the_port_of_who_did_it),
+	TEST(names_the_process_that_changed_nftables),
+	TEST(tells_when_events_were_lost),
+	TEST(answers_how_a_remote_is_reached),
+	TEST(answers_with_the_underlay_given),
+	TEST(answers_route_questions),
+	TEST(counts_what_a_device_carried),
+	TEST(counts_all_devices_at_once),
+	TEST(tells_what_a_device_had_counted_when_it_went),
 	TEST(knows_namespace_and_boot),
 };
 

@@ -162,20 +162,23 @@ static void what_failed_is_no_repair(void **state)
 	assert_false(is_contested(scene, START_MS + 100));
 }
 
+static const char *words_of(struct scene *scene, const struct culprit *culprit)
+{
+	culprit_words(culprit, scene->contests.culprit);
+	return contests_words(&scene->contests, KIND_ROUTE, &scene->route, &scene->arena);
+}
+
 static void names_the_process(void **state)
 {
 	struct scene *scene = *state;
-	char pid[32];
+	char pid[48];
 
 	fight(scene, START_MS);
-	contests_blame(&scene->contests, (uint32_t)getpid(), "");
-	const char *words = contests_words(&scene->contests, KIND_ROUTE, &scene->route,
-					   &scene->arena);
 	snprintf(pid, sizeof(pid), "last by pid %d (daemon_test_con", (int)getpid());
-	assert_non_null(strstr(words, pid));
-	contests_blame(&scene->contests, 4000000000U, "nft");
-	words = contests_words(&scene->contests, KIND_ROUTE, &scene->route, &scene->arena);
-	assert_non_null(strstr(words, "last by pid 4000000000 (nft)"));
+	struct culprit culprit = {.port = (uint32_t)getpid()};
+	assert_non_null(strstr(words_of(scene, &culprit), pid));
+	culprit.port = 4000000000U;
+	assert_null(strstr(words_of(scene, &culprit), "last by"));
 }
 
 static void counts_many_and_forgets_them(void **state)
