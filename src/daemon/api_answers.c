@@ -9,6 +9,7 @@
 
 #define NAMES(list, n)    .choices = (list), .n_choices = (n)
 #define CHOICE(list, ...) NAMES(list, ARRAY_LEN(list)), __VA_ARGS__
+#define REASON_CHOICE     NAMES(reason_names + 1, REASONS - 1) /* not REASON_NONE */
 #define SCHEMA(text, rows)                                                                         \
 	{                                                                                          \
 		.name = (text), .members = (rows), .n_members = ARRAY_LEN(rows)                    \
@@ -32,7 +33,7 @@ static const struct openapi_member object_status[] = {
 static const struct openapi_member status[] = {
 	{"state", OPENAPI_CHOICE, NAMES(state_names, STATES),
 	 .doc = "one word for all its objects"},
-	{"reason", OPENAPI_STRING, .doc = "one CamelCase word, InSync when all is well"},
+	{"reason", OPENAPI_CHOICE, REASON_CHOICE, .doc = "InSync when all is well"},
 	{"message", OPENAPI_STRING, .doc = "a sentence for people"},
 	{"since", OPENAPI_TIME, .doc = "when state or reason last changed"},
 	{"generation", OPENAPI_INTEGER, .doc = "that this was said of; 0: no pass has seen it"},
@@ -121,7 +122,7 @@ static const struct openapi_member not_ready[] = {
 	{"kind", OPENAPI_CHOICE, CHOICE(resource_nouns, .doc = "of the resource")},
 	{"name", OPENAPI_STRING, .doc = "of the resource"},
 	{"state", OPENAPI_CHOICE, NAMES(state_names, STATES), .doc = "neither ready nor disabled"},
-	{"reason", OPENAPI_STRING, .doc = "one CamelCase word"},
+	{"reason", OPENAPI_CHOICE, REASON_CHOICE, .doc = "of that state"},
 	{"message", OPENAPI_STRING, .doc = "a sentence for people"},
 };
 static const struct openapi_member outcome[] = {
@@ -200,8 +201,9 @@ static const struct openapi_member event[] = {
 	{"address", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "from where"},
 	{"request_id", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "by which request"},
 	{"trigger", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "of the pass"},
-	{"state", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "of the resource now"},
-	{"reason", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "one CamelCase word"},
+	{"state", OPENAPI_CHOICE, OPENAPI_OPTIONAL, NAMES(state_names, STATES),
+	 .doc = "of the resource now"},
+	{"reason", OPENAPI_CHOICE, OPENAPI_OPTIONAL, REASON_CHOICE, .doc = "of that state"},
 	{"culprit", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "whose change was repaired"},
 	{"message", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "a sentence for people"},
 	{"changes", OPENAPI_SCHEMA, OPENAPI_OPTIONAL | OPENAPI_LIST, "Change",

@@ -68,33 +68,45 @@ static void add_objects(struct text *text, const struct status_details *details)
 	text_add_char(text, ']');
 }
 
-/* A word and a sentence for a generation that no pass has seen yet. */
-static const char *reason_of(const struct resource *resource, const struct status *status)
+/* What is told of a resource, whether a pass has seen yet how it is declared now, or not. */
+struct told {
+	enum reason reason;
+	const char *message;
+	int64_t since_ms;
+};
+
+static struct told told_of(const struct resource *resource, const struct status *status)
 {
-	return is_current(resource, status) ? status->reason : "NotTried";
+	if (resource->deleting && status->state != STATE_DELETING)
+		return (struct told){REASON_DELETING, "its objects are yet to be removed",
+				     resource->updated_ms};
+	if (!is_current(resource, status))
+		return (struct told){REASON_NOT_TRIED, "this generation was not tried yet",
+				     resource->updated_ms};
+	return (struct told){status->reason, status_message(status), status->since_ms};
 }
 
-static const char *message_of(const struct resource *resource, const struct status *status)
+static void add_state(struct text *text, struct agent *agent, const struct kind *kind,
+		      const struct resource *resource, const struct told *told)
 {
-	return is_current(resource, status) ? status_message(status)
-					    : "this generation was not tried yet";
+	json_member_string(text, "state", state_names[api_json_state(agent, kind, resource)]);
+	json_member_string(text, "reason", reason_names[told->reason]);
+	json_member_string(text, "message", told->message);
 }
 
 static void add_status(struct text *text, struct agent *agent, const struct kind *kind,
 		       const struct resource *resource)
 {
 	const struct status *status = reconcile_status(agent->reconcile, kind->id, resource->name);
-	bool current = is_current(resource, status);
+	const struct told told = told_of(resource, status);
 	cleanup_arena struct arena arena = {0};
 	struct status_details details;
 
 	reconcile_details(agent->reconcile, kind, resource, &arena, &details);
 	json_add_name(text, "status");
 	text_add_char(text, '{');
-	json_member_string(text, "state", state_names[api_json_state(agent, kind, resource)]);
-	json_member_string(text, "reason", reason_of(resource, status));
-	json_member_string(text, "message", message_of(resource, status));
-	json_member_time(text, "since", current ? status->since_ms : resource->updated_ms);
+	add_state(text, agent, kind, resource, &told);
+	json_member_time(text, "since", told.since_ms);
 	json_member_number(text, "generation", status->generation);
 	add_effective(text, kind, &details);
 	add_objects(text, &details);
@@ -119,13 +131,12 @@ void api_json_add_not_ready(struct text *text, struct agent *agent, const struct
 			    const struct resource *resource)
 {
 	const struct status *status = reconcile_status(agent->reconcile, kind->id, resource->name);
+	const struct told told = told_of(resource, status);
 
 	text_add_char(text, '{');
 	json_member_string(text, "kind", kind->noun);
 	json_member_string(text, "name", resource->name);
-	json_member_string(text, "state", state_names[api_json_state(agent, kind, resource)]);
-	json_member_string(text, "reason", reason_of(resource, status));
-	json_member_string(text, "message", message_of(resource, status));
+	add_state(text, agent, kind, resource, &told);
 	text_add_char(text, '}');
 }
 

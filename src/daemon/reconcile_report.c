@@ -21,7 +21,7 @@ uint64_t reconcile_next_pass(const struct reconcile *r)
 
 const struct status *reconcile_status(struct reconcile *r, enum kind_id kind, const char *name)
 {
-	static const struct status untried = {.state = STATE_PENDING, .reason = "NotTried"};
+	static const struct status untried = {.state = STATE_PENDING, .reason = REASON_NOT_TRIED};
 	const struct status *found = statuses_find(&r->statuses, kind, name);
 
 	return found ? found : &untried;

@@ -93,23 +93,23 @@ static struct verdict judge(const struct outcome *outcome, enum kind_id kind,
 		owned && owned->marks & OBJECT_FOUND ? OBJECT_STATE_FOUND : OBJECT_IN_SYNC, NULL};
 }
 
-static const char *reason_of(int number)
+static enum reason reason_of(int number)
 {
 	switch (-number) {
 	case EOPNOTSUPP:
-		return "KernelModuleMissing";
+		return REASON_KERNEL_MODULE_MISSING;
 	case EPERM:
 	case EACCES:
-		return "PermissionDenied";
+		return REASON_PERMISSION_DENIED;
 	case ENOMEM:
 	case ENOBUFS:
-		return "OutOfMemory";
+		return REASON_OUT_OF_MEMORY;
 	default:
-		return "KernelError";
+		return REASON_KERNEL_ERROR;
 	}
 }
 
-static void say(struct status *status, enum state state, const char *reason, const char *message)
+static void say(struct status *status, enum state state, enum reason reason, const char *message)
 {
 	status->state = state;
 	status->reason = reason;
@@ -162,24 +162,24 @@ static void weigh(struct status *status, const struct verdict *v, const char *me
 		if (is_duplicate(v->op))
 			say(status, STATE_CONFLICT,
 			    strstr(v->op->message ? v->op->message : "", "endpoints")
-				    ? "DuplicateEndpoints"
-				    : "ForeignObject",
+				    ? REASON_DUPLICATE_ENDPOINTS
+				    : REASON_FOREIGN_OBJECT,
 			    message);
 		else if (status->state != STATE_FAILED && status->state != STATE_CONFLICT)
 			say(status, STATE_FAILED, reason_of(v->op->result), message);
 		return;
 	case OBJECT_FOREIGN:
 		if (status->state != STATE_CONFLICT)
-			say(status, STATE_CONFLICT, "ForeignObject", message);
+			say(status, STATE_CONFLICT, REASON_FOREIGN_OBJECT, message);
 		return;
 	case OBJECT_CONTESTED:
 		if (status->state != STATE_CONFLICT)
-			say(status, STATE_CONFLICT, "Contested", message);
+			say(status, STATE_CONFLICT, REASON_CONTESTED, message);
 		return;
 	case OBJECT_MISSING:
 	case OBJECT_DIFFERS:
 		if (status->state == STATE_READY)
-			say(status, STATE_PENDING, "DependencyFailed", message);
+			say(status, STATE_PENDING, REASON_DEPENDENCY_FAILED, message);
 		return;
 	case OBJECT_IN_SYNC:
 	case OBJECT_STATE_FOUND:
@@ -293,7 +293,7 @@ static void judge_removal(struct status *status, const struct outcome *outcome,
 {
 	const struct resource *head = e->effective;
 
-	say(status, STATE_DELETING, "Deleting", "its objects are being removed");
+	say(status, STATE_DELETING, REASON_DELETING, "its objects are being removed");
 	for (size_t i = 0; i < outcome->ops->len; i++) {
 		const struct op *op = &outcome->ops->v[i];
 
@@ -317,10 +317,10 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 		return;
 	}
 	if (!head->enabled) {
-		say(status, STATE_DISABLED, "Disabled", "");
+		say(status, STATE_DISABLED, REASON_DISABLED, "");
 		return;
 	}
-	say(status, STATE_READY, "InSync", "");
+	say(status, STATE_READY, REASON_IN_SYNC, "");
 	if (outcome->ops->len || outcome->contests->contested || e->hold.reason ||
 	    (dependency && dependency->objects)) {
 		judge_shared(status, outcome, e, arena);
@@ -333,7 +333,7 @@ void status_of(const struct outcome *outcome, const struct expansion *e,
 	if (e->hold.reason)
 		say(status, STATE_PENDING, e->hold.reason, e->hold.message);
 	else if (dependency && dependency->state != STATE_READY)
-		say(status, STATE_PENDING, "DependencyFailed",
+		say(status, STATE_PENDING, REASON_DEPENDENCY_FAILED,
 		    arena_printf(arena, "its tunnel is %s: %s", state_names[dependency->state],
 				 status_message(dependency)));
 }

@@ -7,6 +7,7 @@
 
 #include "model/declaration.h"
 #include "model/op.h"
+#include "model/reason.h"
 
 enum state {
 	STATE_PENDING,
@@ -48,7 +49,7 @@ struct status_object {
  */
 struct status {
 	enum state state;
-	const char *reason;            /* CamelCase word of api.md; never freed */
+	enum reason reason;
 	char *message;                 /* owned; NULL: none */
 	int64_t since_ms;              /* since the epoch: when state or reason last changed */
 	uint64_t generation;           /* that it speaks of */

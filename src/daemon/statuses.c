@@ -61,7 +61,7 @@ static void add_event(struct event_log *events, enum kind_id kind, const struct 
 				      .name = now->name,
 				      .generation = status->generation,
 				      .state = state_names[status->state],
-				      .reason = status->reason,
+				      .reason = reason_names[status->reason],
 				      .message = status->message,
 			      });
 }
@@ -74,7 +74,7 @@ static void carry_since(const struct named_status *before, enum kind_id kind,
 	struct status *status = &now->status;
 
 	if (before && before->status.state == status->state &&
-	    strcmp(before->status.reason, status->reason) == 0) {
+	    before->status.reason == status->reason) {
 		status->since_ms = before->status.since_ms;
 		return;
 	}
@@ -83,8 +83,8 @@ static void carry_since(const struct named_status *before, enum kind_id kind,
 	if (status->state == STATE_READY && ++*well > WELL_LINES_MAX)
 		return;
 	log_line(is_trouble(status) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s %s%s%s",
-		 kinds[kind]->noun, now->name, state_names[status->state], status->reason,
-		 status->message ? ": " : "", status_message(status));
+		 kinds[kind]->noun, now->name, state_names[status->state],
+		 reason_names[status->reason], status->message ? ": " : "", status_message(status));
 }
 
 void statuses_publish(struct statuses *statuses, const struct outcome *outcome,

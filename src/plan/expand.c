@@ -38,7 +38,7 @@ void expander_claim(struct expander *x, enum kind_id kind, const struct object *
 	vec_push(&x->out->claims, ((struct claim){kind, object}));
 }
 
-void expander_hold(struct expander *x, const char *reason, const char *fmt, ...)
+void expander_hold(struct expander *x, enum reason reason, const char *fmt, ...)
 {
 	char text[256];
 	va_list args;
@@ -148,16 +148,16 @@ static void resolve_underlay(struct expander *x, const struct tunnel *t, struct 
 	char remote[ADDR_TEXT], local[ADDR_TEXT];
 
 	if (t->underlay[0] && !facts_link(facts, t->underlay))
-		expander_hold(x, "InterfaceMissing", "underlay device %s is not there",
+		expander_hold(x, REASON_INTERFACE_MISSING, "underlay device %s is not there",
 			      t->underlay);
 	if (t->local.host && !facts_addr(facts, t->local))
-		expander_hold(x, "LocalAddressMissing", "this host has no address %s",
+		expander_hold(x, REASON_LOCAL_ADDRESS_MISSING, "this host has no address %s",
 			      addr_text(t->local, local));
 	if (facts_addr(facts, t->remote))
-		expander_hold(x, "UnderlayUnroutable", "%s is this host's own address",
+		expander_hold(x, REASON_UNDERLAY_UNROUTABLE, "%s is this host's own address",
 			      addr_text(t->remote, remote));
 	if (!route || route->error) {
-		expander_hold(x, "UnderlayUnroutable", "no route to %s: %s",
+		expander_hold(x, REASON_UNDERLAY_UNROUTABLE, "no route to %s: %s",
 			      addr_text(t->remote, remote),
 			      route ? strerror(-route->error) : "not asked yet");
 		return;
@@ -317,19 +317,19 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 	if (!e->head.enabled || e->head.deleting)
 		return;
 	if (!t || !t->head.enabled || t->head.deleting) {
-		expander_hold(x, "DependencyDisabled", "tunnel %s is disabled", e->tunnel);
+		expander_hold(x, REASON_DEPENDENCY_DISABLED, "tunnel %s is disabled", e->tunnel);
 		return;
 	}
 	const struct tunnel *disabled = disabled_source(x, e->source);
 	if (disabled) {
-		expander_hold(x, "DependencyDisabled",
+		expander_hold(x, REASON_DEPENDENCY_DISABLED,
 			      "its source stands on tunnel %s, which is "
 			      "disabled",
 			      disabled->head.name);
 		return;
 	}
 	if (!expander_usable(x, t)) {
-		expander_hold(x, "DependencyFailed", "the device of tunnel %s is not its own",
+		expander_hold(x, REASON_DEPENDENCY_FAILED, "the device of tunnel %s is not its own",
 			      e->tunnel);
 		return;
 	}

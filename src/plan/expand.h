@@ -9,10 +9,11 @@
 #include "model/declaration.h"
 #include "model/facts.h"
 #include "model/object.h"
+#include "model/reason.h"
 
 /* Why a resource cannot be whole yet, whatever the kernel says: a pending state. */
 struct hold {
-	const char *reason; /* CamelCase word of api.md; NULL: none */
+	enum reason reason; /* REASON_NONE: it can */
 	const char *message;
 };
 

@@ -43,7 +43,7 @@ struct expander {
 void *expander_want(struct expander *x, enum kind_id kind);
 /* An object that another resource wanted before. */
 void expander_claim(struct expander *x, enum kind_id kind, const struct object *object);
-void expander_hold(struct expander *x, const char *reason, const char *fmt, ...) printf_(3, 4);
+void expander_hold(struct expander *x, enum reason reason, const char *fmt, ...) printf_(3, 4);
 const struct object *expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
 				     uint32_t value);
 void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,

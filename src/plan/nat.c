@@ -96,11 +96,11 @@ static void check_device(struct expander *x, const char *device)
 		return;
 	for (size_t i = 0; i < tunnels->len; i++)
 		if (strcmp(tunnel_device((struct tunnel *)tunnels->v[i]), device) == 0) {
-			expander_hold(x, "DependencyDisabled", "tunnel %s is disabled",
+			expander_hold(x, REASON_DEPENDENCY_DISABLED, "tunnel %s is disabled",
 				      tunnels->v[i]->name);
 			return;
 		}
-	expander_hold(x, "InterfaceMissing", "device %s is not there", device);
+	expander_hold(x, REASON_INTERFACE_MISSING, "device %s is not there", device);
 }
 
 /* Rules of one shape mostly follow each other, and then what they share is made once. */
@@ -142,7 +142,7 @@ void expand_nat_rule(struct expander *x, const struct nat_rule *rule)
 	if (rule->in_interface[0])
 		check_device(x, rule->in_interface);
 	if (rule->to_address.host && !facts_addr(x->input->facts, rule->to_address))
-		expander_hold(x, "LocalAddressMissing", "this host has no address %s",
+		expander_hold(x, REASON_LOCAL_ADDRESS_MISSING, "this host has no address %s",
 			      addr_text(rule->to_address, text));
 
 	struct nat_shape *shape = add_shape(x, rule);

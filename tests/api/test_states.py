@@ -100,6 +100,30 @@ class States(api.ApiTest):
         self.agent.until("/v1/tunnels/tun_a", lambda a: a.status == 404)
         self.assertEqual(self.agent.objects("link tun_a"), [])
 
+    def test_what_is_to_be_removed_says_so_at_once(self):
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        self.agent.kernel("fail link delete tun_* EPERM stuck")
+        status = self.ok(self.agent.delete("/v1/tunnels/tun_a?wait=0"), 202).body["status"]
+        self.assertEqual((status["state"], status["reason"], status["message"]),
+                         ("deleting", "Deleting", "its objects are yet to be removed"))
+        answer = self.agent.until("/v1/tunnels/tun_a", lambda a: a.reason != "Deleting")
+        self.assertEqual((answer.state, answer.reason), ("deleting", "PermissionDenied"))
+        self.assertIn("stuck", answer.body["status"]["message"])
+
+    def test_every_reason_is_promised(self):
+        schemas = self.agent.get("/v1/openapi.json").body["components"]["schemas"]
+        promised = schemas["TunnelStatus"]["properties"]["reason"]["enum"]
+        self.assertEqual(len(promised), len(set(promised)))
+        for name in ("ExitRouteStatus", "NatRuleStatus", "NotReady", "Event"):
+            self.assertEqual(schemas[name]["properties"]["reason"]["enum"], promised)
+        self.assertLessEqual({"InSync", "NotTried", "Disabled", "Deleting", "ForeignObject"},
+                             set(promised))
+        answer = self.ok(self.agent.put("/v1/tunnels/off?wait=0", {**TUNNEL, "enabled": False}),
+                         201)
+        self.assertEqual((answer.state, answer.reason), ("pending", "NotTried"))
+        answer = self.agent.until("/v1/tunnels/off", lambda a: a.state != "pending")
+        self.assertEqual((answer.state, answer.reason), ("disabled", "Disabled"))
+
     def test_deleting_goes_on_after_a_restart(self):
         self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
         self.agent.kernel("fail link delete tun_* EBUSY")
