@@ -311,6 +311,14 @@ static int perform(struct fake *fake, const struct op *op)
 	return -EOPNOTSUPP; /* of the planner's own: never to be applied */
 }
 
+/* Of a link that is there already: where it is not the name, it is the endpoints. */
+static bool is_duplicate(const struct fake *fake, const struct op *op, int result)
+{
+	return result == -EEXIST && op->kind == KIND_LINK &&
+	       (op->verb != OP_ADD ||
+		!fake_state_link(fake, ((const struct link *)op->want)->device));
+}
+
 static void fail(struct op *op, int result, const char *words, struct arena *arena)
 {
 	const char *key = kind_key_text(kinds[op->kind], op_object(op), arena);
@@ -335,6 +343,7 @@ static void apply_one(struct fake *fake, struct arena *arena, struct op *op)
 	int ret = failpoint_error("fake.apply");
 	if (ret == 0)
 		ret = perform(fake, op);
+	op->duplicate = is_duplicate(fake, op, ret);
 	if (ret < 0)
 		fail(op, ret, strerror(-ret), arena);
 }

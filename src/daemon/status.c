@@ -148,8 +148,8 @@ static const char *trouble(const struct contests *contests, const struct verdict
 			    object_state_names[v->state]);
 }
 
-/* An endpoint that another device holds is a conflict, not a failure of the kernel. */
-static bool is_duplicate(const struct op *op)
+/* A name or endpoints that another device holds are a conflict, not a failure of the kernel. */
+static bool is_taken(const struct op *op)
 {
 	return op && op->kind == KIND_LINK && op->result == -EEXIST;
 }
@@ -159,11 +159,9 @@ static void weigh(struct status *status, const struct verdict *v, const char *me
 {
 	switch (v->state) {
 	case OBJECT_FAILED:
-		if (is_duplicate(v->op))
+		if (is_taken(v->op))
 			say(status, STATE_CONFLICT,
-			    strstr(v->op->message ? v->op->message : "", "endpoints")
-				    ? REASON_DUPLICATE_ENDPOINTS
-				    : REASON_FOREIGN_OBJECT,
+			    v->op->duplicate ? REASON_DUPLICATE_ENDPOINTS : REASON_FOREIGN_OBJECT,
 			    message);
 		else if (status->state != STATE_FAILED && status->state != STATE_CONFLICT)
 			say(status, STATE_FAILED, reason_of(v->op->result), message);

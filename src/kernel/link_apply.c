@@ -124,6 +124,7 @@ static bool try_again(struct kern *kern, struct arena *arena, struct creation *c
 		creation->index = take_index(kern);
 		return true;
 	}
+	creation->op->duplicate = !obstacle.name && obstacle.endpoints[0];
 	const char *ours = obstacle_words(&obstacle, wanted(creation->op), arena);
 	adapter_fail(creation->op, arena, -EEXIST, "create", ours[0] ? ours : words);
 	return false;
@@ -291,9 +292,10 @@ static void change(struct kern *kern, struct arena *arena, struct op *ops, size_
 
 		if (op->done && op->result)
 			continue;
+		op->duplicate = request->result == -EEXIST;
 		if (!request->result)
 			adapter_succeed(op);
-		else if (request->result == -EEXIST && !request->words[0])
+		else if (op->duplicate && !request->words[0])
 			adapter_fail(op, arena, -EEXIST, "change",
 				     "endpoints are held by another device");
 		else

@@ -31,6 +31,7 @@ struct op {
 	bool asked;          /* the kernel was */
 	bool done;           /* tried: result says how it went */
 	int result;          /* 0, or negative errno; -ECANCELED: blocked by another op */
+	bool duplicate;      /* -EEXIST of a link: another device has its endpoints */
 	bool held;           /* not tried now: somebody fights for it */
 	const char *message; /* on failure: what was attempted, the kernel's own words */
 };

@@ -38,6 +38,25 @@ class States(api.ApiTest):
         self.agent.until("/v1/status", lambda a: self.agent.objects("link other"))
         answer = self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
         self.assertEqual((answer.status, answer.state), (201, "conflict"), answer)
+        self.assertEqual(answer.reason, "DuplicateEndpoints")
+
+    def test_endpoints_that_two_of_ours_come_to_are_a_conflict(self):
+        auto = {"remote": TUNNEL["remote"], "addresses": ["192.168.2.1/24"]}
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        answer = self.ok(self.agent.put("/v1/tunnels/auto?wait=10", auto), 201)
+        self.assertEqual((answer.state, answer.reason), ("conflict", "DuplicateEndpoints"))
+        self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "ready")
+        answer = self.ok(self.agent.patch("/v1/tunnels/auto?wait=10", {"remote": "172.16.1.63"}))
+        self.assertEqual(answer.state, "ready")
+        answer = self.ok(self.agent.put("/v1/tunnels/auto?wait=10", auto))
+        self.assertEqual((answer.state, answer.reason), ("conflict", "DuplicateEndpoints"))
+        self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
+        self.agent.until("/v1/tunnels/auto", lambda a: a.state == "ready")
+
+    def test_a_name_that_somebody_takes_meanwhile_is_a_conflict(self):
+        self.agent.kernel("fail link add tun_* EEXIST the endpoints were not it")
+        answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        self.assertEqual((answer.state, answer.reason), ("conflict", "ForeignObject"))
 
     def test_a_refusing_kernel_is_failed_then_tried_again(self):
         self.agent.kernel("fail link add tun_* EPERM not today")

@@ -144,7 +144,24 @@ static void same_endpoints_name_their_holder(void **state)
 	assert_int_equal(ground_apply(ground, &op), -EEXIST);
 	assert_string_equal(op.message, "link tun_b: create: endpoints 192.0.2.1 > 192.0.2.2 "
 					"are held by tun_a");
+	assert_true(op.duplicate);
 	assert_null(seen(ground, "tun_b"));
+}
+
+static void a_change_to_the_endpoints_of_another_says_so(void **state)
+{
+	struct ground *ground = *state;
+	struct link first = tunnel("tun_a", "192.0.2.1", "192.0.2.2");
+	struct link second = tunnel("tun_b", "192.0.2.1", "192.0.2.3");
+	struct link moved = tunnel("tun_b", "192.0.2.1", "192.0.2.2");
+	struct op op = {
+		.verb = OP_CHANGE, .kind = KIND_LINK, .want = &moved.head, .have = &second.head};
+
+	ground_look(ground);
+	assert_int_equal(ground_add(ground, KIND_LINK, &first), 0);
+	assert_int_equal(ground_add(ground, KIND_LINK, &second), 0);
+	assert_int_equal(ground_apply(ground, &op), -EEXIST);
+	assert_true(op.duplicate);
 }
 
 static void taken_name_is_left_alone(void **state)
@@ -158,6 +175,7 @@ static void taken_name_is_left_alone(void **state)
 	assert_int_equal(ground_apply(ground, &op), -EEXIST);
 	assert_string_equal(op.message,
 			    "link tun_a: create: the name is held by another device (veth)");
+	assert_false(op.duplicate);
 	struct link *link = seen(ground, "tun_a");
 	assert_string_equal(link->driver, "veth");
 	assert_string_equal(link->alias, "");
@@ -310,6 +328,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(replace_makes_another_device),
 	TEST(underlay_goes_by_name),
 	TEST(same_endpoints_name_their_holder),
+	TEST(a_change_to_the_endpoints_of_another_says_so),
 	TEST(taken_name_is_left_alone),
 	TEST(taken_index_is_tried_again_with_another),
 	TEST(makes_and_deletes_many_and_nothing_else),
