@@ -9,6 +9,9 @@
 
 #include "base/cleanup.h"
 
+/* No id is larger (include/linux/threads.h); a process's second socket has a port that is. */
+enum { PID_MAX_LIMIT = 4 * 1024 * 1024 };
+
 static void add(struct culprit *culprit, uint32_t *port, uint32_t by)
 {
 	culprit->changed = true;
@@ -74,12 +77,12 @@ void culprit_words(const struct culprit *culprit, char words[static CULPRIT_WORD
 {
 	char comm[32], cgroup[256] = "";
 	uint32_t pid = pid_of(culprit);
-	/* a process's second socket has a port beyond all pids, of which /proc knows nothing */
+	/* most have ended by now, and have no name any more: ip, nft */
 	bool runs = pid && proc_line(pid, "comm", comm, sizeof(comm));
 	const char *name = culprit->nft_pid ? culprit->nft_process : comm;
 
 	words[0] = '\0';
-	if (!pid || (!runs && !culprit->nft_pid))
+	if (!pid || (pid > PID_MAX_LIMIT && !culprit->nft_pid))
 		return;
 	/* it may have ended since, and its id be another's, or be of another namespace */
 	if (runs && strcmp(name, comm) == 0)

@@ -40,6 +40,15 @@ static void a_port_is_the_pid_of_a_process_that_runs(void **state)
 	assert_is_us(&culprit, "kernel_test_cul");
 }
 
+static void a_process_that_ended_is_told_by_its_id(void **state)
+{
+	struct culprit culprit = {0};
+
+	(void)state;
+	culprit_add(&culprit, ENDED - 2); /* none has reached that */
+	assert_string_equal(words_of(&culprit), "pid 4194303");
+}
+
 static void other_ports_name_nobody(void **state)
 {
 	const uint32_t ports[] = {0, second_socket, ENDED};
@@ -144,6 +153,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_is_the_pid_of_a_process_that_runs),
+		cmocka_unit_test(a_process_that_ended_is_told_by_its_id),
 		cmocka_unit_test(other_ports_name_nobody),
 		cmocka_unit_test(what_nftables_tells_is_preferred),
 		cmocka_unit_test(of_a_pid_that_is_another_process_now_nothing_is_told),
