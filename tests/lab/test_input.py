@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is refused changes nothing in the kernel; what is accepted tells its state."""
+import time
+
 import lab
 from lab import A_ADDR, B_ADDR, ip
 from test_scenario import QQ, TUN_A
@@ -29,6 +31,16 @@ REFUSED = (
     ("nat-rules/x", {"sources": ["10.0.0.0/8"], "out_interface": "eth0", "action": "snat"}, 422,
      "invalid-resource", None),
 )
+
+
+class Quiet(lab.LabTest):
+    def test_all_is_looked_at_every_half_minute(self):
+        agent = self.agent(self.host(), "a")
+        agent.ok("POST", "/v1/reconcile?wait=30")
+        time.sleep(22)
+        self.assertEqual("request", agent.get("status")["last_pass"]["trigger"])
+        lab.eventually(lambda: agent.get("status")["last_pass"]["trigger"] == "timer", 18,
+                       "a pass that nobody asked for")
 
 
 class Input(lab.LabTest):
