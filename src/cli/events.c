@@ -59,6 +59,16 @@ static void add_change_value(struct text *out, const json_t *change, const char 
 		text_add(out, "unset");
 }
 
+/* Of a list that is told by its length. */
+static void add_difference(struct text *out, const json_t *change)
+{
+	json_int_t added = document_number(change, "added_length");
+	json_int_t removed = document_number(change, "removed_length");
+
+	if (json_object_get(change, "added_length"))
+		text_addf(out, " (%lld added, %lld removed)", (long long)added, (long long)removed);
+}
+
 /* "ttl 9 -> 8"; of what was made, "remote 172.16.1.62". */
 static void add_changes(struct text *out, const json_t *event)
 {
@@ -77,6 +87,7 @@ static void add_changes(struct text *out, const json_t *event)
 			text_add(out, " -> ");
 		}
 		add_change_value(out, change, "new");
+		add_difference(out, change);
 	}
 }
 

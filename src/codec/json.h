@@ -71,7 +71,8 @@ void json_add_value(struct text *text, const struct field *field, const void *ob
 /*
  * What differs between two of a kind: [{"field","old","new"}…]; NULL is one that is not there.
  * Of secrets the name alone. A long value is told by its length ("old_length": members of a
- * list, bytes of a text), and where there are many, the last ones by their names.
+ * list, bytes of a text), of two lists with the first of the members that came and went, and how
+ * many those are ("added", "added_length" …); where there are many, the last ones by their names.
  */
 void json_add_changes(struct text *text, const struct kind *kind, const void *before,
 		      const void *after);

@@ -6,11 +6,15 @@
 #include "codec/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/cleanup.h"
 
 enum {
 	MEMBERS_MAX = 32, /* of a list that is shown */
 	VALUE_MAX = 512,  /* bytes of a value that is shown */
+	FIRST_MAX = 4,    /* of the members that came or went, where the list is not shown */
 	TEXT_MAX = 4096,  /* bytes of all: further fields are named only */
 };
 
@@ -58,8 +62,8 @@ static bool is_shown(const struct field *field, size_t length)
 	return length <= (field->type == FIELD_STRING ? (size_t)VALUE_MAX : (size_t)MEMBERS_MAX);
 }
 
-/* "NAME":VALUE, or "NAME_length" where the value is too long. */
-static void add_value(struct text *text, const char *name, const struct field *field,
+/* "NAME":VALUE, or "NAME_length" where the value is too long: false. */
+static bool add_value(struct text *text, const char *name, const struct field *field,
 		      const void *object)
 {
 	size_t length = length_of(field, object), before = text->len;
@@ -69,11 +73,72 @@ static void add_value(struct text *text, const char *name, const struct field *f
 		json_add_name(text, name);
 		json_add_value(text, field, object);
 		if (text->len - before <= VALUE_MAX)
-			return;
+			return true;
 		text_end(text, text->s + before);
 	}
 	snprintf(length_name, sizeof(length_name), "%s_length", name);
 	json_member_number(text, length_name, length);
+	return false;
+}
+
+/* The members that only one of two lists has. */
+struct surplus {
+	const struct prefix *first[FIRST_MAX];
+	size_t len;
+};
+
+static void surplus_add(struct surplus *surplus, const struct prefix *prefix)
+{
+	if (surplus->len < FIRST_MAX)
+		surplus->first[surplus->len] = prefix;
+	surplus->len++;
+}
+
+static void surplus_show(const struct surplus *surplus, struct text *text, const char *name)
+{
+	char length_name[16], buf[PREFIX_TEXT];
+
+	json_add_name(text, name);
+	text_add_char(text, '[');
+	for (size_t i = 0; i < surplus->len && i < FIRST_MAX; i++)
+		text_addf(text, "%s\"%s\"", i ? "," : "", prefix_text(*surplus->first[i], buf));
+	text_add_char(text, ']');
+	snprintf(length_name, sizeof(length_name), "%s_length", name);
+	json_member_number(text, length_name, surplus->len);
+}
+
+static struct prefix *sorted(const struct prefixes *list)
+{
+	struct prefix *copy = xcalloc(list->len, sizeof(*copy));
+
+	if (list->len)
+		memcpy(copy, list->v, list->len * sizeof(*copy));
+	qsort(copy, list->len, sizeof(*copy), prefix_compare);
+	return copy;
+}
+
+/* What came to a list and what went, by as many as are told. */
+static void add_difference(struct text *text, const struct prefixes *before,
+			   const struct prefixes *after)
+{
+	cleanup_free struct prefix *old = sorted(before), *new = sorted(after);
+	struct surplus added = {0}, removed = {0};
+	size_t i = 0, j = 0;
+
+	while (i < before->len || j < after->len) {
+		int order = i == before->len  ? 1
+			    : j == after->len ? -1
+					      : prefix_compare(&old[i], &new[j]);
+
+		if (order < 0)
+			surplus_add(&removed, &old[i]);
+		else if (order > 0)
+			surplus_add(&added, &new[j]);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	surplus_show(&added, text, "added");
+	surplus_show(&removed, text, "removed");
 }
 
 void json_add_changes(struct text *text, const struct kind *kind, const void *before,
@@ -90,10 +155,11 @@ void json_add_changes(struct text *text, const struct kind *kind, const void *be
 			continue;
 		text_add(text, text->s[text->len - 1] == '[' ? "{" : ",{");
 		json_member_string(text, "field", field->name);
-		if (is_told && is_set(before, i))
-			add_value(text, "old", field, before);
-		if (is_told && is_set(after, i))
-			add_value(text, "new", field, after);
+		bool was = is_told && is_set(before, i), is = is_told && is_set(after, i);
+		bool old_shown = !was || add_value(text, "old", field, before);
+		bool new_shown = !is || add_value(text, "new", field, after);
+		if (was && is && !(old_shown && new_shown) && field->type == FIELD_PREFIXES)
+			add_difference(text, field_in(field, before), field_in(field, after));
 		text_add_char(text, '}');
 	}
 	text_add_char(text, ']');

@@ -185,6 +185,12 @@ static const struct openapi_member change[] = {
 	{"new", OPENAPI_ANY, OPENAPI_OPTIONAL, .doc = "what it is, if it is given"},
 	{"old_length", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "of a value too long to tell"},
 	{"new_length", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "of a value too long to tell"},
+	{"added", OPENAPI_STRING, OPENAPI_OPTIONAL | OPENAPI_LIST,
+	 .doc = "of a list too long to tell: the first that came to it"},
+	{"added_length", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "how many came"},
+	{"removed", OPENAPI_STRING, OPENAPI_OPTIONAL | OPENAPI_LIST,
+	 .doc = "of a list too long to tell: the first that went"},
+	{"removed_length", OPENAPI_INTEGER, OPENAPI_OPTIONAL, .doc = "how many went"},
 };
 static const struct openapi_member event[] = {
 	{"id", OPENAPI_INTEGER, .doc = "goes up by one with each event"},

@@ -82,8 +82,12 @@ class CliEvents(unittest.TestCase):
         self.agent.kernel("by 77 evil", "link tun_a ttl 200")
         self.agent.until("/v1/events?since=0&type=drift-repaired&follow=false&limit=1",
                          lambda a: a.body)
+        many = [f"10.0.{i}.0/24" for i in range(40)]
+        for destinations in (many, ["10.1.0.0/24", *many[1:]]):
+            self.agent.put("/v1/exit-routes/qq", {**api.EXIT, "destinations": destinations})
         self.agent.delete("/v1/exit-routes/qq")
         shown = self.shown("--no-follow")
+        self.assertIn("destinations (40) -> (40) (1 added, 1 removed), by", shown.stdout)
         self.assertRegex(shown.stdout, r"deleted         exit/qq +by uid \d+\n")
         self.assertEqual((shown.returncode, shown.stderr), (OK, ""))
         who = f"by uid {os.geteuid()}"

@@ -117,6 +117,13 @@ class Writes(EventsTest):
         self.ok(self.agent.put("/v1/exit-routes/qq", {**EXIT, "destinations": many}), 201)
         event = kept(self.agent, "&type=created&kind=exit-route")[0]
         self.assertIn({"field": "destinations", "new_length": 5000}, event["changes"])
+        self.ok(self.agent.put("/v1/exit-routes/qq",
+                               {**EXIT, "destinations": ["10.99.0.0/24", *many[1:]]}))
+        event = kept(self.agent, "&type=updated&kind=exit-route")[0]
+        self.assertEqual(event["changes"], [
+            {"field": "destinations", "old_length": 5000, "new_length": 5000,
+             "added": ["10.99.0.0/24"], "added_length": 1,
+             "removed": ["10.0.0.0/24"], "removed_length": 1}])
 
     def test_many_at_once_are_told_together(self):
         config = {"tunnels": [{"name": f"t{i}", "remote": f"10.{i // 250}.0.{i % 250 + 1}"}

@@ -91,13 +91,43 @@ static void tells_the_length_of_what_is_long(void **state)
 	words[513] = '\0';
 	assert_changes(&before, &after,
 		       "[{\"field\":\"words\",\"new_length\":513},"
-		       "{\"field\":\"list\",\"old_length\":33,\"new\":[\"0.0.0.0/0\"]}]");
+		       "{\"field\":\"list\",\"old_length\":33,\"new\":[\"0.0.0.0/0\"],"
+		       "\"added\":[],\"added_length\":0,\"removed\":[\"0.0.0.0/0\","
+		       "\"0.0.0.0/0\",\"0.0.0.0/0\",\"0.0.0.0/0\"],\"removed_length\":32}]");
 	/* short enough, but not as JSON */
 	memset(words, '"', 400);
 	words[400] = '\0';
 	after.set = before.set = NAME | WORDS;
 	before.words = "";
 	assert_changes(&before, &after, "[{\"field\":\"words\",\"old\":\"\",\"new_length\":400}]");
+}
+
+static void tells_what_came_to_a_long_list_and_what_went(void **state)
+{
+	struct prefix old[40], new[40];
+	struct thing before = {NAME | LIST, "x", 0, NULL, {old, 40}, NULL};
+	struct thing after = {NAME | LIST, "x", 0, NULL, {new, 40}, NULL};
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) /* in no order */
+		old[i] = new[39 - i] = (struct prefix){{0x0a000000 + i * 7 % 40}, 32};
+	assert_changes(&before, &after,
+		       "[{\"field\":\"list\",\"old_length\":40,\"new_length\":40,"
+		       "\"added\":[],\"added_length\":0,\"removed\":[],\"removed_length\":0}]");
+	for (uint32_t i = 0; i < 6; i++)
+		new[i * 5].addr.host += 256;
+	cleanup_text struct text text = {0};
+	json_add_changes(&text, &thing_kind, &before, &after);
+	assert_non_null(strstr(text.s, "\"old_length\":40,\"new_length\":40,\"added\":[\"10.0.1."));
+	assert_non_null(strstr(text.s, "],\"added_length\":6,\"removed\":[\"10.0.0."));
+	assert_non_null(strstr(text.s, "],\"removed_length\":6}]"));
+	assert_true(text.len < 300);
+	after.list.len = 0;
+	text_clear(&text);
+	json_add_changes(&text, &thing_kind, &before, &after);
+	assert_non_null(strstr(text.s, "\"new\":[],\"added\":[],\"added_length\":0,\"removed\":["
+				       "\"10.0.0.0/32\",\"10.0.0.1/32\",\"10.0.0.2/32\","
+				       "\"10.0.0.3/32\"],\"removed_length\":40}]"));
 }
 
 /* More fields than there is room for: the last ones have a name only. */
@@ -133,6 +163,7 @@ int main(void)
 		cmocka_unit_test(tells_all_that_is_set_of_what_comes_or_goes),
 		cmocka_unit_test(tells_that_a_secret_changed_and_not_what_it_is),
 		cmocka_unit_test(tells_the_length_of_what_is_long),
+		cmocka_unit_test(tells_what_came_to_a_long_list_and_what_went),
 		cmocka_unit_test(names_what_does_not_fit),
 	};
 
