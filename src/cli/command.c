@@ -80,7 +80,7 @@ static const struct option events_options[] = {
 	{"no-follow", 0, NULL, false,
 	 "end when all are shown (without --since: all that are kept)"},
 	{"type", 0, "TYPE", false, "created, updated, deleted, state-changed, drift-detected, "
-	 "drift-repaired, pass-failed, started or stopping"},
+	 "drift-repaired, orphans-deleted, pass-failed, started or stopping"},
 	{"kind", 0, "KIND", false, "tunnel, exit, nat, or one of the kernel's: link, route …"},
 	{"name", 0, "NAME", false, "only of that name"},
 };

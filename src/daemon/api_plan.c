@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/api_json.h"
 #include "daemon/api_problem.h"
+#include "daemon/audit.h"
 
 enum { RECONCILE_WAIT_MS = 30000 };
 
@@ -56,6 +57,21 @@ static unsigned count_resources(const struct declaration *declaration)
 	return (unsigned)n;
 }
 
+/* The event is durable before they go. False: it cannot be, and 503 was answered. */
+static bool tell_orphans(struct api_call *call)
+{
+	struct reconcile_report report;
+	struct err err = {0};
+
+	reconcile_report(call->agent->reconcile, &report);
+	api_write_commit(call->api); /* what others wrote in this turn stays theirs */
+	if (!audit_orphans(call, &report, &err))
+		return true;
+	api_problem(call->request, "database-unavailable",
+		    "who removes the orphans cannot be stored: %s", err.sentence);
+	return false;
+}
+
 void api_plan_reconcile(struct api_call *call)
 {
 	struct agent *agent = call->agent;
@@ -75,6 +91,8 @@ void api_plan_reconcile(struct api_call *call)
 		return;
 	}
 	if (waiter.wait_ms && api_wait_refused(call->api, call->request))
+		return;
+	if (delete_orphans && !tell_orphans(call))
 		return;
 	log_notice("request %s: full pass asked for by %s from %s%s", call->request->id,
 		   call->request->caller.name, call->request->caller.address,

@@ -5,7 +5,10 @@
 #include "base/log.h"
 #include "codec/json.h"
 
-enum { LINES_MAX = 16 }; /* in the log, of one request */
+enum {
+	LINES_MAX = 16,   /* in the log, of one request */
+	LINKS_NAMED = 16, /* of the orphans that go at once */
+};
 
 static enum event_type type_of(const struct resource *before, const struct resource *after)
 {
@@ -76,6 +79,42 @@ int audit_store(const struct api_call *call, struct event_log *log, uint64_t rev
 	};
 
 	return event_log_write(log, &origin, call->agent->store, err);
+}
+
+/* "26 objects; links: tun_a, tun_b": what the others hang on. */
+static void list_orphans(struct text *text, const struct reconcile_report *report)
+{
+	size_t links = 0;
+
+	text_addf(text, "%zu objects", report->n_orphans);
+	for (size_t i = 0; i < report->n_orphans; i++) {
+		const struct orphan *orphan = &report->orphans[i];
+
+		if (orphan->kind == KIND_LINK && ++links <= LINKS_NAMED)
+			text_addf(text, "%s%s", links > 1 ? ", " : "; links: ", orphan->key);
+	}
+	if (links > LINKS_NAMED)
+		text_addf(text, " and %zu more", links - LINKS_NAMED);
+}
+
+int audit_orphans(const struct api_call *call, const struct reconcile_report *report,
+		  struct err *err)
+{
+	struct store *store = call->agent->store;
+	cleanup_events struct event_log log = {0};
+	cleanup_text struct text text = {0};
+
+	list_orphans(&text, report);
+	event_log_add(&log,
+		      &(struct event){.type = EVENT_ORPHANS_DELETED, .message = text_str(&text)});
+	int rc = store_begin(store, err);
+	if (!rc)
+		rc = audit_store(call, &log, call->agent->declaration.revision, err);
+	if (!rc)
+		rc = store_commit(store, err);
+	if (rc)
+		store_rollback(store);
+	return rc;
 }
 
 void audit_log(const struct api_call *call, const struct event_log *log)

@@ -11,5 +11,8 @@ void audit_gather(const struct api_call *call, const struct api_changes *changes
 		  struct event_log *log);
 int audit_store(const struct api_call *call, struct event_log *log, uint64_t revision,
 		struct err *err) must_check;
+/* Somebody has what another database left removed: in a transaction of its own, before it goes. */
+int audit_orphans(const struct api_call *call, const struct reconcile_report *report,
+		  struct err *err) must_check;
 /* After they were stored; not each of ten thousand. */
 void audit_log(const struct api_call *call, const struct event_log *log);

@@ -16,6 +16,7 @@ const char *const event_type_names[EVENT_TYPES] = {
 	[EVENT_STATE_CHANGED] = "state-changed",
 	[EVENT_DRIFT_DETECTED] = "drift-detected",
 	[EVENT_DRIFT_REPAIRED] = "drift-repaired",
+	[EVENT_ORPHANS_DELETED] = "orphans-deleted",
 	[EVENT_PASS_FAILED] = "pass-failed",
 	[EVENT_STARTED] = "started",
 	[EVENT_STOPPING] = "stopping",

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Plans, dry runs, full passes, and what the agent says of itself and its host."""
 
+import os
+import resource
+
 import api
+import events
 from api import EXIT, NAT, TUNNEL
 
 
@@ -96,8 +100,22 @@ class Plan(api.ApiTest):
         for kind in ("link", "rule", "nft-table"):
             self.assertIn(("delete", kind), self.planned("orphans=delete"))
         self.assertEqual(self.agent.get("/v1/status").body["orphans"], orphans)
+        self.ok(self.agent.post("/v1/reconcile?orphans=delete&dry_run=true"))
+        self.ok(self.agent.post("/v1/reconcile"))
+        self.assertEqual(events.kept(self.agent, "&type=orphans-deleted"), [])
+        pid, old = self.agent.process.pid, resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, old[1]))
+        self.problem(self.agent.post("/v1/reconcile?orphans=delete"), 503, "database-unavailable")
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, old)
+        self.ok(self.agent.post("/v1/reconcile"))
+        self.assertEqual(self.agent.get("/v1/status").body["orphans"], orphans)
         self.ok(self.agent.post("/v1/reconcile?orphans=delete"))
         self.assertEqual(self.agent.objects("link tun_a"), [])
+        (event,) = events.kept(self.agent, "&type=orphans-deleted")
+        self.assertLessEqual({"caller": f"uid {os.geteuid()}", "address": "unix"}.items(),
+                             event.items())
+        self.assertIn(f"request {event['request_id']}: full pass asked for by", self.agent.log)
+        self.assertEqual(event["message"], f"{len(orphans)} objects; links: tun_a")
         self.assertEqual(self.agent.get("/v1/status").body["orphans"], [])
 
     def test_host(self):
