@@ -53,6 +53,7 @@ struct api {
 	bool turn_open;      /* a transaction of ours is */
 	size_t turn_changes; /* resources written in it */
 	unsigned scrapes;    /* of which not all was sent yet */
+	unsigned plans;      /* likewise */
 };
 
 struct api_call {

@@ -159,7 +159,7 @@ static void add_words(struct text *text, const char *name, const char *words)
 		text_add(text, "null");
 }
 
-static void add_op(struct text *text, const struct op *op, struct arena *arena)
+void api_json_add_op(struct text *text, const struct op *op, struct arena *arena)
 {
 	const struct kind *kind = kinds[op->kind];
 
@@ -171,19 +171,6 @@ static void add_op(struct text *text, const struct op *op, struct arena *arena)
 	add_object(text, "have", op, op->have);
 	add_words(text, "why", op->why);
 	add_words(text, "command", show_command(op, arena));
-	text_add_char(text, '}');
-}
-
-void api_json_add_plan(struct text *text, const struct ops *ops, uint64_t revision,
-		       struct arena *arena)
-{
-	text_add(text, "{\"ops\":[");
-	for (size_t i = 0; i < ops->len; i++) {
-		text_add(text, i ? "," : "");
-		add_op(text, &ops->v[i], arena);
-	}
-	text_add_char(text, ']');
-	json_member_number(text, "revision", revision);
 	text_add_char(text, '}');
 }
 

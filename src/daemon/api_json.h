@@ -16,9 +16,8 @@ void api_json_count_states(struct agent *agent, uint64_t n[static RESOURCE_KINDS
 /* The whole document of a resource. */
 void api_json_add_document(struct text *text, struct agent *agent, const struct kind *kind,
 			   const struct resource *resource);
-/* {"ops":[…],"revision":R} */
-void api_json_add_plan(struct text *text, const struct ops *ops, uint64_t revision,
-		       struct arena *arena);
+/* {"verb","kind","key",…}: a member of a plan's ops. What it is made of goes to the arena. */
+void api_json_add_op(struct text *text, const struct op *op, struct arena *arena);
 /* {"kind","name","state","reason","message"}, for a resource that is not ready. */
 void api_json_add_not_ready(struct text *text, struct agent *agent, const struct kind *kind,
 			    const struct resource *resource);

@@ -7,45 +7,116 @@
 #include "daemon/api_problem.h"
 #include "daemon/audit.h"
 
-enum { RECONCILE_WAIT_MS = 30000 };
+#include <malloc.h>
+#include <stdlib.h>
 
-/* False: a problem was answered. */
-static bool add_plan(struct text *text, struct api_call *call,
-		     const struct declaration *declaration)
+enum {
+	RECONCILE_WAIT_MS = 30000,
+	PLANS_MAX = 1,         /* a slow client keeps all of its plan's objects */
+	LARGE_BYTES = 1 << 20, /* of a plan: its memory goes back to the system */
+};
+
+/* A plan on its way to the client. */
+struct answer {
+	struct api *api;
+	const char *begin, *end; /* of the document, around the ops and the revision */
+	struct arena arena;      /* has what the ops point to */
+	struct ops ops;
+	uint64_t revision;
+	size_t at; /* the next op */
+	bool ended;
+};
+
+static void write_on(void *user, struct text *piece)
+{
+	struct answer *answer = user;
+	cleanup_arena struct arena words = {0};
+
+	if (answer->ended)
+		return;
+	if (answer->at == 0)
+		text_addf(piece, "%s{\"ops\":[", answer->begin);
+	for (; answer->at < answer->ops.len && piece->len < HTTP_PIECE; answer->at++) {
+		text_add(piece, answer->at ? "," : "");
+		api_json_add_op(piece, &answer->ops.v[answer->at], &words);
+	}
+	if (answer->at < answer->ops.len)
+		return;
+	text_add_char(piece, ']');
+	json_member_number(piece, "revision", answer->revision);
+	text_addf(piece, "}%s\n", answer->end);
+	answer->ended = true;
+}
+
+static void answer_done(void *user)
+{
+	struct answer *answer = user;
+	bool large = answer->arena.used_bytes > LARGE_BYTES;
+
+	answer->api->plans--;
+	vec_done(&answer->ops);
+	arena_done(&answer->arena);
+	free(answer);
+	if (large)
+		malloc_trim(0);
+}
+
+/* What fits into one piece goes at once, so that no client holds its objects. */
+static void tell(struct http_request *request, struct answer *answer)
+{
+	static const char *const headers[] = {"Content-Type", "application/json", NULL};
+	cleanup_text struct text piece = {0};
+
+	write_on(answer, &piece);
+	if (answer->ended) {
+		http_respond(request, 200, headers, piece.s, piece.len);
+		answer_done(answer);
+		return;
+	}
+	answer->at = 0;
+	http_respond_stream(
+		request, 200, headers,
+		&(struct http_stream){.next = write_on, .done = answer_done, .user = answer});
+}
+
+static void respond(struct api_call *call, const struct declaration *declaration, const char *begin,
+		    const char *end)
 {
 	struct agent *agent = call->agent;
-	struct arena *arena = &call->request->arena;
-	struct ops ops = {0};
 	struct err err = {0};
-	int rc = reconcile_plan(agent->reconcile, declaration,
-				call->params.orphans == API_ORPHANS_DELETE, arena, &ops, &err);
 
-	if (rc)
+	if (call->api->plans >= PLANS_MAX) {
+		api_problem_header(call->request, "too-many-requests", "Retry-After", "1",
+				   "another plan is on its way to a client already");
+		return;
+	}
+	struct answer *answer = xcalloc(1, sizeof(*answer));
+	*answer = (struct answer){
+		.api = call->api,
+		.begin = begin,
+		.end = end,
+		.revision = agent->declaration.revision,
+	};
+	call->api->plans++;
+	if (reconcile_plan(agent->reconcile, declaration,
+			   call->params.orphans == API_ORPHANS_DELETE, &answer->arena, &answer->ops,
+			   &err)) {
 		api_problem(call->request, "not-ready", "the kernel cannot be observed: %s",
 			    err.sentence);
-	else
-		api_json_add_plan(text, &ops, agent->declaration.revision, arena);
-	vec_done(&ops);
-	return rc == 0;
+		answer_done(answer);
+		return;
+	}
+	tell(call->request, answer);
 }
 
 void api_plan_respond(struct api_call *call, const struct declaration *declaration)
 {
-	cleanup_text struct text text = {0};
-
-	if (add_plan(&text, call, declaration))
-		api_json_respond_text(call->request, &text);
+	respond(call, declaration, "", "");
 }
 
 void api_plan_respond_dry(struct api_call *call, const struct declaration *declaration)
 {
-	cleanup_text struct text text = {0};
-
-	text_add(&text, "{\"plan\":");
-	if (!add_plan(&text, call, declaration))
-		return;
-	text_add_char(&text, '}');
-	api_json_respond_text(call->request, &text);
+	respond(call, declaration, "{\"plan\":", "}");
 }
 
 static unsigned count_resources(const struct declaration *declaration)

@@ -112,6 +112,9 @@ struct exchange *http_exchange_new(struct connection *connection, struct MHD_Con
 static enum MHD_Result queue(struct exchange *x)
 {
 	x->phase = PHASE_QUEUED;
+	x->request.body = "";
+	x->request.body_len = 0;
+	drop_body(x);
 	return MHD_queue_response(x->mhd, x->status, x->response);
 }
 

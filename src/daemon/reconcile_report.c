@@ -69,8 +69,8 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, b
 		if (delete_orphans)
 			ledger_without_orphans(&r->ledger, &released.owned);
 		round_plan(&round, delete_orphans ? &released : &r->ledger);
-		for (size_t i = 0; i < round.ops.len; i++)
-			vec_push(ops, round.ops.v[i]);
+		*ops = round.ops;
+		round.ops = (struct ops){0};
 		/* the ops point into the round's memory: the caller's arena takes it over */
 		arena_join(arena, &round.arena);
 		arena_join(arena, &round.desired_arena);

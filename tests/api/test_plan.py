@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Plans, dry runs, full passes, and what the agent says of itself and its host."""
 
+import json
 import os
+import pathlib
+import re
 import resource
 
 import api
@@ -180,6 +183,64 @@ class Plan(api.ApiTest):
         self.ok(self.agent.get("/livez"))
         answer = self.agent.until("/readyz?verbose", lambda a: a.status == 200)
         self.assertIn("last_pass", answer.body)
+
+
+class Large(api.ApiTest):
+    """Plans that are many times as long as what asks for them."""
+
+    sources = 40000
+
+    def setUp(self):
+        super().setUp()
+        addresses = [f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}/32" for i in range(self.sources)]
+        self.config = json.dumps({"nat_rules": [
+            {"name": f"n{i}", "sources": addresses, "out_interface": f"eth{i}"}
+            for i in range(2)]})
+        self.dry = json.dumps({**NAT, "sources": addresses})
+
+    def peak(self):
+        """In bytes, of what was resident."""
+        text = pathlib.Path(f"/proc/{self.agent.process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) * 1024
+
+    def test_the_text_of_a_plan_is_not_held(self):
+        before = self.peak()
+        answer = self.ok(self.agent.post("/v1/plan", self.config))
+        elements = [op for op in answer.body["ops"] if op["kind"] == "nft-element"]
+        self.assertGreaterEqual(len(elements), 2 * 3 * self.sources)
+        self.assertEqual(answer.body["revision"], 0)
+        if "asan" not in api.BIN:  # which keeps for a while what was freed
+            self.assertLess(self.peak() - before, 2 * len(answer.text))
+
+    def slow(self, method, path, body):
+        """Somebody who has the head of his answer, and reads no more of it for now."""
+        connection = api.Connection(self.agent.socket)
+        self.addCleanup(connection.close)
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        return connection, response
+
+    def test_one_plan_is_on_its_way_at_a_time(self):
+        for method, path, body in (("POST", "/v1/plan", self.config),
+                                   ("PUT", "/v1/nat-rules/x?dry_run=true", self.dry)):
+            with self.subTest(path):
+                connection, response = self.slow(method, path, body)
+                for other, at in (("POST", "/v1/plan"), ("POST", "/v1/reconcile?dry_run=true")):
+                    refused = self.problem(self.agent.ask(other, at), 429, "too-many-requests")
+                    self.assertEqual(refused.headers["Retry-After"], "1")
+                self.ok(self.agent.put("/v1/tunnels/tun_a", TUNNEL), 201)
+                self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
+                plan = json.loads(response.read())
+                self.assertGreater(len(plan.get("plan", plan)["ops"]), 3 * self.sources)
+                self.ok(self.agent.post("/v1/plan"))
+                connection.close()
+
+    def test_who_leaves_in_the_middle_makes_room(self):
+        connection, response = self.slow("POST", "/v1/plan", self.config)
+        response.close()
+        connection.close()
+        self.agent.until("/livez", lambda answer: self.agent.post("/v1/plan").status == 200)
 
 
 if __name__ == "__main__":
