@@ -12,7 +12,7 @@
 
 enum {
 	RECONCILE_WAIT_MS = 30000,
-	PLANS_MAX = 1,         /* a slow client keeps all of its plan's objects */
+	PLANS_MAX = 1,         /* long ones: a slow client keeps all of its plan's objects */
 	LARGE_BYTES = 1 << 20, /* of a plan: its memory goes back to the system */
 };
 
@@ -48,17 +48,23 @@ static void write_on(void *user, struct text *piece)
 	answer->ended = true;
 }
 
-static void answer_done(void *user)
+static void answer_free(struct answer *answer)
 {
-	struct answer *answer = user;
 	bool large = answer->arena.used_bytes > LARGE_BYTES;
 
-	answer->api->plans--;
 	vec_done(&answer->ops);
 	arena_done(&answer->arena);
 	free(answer);
 	if (large)
 		malloc_trim(0);
+}
+
+static void answer_done(void *user)
+{
+	struct answer *answer = user;
+
+	answer->api->plans--;
+	answer_free(answer);
 }
 
 /* What fits into one piece goes at once, so that no client holds its objects. */
@@ -70,9 +76,16 @@ static void tell(struct http_request *request, struct answer *answer)
 	write_on(answer, &piece);
 	if (answer->ended) {
 		http_respond(request, 200, headers, piece.s, piece.len);
-		answer_done(answer);
+		answer_free(answer);
 		return;
 	}
+	if (answer->api->plans == PLANS_MAX) {
+		api_problem_header(request, "too-many-requests", "Retry-After", "1",
+				   "another long plan is on its way to a client already");
+		answer_free(answer);
+		return;
+	}
+	answer->api->plans++;
 	answer->at = 0;
 	http_respond_stream(
 		request, 200, headers,
@@ -85,11 +98,6 @@ static void respond(struct api_call *call, const struct declaration *declaration
 	struct agent *agent = call->agent;
 	struct err err = {0};
 
-	if (call->api->plans >= PLANS_MAX) {
-		api_problem_header(call->request, "too-many-requests", "Retry-After", "1",
-				   "another plan is on its way to a client already");
-		return;
-	}
 	struct answer *answer = xcalloc(1, sizeof(*answer));
 	*answer = (struct answer){
 		.api = call->api,
@@ -97,13 +105,12 @@ static void respond(struct api_call *call, const struct declaration *declaration
 		.end = end,
 		.revision = agent->declaration.revision,
 	};
-	call->api->plans++;
 	if (reconcile_plan(agent->reconcile, declaration,
 			   call->params.orphans == API_ORPHANS_DELETE, &answer->arena, &answer->ops,
 			   &err)) {
 		api_problem(call->request, "not-ready", "the kernel cannot be observed: %s",
 			    err.sentence);
-		answer_done(answer);
+		answer_free(answer);
 		return;
 	}
 	tell(call->request, answer);

@@ -20,7 +20,7 @@ const struct api_route api_routes[] = {
 	{"POST", "/v1/plan", ROUTE_BODY | ROUTE_BARE, api_config_plan, "prune",
 	 .id = "plan", .summary = "What would be done",
 	 .doc = "Without a body: by the next full pass (drift). With a declaration: to get there. "
-	 "Stores nothing. While a long plan is being read there is no other one: 429.",
+	 "Stores nothing. While a long plan is being read there is no other long one: 429.",
 	 .body = "Config", .answers = {{200, "Plan"}}, .problems = "409 422"},
 	{"POST", "/v1/reconcile", ROUTE_ADMIN, api_plan_reconcile, "orphans dry_run wait",
 	 .id = "reconcile", .summary = "A full pass now",

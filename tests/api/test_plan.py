@@ -226,9 +226,13 @@ class Large(api.ApiTest):
                                    ("PUT", "/v1/nat-rules/x?dry_run=true", self.dry)):
             with self.subTest(path):
                 connection, response = self.slow(method, path, body)
-                for other, at in (("POST", "/v1/plan"), ("POST", "/v1/reconcile?dry_run=true")):
-                    refused = self.problem(self.agent.ask(other, at), 429, "too-many-requests")
+                for other, at, long in (("POST", "/v1/plan", self.config),
+                                        ("PUT", "/v1/nat-rules/y?dry_run=true", self.dry)):
+                    refused = self.problem(self.agent.ask(other, at, long), 429,
+                                           "too-many-requests")
                     self.assertEqual(refused.headers["Retry-After"], "1")
+                self.ok(self.agent.post("/v1/plan"))
+                self.ok(self.agent.post("/v1/reconcile?dry_run=true"))
                 self.ok(self.agent.put("/v1/tunnels/tun_a", TUNNEL), 201)
                 self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
                 plan = json.loads(response.read())
@@ -240,7 +244,8 @@ class Large(api.ApiTest):
         connection, response = self.slow("POST", "/v1/plan", self.config)
         response.close()
         connection.close()
-        self.agent.until("/livez", lambda answer: self.agent.post("/v1/plan").status == 200)
+        self.agent.until("/livez", lambda _: self.agent.post(
+            "/v1/plan", self.config).status == 200)
 
 
 if __name__ == "__main__":
