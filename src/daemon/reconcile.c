@@ -329,9 +329,14 @@ static void take_declaration(struct reconcile *r)
 static int look_partially(struct reconcile *r, const struct round_input *input, struct err *err)
 {
 	const struct known known = {&r->desired, &r->facts, r->outdated, r->rounds + r->races == 0};
+	uint32_t links_gone = r->facts.links_gone;
 	int error = round_look_at(&r->round, input, &r->looking, &known, err);
 
 	scope_forget_told(&r->looking);
+	if (error == 0 && r->outdated && r->facts.links_gone != links_gone) {
+		round_done(&r->round); /* what is desired was made out while it was there */
+		return 1;
+	}
 	if (error == 0)
 		return plan(r);
 	if (error != -EAGAIN)

@@ -78,6 +78,7 @@ void facts_drop_link(struct facts *facts, const char *device)
 
 	if (!found)
 		return;
+	facts->links_gone++;
 	facts->links.len--;
 	memmove(found, found + 1,
 		(size_t)(facts->links.v + facts->links.len - found) * sizeof(*found));

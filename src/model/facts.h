@@ -48,7 +48,8 @@ struct facts {
 	bool ip_forward;         /* net.ipv4.ip_forward */
 	bool default_forwarding; /* net.ipv4.conf.default: what a new device begins with */
 	uint8_t default_rp_filter;
-	bool ipv6; /* /proc/sys/net/ipv6 exists */
+	bool ipv6;           /* /proc/sys/net/ipv6 exists */
+	uint32_t links_gone; /* facts_drop_link, so far */
 };
 
 /* NULL when there is none */

@@ -51,6 +51,16 @@ class Disturbance(api.ApiTest):
         self.rest()
         self.assertEqual(self.agent.objects("route 7000 "), [])
 
+    def test_a_route_goes_with_the_tunnel_that_its_source_stands_on(self):
+        self.declare(tunnels={"near": tunnel("172.16.1.2", "10.0.0.1/24"),
+                              "far": tunnel("172.16.1.3", "10.0.1.1/24")},
+                     exit_routes={"e": {"tunnel": "near", "destinations": ["8.8.8.8/32"],
+                                        "source": "10.0.1.1"}})
+        self.assertTrue(self.agent.objects("rule 9999"))
+        self.ok(self.agent.patch("/v1/tunnels/far?wait=5", {"enabled": False}))
+        self.agent.until("/v1/exit-routes/e", lambda a: a.reason == "DependencyDisabled", 5)
+        self.assertEqual(self.agent.objects("rule 9999"), [])
+
     def test_what_goes_does_not_wait_for_a_link_that_cannot_change(self):
         self.rest("foreign-link theirs ipip 172.16.16.22 172.16.1.3")
         a = tunnel("172.16.1.2", "192.168.1.1/24", local="172.16.16.22")
