@@ -30,7 +30,8 @@
  *          is woken by that. Empty lines and `# comments` are skipped; a line that is
  *          not understood aborts the program.
  *   link NAME [up|down] [mtu N] [driver WORD] [group N] [alias TEXT] [ttl N]
- *            [local ADDR] [remote ADDR]      made when it is missing (up, mtu 1500), or changed
+ *            [tos N] [local ADDR] [remote ADDR]
+ *                                            made when it is missing (up, mtu 1500), or changed
  *   foreign-link NAME ipip LOCAL REMOTE      a tunnel of somebody else's
  *   addr DEVICE ADDR/LEN
  *   route PREFIX|default dev DEVICE [via ADDR] [src ADDR] [table N] [metric N] [protocol N]

@@ -103,6 +103,8 @@ static void link_options(struct words *words, struct link *link)
 			link->group = number(words);
 		else if (take(words, "ttl"))
 			link->ttl = (uint8_t)number(words);
+		else if (take(words, "tos"))
+			link->tos = (uint8_t)number(words);
 		else if (take(words, "local"))
 			link->local = address(words);
 		else if (take(words, "remote"))

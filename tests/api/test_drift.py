@@ -8,6 +8,7 @@ import api
 from api import EXIT, NAT, TUNNEL
 
 PARTIAL = "a pass over what events named"
+TOS = [0, 4, 252, "inherit", 184]
 VERIFIED = "a pass over everything follows"
 
 
@@ -17,7 +18,7 @@ class Drift(api.ApiTest):
         self.three()
         for i in range(5):  # more of each, which is to stay as it is
             self.agent.put(f"/v1/tunnels/other{i}?wait=10",
-                           {**TUNNEL, "remote": f"172.16.2.{i + 1}",
+                           {**TUNNEL, "remote": f"172.16.2.{i + 1}", "tos": TOS[i],
                             "addresses": [f"192.168.{i + 2}.1/24"], "rp_filter": "loose"})
             self.agent.put(f"/v1/exit-routes/other{i}?wait=10",
                            {**EXIT, "tunnel": f"other{i}", "destinations": [f"203.0.{i}.0/24"]})
@@ -46,6 +47,8 @@ class Drift(api.ApiTest):
                 ("link tun_a down",),
                 ("link tun_a mtu 1300",),
                 ("link tun_a ttl 3",),
+                ("link tun_a tos 16",),
+                ("link other0 tos 1", "link other1 ttl 0 tos 0"),
                 ("link tun_a alias nobody",),
                 ("delete addr tun_a 192.168.1.1/24",),
                 ("delete route 180.163.26.39/32 table 7000",),

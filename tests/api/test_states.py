@@ -67,6 +67,21 @@ class States(api.ApiTest):
         self.agent.kernel("")
         self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "ready")
 
+    def test_a_refusal_has_its_reason(self):
+        for number, reason in (("EOPNOTSUPP", "KernelModuleMissing"), ("ENOMEM", "OutOfMemory"),
+                               ("ENOBUFS", "OutOfMemory"), ("EACCES", "PermissionDenied"),
+                               ("EBUSY", "KernelError")):
+            with self.subTest(number):
+                self.agent.kernel(f"fail link add * {number} that is why")
+                self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+                answer = self.agent.get("/v1/tunnels/tun_a")
+                self.assertEqual((answer.state, answer.reason), ("failed", reason), answer)
+                self.assertEqual(answer.body["status"]["message"],
+                                 "link tun_a: add: that is why")
+                self.agent.kernel("")
+                self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "ready")
+                self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
+
     def test_a_route_waits_for_its_tunnel(self):
         self.agent.kernel("fail link add tun_* ENOMEM")
         self.agent.put("/v1/tunnels/tun_a", TUNNEL)

@@ -9,6 +9,7 @@ import ssl
 import tempfile
 import time
 import warnings
+import events
 import network
 import api
 from network import ADMIN, READ
@@ -177,6 +178,20 @@ class Clients(TlsTest):
                     continue
                 self.problem(answer, 401, "unauthenticated")
                 self.assertIn(why, answer.body["detail"])
+
+    def test_a_write_is_told_by_the_subject_of_its_certificate(self):
+        boss = self.authority.sign("boss", "/CN=the boss")
+        for what, name, client in (("created", "alice", self.alice), ("updated", "the boss", boss)):
+            with self.subTest(name):
+                answer = self.agent.over_tcp("PUT", "/v1/tunnels/tun_a", None,
+                                             {**api.TUNNEL, "comment": name},
+                                             self.trusting(client))
+                self.assertIn(answer.status, (200, 201))
+                (event,) = events.kept(self.agent, "&type=" + what)
+                self.assertEqual((event["caller"], event["address"]),
+                                 (f"certificate {name}", "127.0.0.1"))
+                self.assertIn(f"request {event['request_id']}: tunnel \"tun_a\" {what} "
+                              f"by certificate {name} from 127.0.0.1, ", self.agent.log)
 
     def test_others_may_have_a_role(self):
         self.agent.set("tls", readers="*")
