@@ -115,6 +115,8 @@ static enum MHD_Result queue(struct exchange *x)
 	x->request.body = "";
 	x->request.body_len = 0;
 	drop_body(x);
+	if (!x->stream) /* which has deadlines of its own */
+		http_set_deadline(x->connection, x->connection->http->config.stream_deadline_ms);
 	return MHD_queue_response(x->mhd, x->status, x->response);
 }
 

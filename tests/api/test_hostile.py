@@ -268,6 +268,29 @@ class Refusals(Ways):
         self.assertEqual(self.revision(), revision)
 
 
+class Slow(Ways):
+    """Who does not take his answer is cut off, and what it is made of given back."""
+
+    limits = {"stream_timeout": "1s"}
+
+    def test_an_answer_that_nobody_takes_is_given_up(self):
+        tunnels = [{"name": f"t{i}", "remote": f"10.1.{i // 250}.{i % 250 + 1}", "enabled": False,
+                    "comment": "x" * 1000} for i in range(3000)]
+        self.ok(self.agent.put("/v1/config", {"tunnels": tunnels}))
+        for path in (b"/v1/tunnels?limit=1000", b"/v1/config"):
+            with self.subTest(path):
+                connections = [self.connect(b"GET " + path + b" HTTP/1.1\r\n" + HOST + AUTH + END)
+                               for _ in range(8)]
+                time.sleep(2)
+                whole = len(self.agent.get(path.decode()).text)
+                for connection in connections:
+                    size = 0
+                    with contextlib.suppress(ConnectionError):
+                        while more := connection.recv(1 << 20):
+                            size += len(more)
+                    self.assertLess(size, whole)
+
+
 class Crowds(Ways):
     limits = {"connections_per_address": 1000, "connections": 256}
 
@@ -444,6 +467,10 @@ class TcpRefusals(Refusals, api.ApiTest):
 
 class TlsRefusals(Refusals, api.ApiTest):
     way = "tls"
+
+
+class UnixSlow(Slow, api.ApiTest):
+    way = "unix"
 
 
 class UnixCrowds(Crowds, api.ApiTest):
