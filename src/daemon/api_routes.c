@@ -14,7 +14,8 @@ const struct api_route api_routes[] = {
 	{"PUT", "/v1/config", ROUTE_WRITE | ROUTE_BODY, api_config_put, "prune dry_run wait",
 	 .id = "putConfig", .summary = "Replace the whole declaration",
 	 .doc = "In one transaction, or nothing changes. With prune=false what the document does "
-	 "not name stays.",
+	 "not name stays. All exit routes together may have 500,000 destinations, each counted "
+	 "once for each prefix in from, all NAT rules 500,000 sources and destinations.",
 	 .headers = "If-Match If-None-Match", .body = "Config",
 	 .answers = {{200, "Outcome"}, {200, "DryRun"}}, .problems = "409 412 422"},
 	{"POST", "/v1/plan", ROUTE_BODY | ROUTE_BARE, api_config_plan, "prune",

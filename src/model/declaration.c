@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The declared resources, and whether they hold together: unique claims are in claims.c,
- * exit routes against tunnels in references.c, NAT rules against each other in overlaps.c.
+ * exit routes against tunnels in references.c, NAT rules against each other in overlaps.c, how
+ * much there may be of all in bounds.c.
  */
 #include "model/declaration.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/bounds.h"
 #include "model/claims.h"
 #include "model/overlaps.h"
 #include "model/references.h"
@@ -158,8 +160,11 @@ static int check_claims_put(struct declaration *d, enum kind_id kind,
 int declaration_check_put(struct declaration *d, enum kind_id kind, const struct resource *resource,
 			  struct errs *errs)
 {
-	int rc = check_claims_put(d, kind, resource, errs);
-
+	/* first: what the other checks need grows with it */
+	int rc = bounds_check_put(d, kind, resource, errs);
+	if (rc)
+		return rc;
+	note(&rc, check_claims_put(d, kind, resource, errs));
 	if (kind == KIND_TUNNEL) {
 		note(&rc, references_check_tunnel(d, (const struct tunnel *)resource, errs));
 	} else if (kind == KIND_EXIT_ROUTE) {
@@ -233,8 +238,10 @@ bool declaration_is_given(const struct declaration_merge *merge, enum kind_id ki
 
 int declaration_check_merge(const struct declaration_merge *merge, struct errs *errs)
 {
-	int rc = 0;
+	int rc = bounds_check(merge, errs);
 
+	if (rc)
+		return rc;
 	for (unsigned i = 0; i < RESOURCE_KINDS; i++)
 		note(&rc, check_claims(merge, (enum kind_id)i, errs));
 	note(&rc, references_check(merge, errs));

@@ -53,7 +53,8 @@ void declaration_done(struct declaration *d);
  * invalid-resource), pointer and sentence. 0 or negative errno of the first fault
  * (-EEXIST and -EBUSY: a 409, -EINVAL: a 422). Disabled and deleting resources keep what
  * they claim; deleting ones need nothing any more. Cost: linear in
- * the exit routes for a tunnel (n log n when it is used), in the tunnels for an exit route.
+ * the exit routes for a tunnel (n log n when it is used), in the tunnels and exit routes for an
+ * exit route, in the NAT rules for one.
  */
 int declaration_check_put(struct declaration *d, enum kind_id kind,
 			  const struct resource *resource, struct errs *errs) must_check;

@@ -23,15 +23,19 @@ static const struct field exit_route_fields[] = {
 };
 /* clang-format on */
 
+uint64_t exit_route_routes(const struct exit_route *route)
+{
+	return (uint64_t)route->destinations.len * (route->from.len ? route->from.len : 1);
+}
+
 static void exit_route_check(const void *resource, struct errs *errs)
 {
 	const struct exit_route *e = resource;
-	uint64_t from = e->from.len ? e->from.len : 1;
 
-	if (e->destinations.len * from > EXIT_PREFIXES_MAX)
+	if (exit_route_routes(e) > EXIT_PREFIXES_MAX)
 		errs_add(errs, -EINVAL, "invalid-resource", "/from",
 			 "destinations times from are %llu, at most %d are allowed",
-			 (unsigned long long)(e->destinations.len * from), EXIT_PREFIXES_MAX);
+			 (unsigned long long)exit_route_routes(e), EXIT_PREFIXES_MAX);
 }
 
 const struct kind exit_route_kind = {

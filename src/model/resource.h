@@ -100,6 +100,8 @@ const char *ifname_fault(const char *name);
 
 /* The device of a tunnel: what is declared, else its name. */
 const char *tunnel_device(const struct tunnel *tunnel);
+/* How many routes of the kernel it stands for: each destination, in the table of each `from`. */
+uint64_t exit_route_routes(const struct exit_route *route);
 
 /* The resource kind of that URL path ("exit-routes"), of that noun, or NULL. */
 const struct kind *resource_kind_of_path(const char *path);

@@ -485,6 +485,69 @@ static void bounds_the_distinct_froms(void **state)
 	accepts(KIND_EXIT_ROUTE, &e);
 }
 
+/* So many addresses, from the nth on. */
+static struct prefixes hosts(unsigned first, unsigned count)
+{
+	struct prefixes list = {arena_array(&arena, count, sizeof(struct prefix)), count};
+
+	for (unsigned i = 0; i < count; i++)
+		list.v[i] = (struct prefix){{0x0a000000 + first + i}, 32};
+	return list;
+}
+
+static void put_many_routes(void)
+{
+	struct exit_route e = route("e0", "tun_a", "", NULL);
+
+	e.from = prefixes("99.0.0.0/8 98.0.0.0/8");
+	for (unsigned i = 0; i < 5; i++) {
+		e.head.name[1] = (char)('0' + i);
+		e.destinations = hosts(i * 50000, 50000);
+		put(KIND_EXIT_ROUTE, &e);
+	}
+}
+
+static void put_many_sources(void)
+{
+	struct nat_rule n = rule("n0", "", NAT_MASQUERADE, NULL);
+
+	for (unsigned i = 0; i < 5; i++) {
+		n.head.name[1] = (char)('0' + i);
+		n.sources = hosts(i * 100000, 100000);
+		put(KIND_NAT_RULE, &n);
+	}
+}
+
+static void bounds_the_routes_of_all_exits(void **state)
+{
+	struct exit_route one = route("z", "tun_a", "11.0.0.0/8", NULL);
+	struct exit_route two = route("z", "tun_a", "11.0.0.0/8", NULL);
+	struct exit_route less = route("e4", "tun_a", "", NULL);
+
+	(void)state;
+	put_tunnels();
+	put_many_routes();
+	refuses(KIND_EXIT_ROUTE, &one, -EINVAL, "invalid-resource", "/destinations", "500000");
+	two.from = prefixes("99.0.0.0/8 98.0.0.0/8");
+	refuses(KIND_EXIT_ROUTE, &two, -EINVAL, "invalid-resource", "/from", "500000");
+	less.destinations = hosts(200000, 50000);
+	less.from = prefixes("99.0.0.0/8");
+	accepts(KIND_EXIT_ROUTE, &less); /* in place of the other */
+	accepts(KIND_EXIT_ROUTE, &two);
+}
+
+static void bounds_the_sources_of_all_rules(void **state)
+{
+	struct nat_rule one = rule("z", "11.0.0.0/8", NAT_MASQUERADE, NULL);
+	struct nat_rule less = rule("n4", "10.6.26.128/32", NAT_MASQUERADE, NULL);
+
+	(void)state;
+	put_many_sources();
+	refuses(KIND_NAT_RULE, &one, -EINVAL, "invalid-resource", "/sources", "500000");
+	accepts(KIND_NAT_RULE, &less);
+	accepts(KIND_NAT_RULE, &one);
+}
+
 static void refuses_sources_that_overlap_with_another_effect(void **state)
 {
 	struct nat_rule a = rule("a", "10.0.0.0/16 10.1.0.0/16", NAT_MASQUERADE, NULL);
@@ -655,6 +718,21 @@ static void blames_the_route_of_the_document_for_its_froms(void **state)
 	merge_refuses(KIND_EXIT_ROUTE, &one, "invalid-resource", "/exit_routes/0/from", "999");
 }
 
+static void blames_what_the_document_names_for_going_past_a_bound(void **state)
+{
+	struct tunnel a = tunnel("tun_a", NULL, "192.0.2.2", "10.9.0.1/24");
+	struct exit_route e = route("a", "tun_a", "11.0.0.0/8", NULL);
+	struct nat_rule n = rule("a", "11.0.0.0/8", NAT_MASQUERADE, NULL);
+
+	(void)state;
+	put(KIND_TUNNEL, &a);
+	put_many_routes();
+	put_many_sources();
+	merge_refuses(KIND_EXIT_ROUTE, &e, "invalid-resource", "/exit_routes/0/destinations",
+		      "500000");
+	merge_refuses(KIND_NAT_RULE, &n, "invalid-resource", "/nat_rules/0/sources", "500000");
+}
+
 static void a_merge_cannot_take_a_source_in_use(void **state)
 {
 	struct exit_route by_default = route("qq", "tun_a", "10.0.0.0/8", NULL);
@@ -786,6 +864,8 @@ int main(void)
 		TEST(refuses_equal_destinations),
 		TEST(compares_each_from_by_itself),
 		TEST(bounds_the_distinct_froms),
+		TEST(bounds_the_routes_of_all_exits),
+		TEST(bounds_the_sources_of_all_rules),
 		TEST(refuses_sources_that_overlap_with_another_effect),
 		TEST(accepts_sources_that_overlap_with_the_same_effect),
 		TEST(compares_destinations_as_sets),
@@ -793,6 +873,7 @@ int main(void)
 		TEST(points_at_the_later_one_of_a_config),
 		TEST(blames_the_one_that_the_document_names),
 		TEST(blames_the_route_of_the_document_for_its_froms),
+		TEST(blames_what_the_document_names_for_going_past_a_bound),
 		TEST(a_merge_cannot_take_a_source_in_use),
 		TEST(knows_the_claims_of_what_was_put_and_removed),
 		TEST(is_quick_with_ten_thousand),
