@@ -159,6 +159,16 @@ def answers(connection, count):
     return lines
 
 
+# Of SMUGGLING: what the library refuses before it asks us, with a page of its own.
+BY_LIBRARY = (
+    "CL list", "CL with a sign", "CL negative", "CL hexadecimal", "CL octal-like with text",
+    "CL empty", "CL of 20 digits", "CL after a vertical tab", "a chunk's size is no number",
+    "a chunk's size is too large", "a chunk's size is negative", "a chunk longer than it says",
+    "NUL in the version", "NUL in a name", "a header without a colon",
+    "a header without a name for the first", "a blank behind the version", "HTTP/2 preface",
+    "HTTP/0.9", "a version of another case")
+
+
 class Ways:
     """Tests that hold however one comes: `way` is "unix", "tcp" or "tls"."""
 
@@ -224,6 +234,7 @@ class Refusals(Ways):
                 if b"application/problem+json" not in answer:
                     by_library.append(what)
                     self.assertIn(b"<html>", answer)
+                    self.assertIn(what, BY_LIBRARY)
         self.assertGreaterEqual(len(SMUGGLING), 30)
         print(f"{len(SMUGGLING)} raw requests over {self.way}, of which the library answered "
               f"{len(by_library)} by itself: {'; '.join(by_library)}")
