@@ -7,10 +7,12 @@
 #include "daemon/api_json.h"
 #include "daemon/api_problem.h"
 #include "daemon/api_write.h"
+#include "model/view.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DELETE_WAIT_MS = 5000, LABEL_PAIR = 63 + 1 + 255 + 1 };
@@ -60,6 +62,16 @@ static bool is_listed(const struct api_call *call, const struct resource *resour
 						     (enum state)call->params.state);
 }
 
+/* A list on its way: what comes next is looked for from `at` on. */
+struct listing {
+	struct api_call call; /* its request lives as long */
+	struct view *view;
+	size_t at;
+	uint32_t n;
+	const char *last; /* of those written */
+	bool ended;
+};
+
 /* Where the list goes on after that name. */
 static size_t first_after(const struct api_call *call)
 {
@@ -72,34 +84,67 @@ static size_t first_after(const struct api_call *call)
 	return at + found;
 }
 
+static void end_list(struct listing *listing, bool more, struct text *piece)
+{
+	text_add_char(piece, ']');
+	json_member_number(piece, "revision", listing->view->revision);
+	json_add_name(piece, "next");
+	if (more)
+		json_add_string(piece, listing->last);
+	else
+		text_add(piece, "null");
+	text_add(piece, "}\n");
+	listing->ended = true;
+}
+
+static void list_on(void *user, struct text *piece)
+{
+	struct listing *listing = user;
+	const struct api_call *call = &listing->call;
+	const struct resources *list = &listing->view->kind[call->kind->id];
+
+	if (listing->ended)
+		return;
+	if (!listing->n)
+		text_add(piece, "{\"items\":[");
+	for (; listing->at < list->len && piece->len < HTTP_PIECE; listing->at++) {
+		const struct resource *resource = list->v[listing->at];
+
+		if (!is_listed(call, resource))
+			continue;
+		if (listing->n == call->params.limit) {
+			end_list(listing, true, piece);
+			return;
+		}
+		text_add(piece, listing->n++ ? "," : "");
+		api_json_add_document(piece, call->agent, call->kind, resource);
+		listing->last = resource->name;
+	}
+	if (listing->at == list->len)
+		end_list(listing, false, piece);
+}
+
+static void listing_done(void *user)
+{
+	struct listing *listing = user;
+
+	view_close(&listing->call.agent->declaration, listing->view);
+	free(listing);
+}
+
 void api_resource_list(struct api_call *call)
 {
-	const struct resources *list = &call->agent->declaration.kind[call->kind->id];
-	cleanup_text struct text text = {0};
-	const char *last = NULL;
-	uint32_t n = 0;
-	bool more = false;
+	static const char *const headers[] = {"Content-Type", "application/json", NULL};
+	struct listing *listing = xcalloc(1, sizeof(*listing));
 
-	text_add(&text, "{\"items\":[");
-	for (size_t i = first_after(call); i < list->len && !more; i++) {
-		if (!is_listed(call, list->v[i]))
-			continue;
-		more = n == call->params.limit;
-		if (more)
-			break;
-		text_add(&text, n++ ? "," : "");
-		api_json_add_document(&text, call->agent, call->kind, list->v[i]);
-		last = list->v[i]->name;
-	}
-	text_add_char(&text, ']');
-	json_member_number(&text, "revision", call->agent->declaration.revision);
-	json_add_name(&text, "next");
-	if (more)
-		json_add_string(&text, last);
-	else
-		text_add(&text, "null");
-	text_add_char(&text, '}');
-	api_json_respond_text(call->request, &text);
+	*listing = (struct listing){
+		.call = *call,
+		.view = view_open(&call->agent->declaration),
+		.at = first_after(call),
+	};
+	http_respond_stream(
+		call->request, 200, headers,
+		&(struct http_stream){.next = list_on, .done = listing_done, .user = listing});
 }
 
 void api_resource_get(struct api_call *call)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Lists: in the order of names, in pages, filtered."""
 
+import json
 import api
 
 
@@ -64,6 +65,29 @@ class Lists(api.ApiTest):
         self.assertEqual(self.names_of("?state=disabled"), ["t17"])
         self.assertEqual(len(self.names_of("?state=ready")), 24)
         self.assertEqual(self.names_of("?state=failed"), [])
+
+    def test_a_slow_reader_gets_one_revision(self):
+        tunnels = [{"name": f"s{i:03}", "comment": "x" * 1000, "enabled": False,
+                    "remote": f"198.18.{i // 250}.{i % 250 + 1}"} for i in range(999)]
+        self.ok(self.agent.put("/v1/config?wait=10", {"tunnels": tunnels}))
+        revision = self.revision()
+        connection = api.Connection(self.agent.socket)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/tunnels?limit=1000")
+        response = connection.getresponse()
+        self.assertIsNone(response.headers["ETag"])
+        self.ok(self.agent.put("/v1/tunnels/s998", {**tunnels[998], "comment": "new"}))
+        self.ok(self.agent.delete("/v1/tunnels/s997"), 204)
+        self.ok(self.agent.post("/v1/tunnels", {"name": "z", "remote": "198.51.100.9"}), 201)
+        body = json.loads(response.read())
+        self.assertEqual([t["comment"] for t in body["items"]], ["x" * 1000] * 999)
+        self.assertEqual((body["revision"], body["next"]), (revision, None))
+        self.assertEqual(self.names_of("?after=s995"), ["s996", "s998", "z"])
+
+    def test_head_tells_the_length(self):
+        head = self.ok(self.agent.ask("HEAD", "/v1/tunnels"))
+        self.assertEqual(int(head.headers["Content-Length"]),
+                         len(self.agent.get("/v1/tunnels").text))
 
 
 if __name__ == "__main__":
