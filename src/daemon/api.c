@@ -242,6 +242,13 @@ static void answered(void *user, struct http_request *request, unsigned status)
 		});
 }
 
+static void refused(void *user, unsigned status)
+{
+	struct api *api = user;
+
+	metrics_request(&api->agent->metrics, &(struct metrics_request){.status = status});
+}
+
 static void end_turn(void *user)
 {
 	struct api *api = user;
@@ -271,7 +278,7 @@ struct api *api_new(struct agent *agent, const struct events_config *events)
 	/* without memory jansson leaves members out of an answer, or takes a body for malformed */
 	json_set_alloc_funcs(xmalloc, free);
 	api->agent = agent;
-	api->handler = (struct http_handler){serve, gone, refuse, answered, api};
+	api->handler = (struct http_handler){serve, gone, refuse, answered, refused, api};
 	api_events_init(api, events);
 	api->deadline = loop_timer_new(agent->loop, api_wait_deadline, api);
 	reconcile_on_pass(agent->reconcile, api_wait_pass, api);

@@ -184,13 +184,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 	}
 }
 
-static void library_log(unused_ void *cls, const char *fmt, va_list args)
+static void library_log(void *cls, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
 /* What it refuses before it asks us, with a page of its own, the library tells here alone. */
-static void library_log(unused_ void *cls, const char *fmt, va_list args)
+static void library_log(void *cls, const char *fmt, va_list args)
 {
 	static const char open[] = "<body>";
+	const struct http_handler *handler = &((struct http *)cls)->handler;
 	char line[512];
 
 	vsnprintf(line, sizeof(line), fmt, args);
@@ -200,9 +201,11 @@ static void library_log(unused_ void *cls, const char *fmt, va_list args)
 		return;
 	}
 	body += strlen(open);
-	log_info("request refused by the HTTP library: %lu %.*s",
-		 strtoul(status + strlen("HTTP response code is "), NULL, 10),
-		 (int)strcspn(body, "<"), body);
+	unsigned code = (unsigned)strtoul(status + strlen("HTTP response code is "), NULL, 10);
+	log_info("request refused by the HTTP library: %u %.*s", code, (int)strcspn(body, "<"),
+		 body);
+	if (handler->refused)
+		handler->refused(handler->user, code);
 }
 
 /* Those that have something to do: a run costs as much as all that they are busy with. */
@@ -253,7 +256,7 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 	/* clang-format off */
 	struct MHD_OptionItem options[] = {
 		/* first, so that it hears of what the others do */
-		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)library_log, NULL},
+		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)library_log, listener->http},
 		{MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},

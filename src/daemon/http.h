@@ -94,6 +94,8 @@ struct http_handler {
 		       const char *sentence);
 	/* Every answer is told, whoever gave it. NULL: to nobody. */
 	void (*answered)(void *user, struct http_request *request, unsigned status);
+	/* The library answered by itself, before there was a request for us. NULL: to nobody. */
+	void (*refused)(void *user, unsigned status);
 	void *user;
 };
 

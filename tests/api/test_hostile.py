@@ -5,6 +5,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import socket
 import tempfile
@@ -272,6 +273,9 @@ class Refusals(Ways):
         lines = self.agent.log.splitlines()
         told = [line for line in lines if "<6>request refused by the HTTP library: " in line]
         self.assertEqual(len(told), by_library, told)
+        counted = re.findall(r'ipipd_http_requests_total{route="other",method="other",'
+                             r'code="(?:4|5)\d\d"} (\d+)', self.agent.get("/metrics").text)
+        self.assertGreaterEqual(sum(map(int, counted)), by_library)
         for request_id in ids:
             told = [line for line in lines if f" {request_id}: " in line]
             self.assertEqual(len(told), 1, told)

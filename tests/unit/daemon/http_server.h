@@ -199,8 +199,8 @@ static inline void server_take_place_of_systemd(struct server *server)
 /* The exit status tells how it went; a sanitizer changes it. */
 noreturn_ static inline void server_main(struct server *server)
 {
-	const struct http_handler handler = {server_request, server_gone, server_refuse, NULL,
-					     server};
+	const struct http_handler handler = {server_request, server_gone, server_refuse,
+					     NULL,           NULL,        server};
 	const int signals[] = {SIGTERM};
 	struct err err = {0};
 	struct errs errs = {0};
