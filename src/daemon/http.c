@@ -260,9 +260,9 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		{MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
-		/* Beyond this, or with a first line that it does not understand, the library
-		 * answers by itself, in HTML: 400, 413, 414, 431, 505. Nothing that a client of
-		 * ours sends. */
+		/* Beyond this (a query of a thousand parameters), or with a first line that it
+		 * does not understand, the library answers by itself, in HTML: 400, 413, 414,
+		 * 431, 505. It clears all of it for each request: more would cost. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, listener->http},
