@@ -75,14 +75,33 @@ static void add_run(struct scope *scope, enum kind_id kind, const struct object_
 		scope_add(scope, kind, list->v[from]);
 }
 
-static void add_routes(struct scope *scope, const struct object_list *routes, const char *device)
+static bool goes_along(const struct route *route, const struct object_list *links,
+		       const struct object_list *addresses)
 {
+	for (size_t i = 0; i < links->len; i++)
+		if (strcmp(((const struct link *)links->v[i])->device, route->device) == 0)
+			return true;
+	for (size_t i = 0; i < addresses->len && route->prefsrc.host; i++)
+		if (((const struct address *)addresses->v[i])->prefix.addr.host ==
+		    route->prefsrc.host)
+			return true;
+	return false;
+}
+
+static void add_routes(struct scope *scope, const struct object_list *links,
+		       const struct object_list *routes)
+{
+	const struct object_list *addresses = &scope->keys.kind[KIND_ADDRESS];
+
+	if (scope_is_whole(scope, KIND_ADDRESS))
+		scope_add_whole(scope, KIND_ROUTE);
 	for (size_t i = 0; i < routes->len && !scope_is_whole(scope, KIND_ROUTE); i++)
-		if (strcmp(((const struct route *)routes->v[i])->device, device) == 0)
+		if (goes_along((const struct route *)routes->v[i], links, addresses))
 			scope_add(scope, KIND_ROUTE, routes->v[i]);
 }
 
-/* What is on a link goes with it, or goes unsaid when it is down: all of it is looked at. */
+/* What is on a link goes with it, or goes unsaid when it is down, and so do routes from an
+ * address, on whatever device: all of it is looked at. */
 static void widen(struct scope *to, const struct scope *from, const struct objects *desired,
 		  const struct objects *owned)
 {
@@ -96,8 +115,8 @@ static void widen(struct scope *to, const struct scope *from, const struct objec
 			add_run(to, kind, &desired->kind[kind], device);
 			add_run(to, kind, &owned->kind[kind], device);
 		}
-		add_routes(to, &desired->kind[KIND_ROUTE], device);
 	}
+	add_routes(to, links, &desired->kind[KIND_ROUTE]);
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
 		if (scope_is_whole(to, kind))
 			to->keys.kind[kind].len = 0;

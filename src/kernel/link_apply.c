@@ -124,6 +124,7 @@ static bool try_again(struct kern *kern, struct arena *arena, struct creation *c
 		creation->index = take_index(kern);
 		return true;
 	}
+	assert(creation->op);
 	creation->op->duplicate = !obstacle.name && obstacle.endpoints[0];
 	const char *ours = obstacle_words(&obstacle, wanted(creation->op), arena);
 	adapter_fail(creation->op, arena, -EEXIST, "create", ours[0] ? ours : words);

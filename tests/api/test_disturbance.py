@@ -61,6 +61,19 @@ class Disturbance(api.ApiTest):
         self.agent.until("/v1/exit-routes/e", lambda a: a.reason == "DependencyDisabled", 5)
         self.assertEqual(self.agent.objects("rule 9999"), [])
 
+    def test_routes_from_an_address_of_a_device_made_anew_come_back(self):
+        near = tunnel("172.16.1.2", "10.0.0.1/24")
+        far, other = tunnel("172.16.1.3", "10.0.1.1/24"), tunnel("172.16.1.4", "10.0.2.1/24")
+        exits = {"e": {"tunnel": "near", "destinations": ["8.8.8.8/32"], "source": "10.0.1.1"}}
+        self.declare(tunnels={"near": near, "far": far, "other": other}, exit_routes=exits)
+        (route,) = self.agent.objects("route 7000 ")
+        swapped = {"near": near, "far": {**far, "remote": other["remote"]},
+                   "other": {**other, "remote": far["remote"]}}
+        self.ok(self.agent.put("/v1/config?wait=5", {
+            "tunnels": [{"name": name, **doc} for name, doc in swapped.items()],
+            "exit_routes": [{"name": name, **doc} for name, doc in exits.items()]}))
+        self.assertEqual(self.agent.objects("route 7000 "), [route])
+
     def test_what_goes_does_not_wait_for_a_link_that_cannot_change(self):
         self.rest("foreign-link theirs ipip 172.16.16.22 172.16.1.3")
         a = tunnel("172.16.1.2", "192.168.1.1/24", local="172.16.16.22")
