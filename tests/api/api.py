@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 BIN = os.environ.get("IPIPD_FAKE_BIN", "ipipd_fake")
 COVERAGE = "coverage" in os.path.realpath(BIN).split(os.sep)
@@ -248,6 +249,12 @@ class ApiTest(unittest.TestCase):
         self.agent = Agent(*self.script)
         self.addCleanup(self.agent.clean)
         self.agent.start()
+
+    def with_failpoint(self, text):
+        """The agent anew, with that failpoint (tests/failpoint.h)."""
+        self.agent.stop()
+        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT=text):
+            self.agent.start()
 
     def ok(self, answer, status=200):
         self.assertEqual(answer.status, status, answer)

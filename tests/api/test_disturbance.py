@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the property test (tests/property) has found, each made small."""
 
-import os
 import pathlib
 import signal
 import time
-import unittest.mock
 
 import api
 
@@ -125,11 +123,6 @@ class Disturbance(api.ApiTest):
         self.ok(answer, 204)
         self.assertEqual(self.agent.get("/v1/status").body["drift_repaired"],
                          repaired + len(MANY))
-
-    def with_failpoint(self, text):
-        self.agent.stop()
-        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT=text):
-            self.agent.start()
 
     def test_a_batch_that_lost_a_race_is_tried_again_before_anybody_is_told(self):
         self.with_failpoint("fake.apply:1-3=ERESTART")

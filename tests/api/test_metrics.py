@@ -7,7 +7,6 @@ import os
 import pathlib
 import subprocess
 import time
-import unittest.mock
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -542,9 +541,7 @@ class Host(MetricsTest):
         self.assertEqual(self.scrape()("ipipd_database_write_failures_total"), 0)
 
     def test_writes_that_fail(self):
-        self.agent.stop()
-        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT="store.commit:1-3=EIO"):
-            self.agent.start()
+        self.with_failpoint("store.commit:1-3=EIO")
         for _ in range(2):
             self.problem(self.agent.put("/v1/tunnels/tun_a", TUNNEL), 503,
                          "database-unavailable")

@@ -5,11 +5,9 @@
 import concurrent.futures
 import contextlib
 import json
-import os
 import signal
 import threading
 import time
-import unittest.mock
 
 import api
 from api import TUNNEL
@@ -192,10 +190,7 @@ class Races(api.ApiTest):
             self.assertEqual(sorted(again), [200] + [412] * (WRITERS - 1))
 
     def test_nobody_is_refused_because_of_what_was_not_stored(self):
-        self.agent.stop()
-        # the first is that the agent started
-        with unittest.mock.patch.dict(os.environ, IPIPD_FAILPOINT="store.commit:2=EIO"):
-            self.agent.start()
+        self.with_failpoint("store.commit:2=EIO")  # the first is that the agent started
         two = self.connections[:2]
         for connection in two:
             connection.close()
