@@ -142,7 +142,6 @@ static bool tell_orphans(struct api_call *call)
 	struct err err = {0};
 
 	reconcile_report(call->agent->reconcile, &report);
-	api_write_commit(call->api); /* what others wrote in this turn stays theirs */
 	if (!audit_orphans(call, &report, &err))
 		return true;
 	api_problem(call->request, "database-unavailable",

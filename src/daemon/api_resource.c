@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DELETE_WAIT_MS = 5000, LABEL_PAIR = 63 + 1 + 255 + 1 };
+enum { DELETE_WAIT_MS = 5000, LABEL_PAIR = LABEL_KEY_MAX + 1 + LABEL_VALUE_MAX + 1 };
 
 static const struct resource *find(const struct api_call *call)
 {

@@ -14,7 +14,6 @@ enum { PID_MAX_LIMIT = 4 * 1024 * 1024 };
 
 static void add(struct culprit *culprit, uint32_t *port, uint32_t by)
 {
-	culprit->changed = true;
 	culprit->several |= *port && by && *port != by;
 	if (!*port)
 		*port = by;
@@ -22,11 +21,13 @@ static void add(struct culprit *culprit, uint32_t *port, uint32_t by)
 
 void culprit_add(struct culprit *culprit, uint32_t port)
 {
+	culprit->changed = true;
 	add(culprit, &culprit->port, port);
 }
 
 void culprit_add_nft(struct culprit *culprit, uint32_t port)
 {
+	culprit->changed = true;
 	add(culprit, &culprit->nft_port, port);
 }
 
@@ -40,14 +41,12 @@ void culprit_tell_nft(struct culprit *culprit, uint32_t port, uint32_t pid, cons
 
 void culprit_join(struct culprit *culprit, const struct culprit *other)
 {
-	bool changed = culprit->changed || other->changed;
-
 	add(culprit, &culprit->port, other->port);
 	add(culprit, &culprit->nft_port, other->nft_port);
 	if (other->nft_pid)
 		culprit_tell_nft(culprit, other->nft_port, other->nft_pid, other->nft_process);
 	culprit->several |= other->several;
-	culprit->changed = changed;
+	culprit->changed |= other->changed;
 }
 
 static uint32_t pid_of(const struct culprit *culprit)
