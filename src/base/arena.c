@@ -2,15 +2,17 @@
 /* Chunked bump allocator. What outlives a pass or request is not here: it is malloc'ed. */
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Most arenas hold little: a page of the system's is dear where it is filled for a moment. */
-enum { FIRST_BYTES = 2 * 1024, CHUNK_BYTES = 64 * 1024 };
+enum { FIRST_BYTES = 2 * 1024, CHUNK_BYTES = 64 * 1024, LARGE_BYTES = 1 << 20 };
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -159,6 +161,15 @@ void arena_done(struct arena *arena)
 {
 	chunks_free(arena->chunk);
 	*arena = (struct arena){0};
+}
+
+void arena_give_back(struct arena *arena)
+{
+	bool large = arena->used_bytes > LARGE_BYTES;
+
+	arena_done(arena);
+	if (large)
+		malloc_trim(0);
 }
 
 void arena_join(struct arena *arena, struct arena *from)

@@ -34,6 +34,9 @@ char *arena_printf(struct arena *arena, const char *fmt, ...) printf_(2, 3)
 /* Forgets all that was allocated, and keeps one chunk for the next use. */
 void arena_reset(struct arena *arena);
 void arena_done(struct arena *arena);
+/* The same; after a large one what is free goes back to the system, and is no loan of ours until
+ * the next. To be called last of what is freed together. */
+void arena_give_back(struct arena *arena);
 /* What was allocated from from lives on in arena; from is empty then. */
 void arena_join(struct arena *arena, struct arena *from);
 

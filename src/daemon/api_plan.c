@@ -7,13 +7,11 @@
 #include "daemon/api_problem.h"
 #include "daemon/audit.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
 enum {
 	RECONCILE_WAIT_MS = 30000,
-	PLANS_MAX = 1,         /* long ones: a slow client keeps all of its plan's objects */
-	LARGE_BYTES = 1 << 20, /* of a plan: its memory goes back to the system */
+	PLANS_MAX = 1, /* long ones: a slow client keeps all of its plan's objects */
 };
 
 /* A plan on its way to the client. */
@@ -50,13 +48,9 @@ static void write_on(void *user, struct text *piece)
 
 static void answer_free(struct answer *answer)
 {
-	bool large = answer->arena.used_bytes > LARGE_BYTES;
-
 	vec_done(&answer->ops);
-	arena_done(&answer->arena);
+	arena_give_back(&answer->arena);
 	free(answer);
-	if (large)
-		malloc_trim(0);
 }
 
 static void answer_done(void *user)

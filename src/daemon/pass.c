@@ -7,7 +7,6 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +21,6 @@ enum {
 	SLICE_FIRST = 64,
 	SLICE_GROUP_FIRST = 256,
 	SLICE_MAX = 2048,
-	LARGE_BYTES = 1 << 20, /* of a round: its memory goes back to the system */
 };
 
 /* Sysctls are read with the links: as objects for the keys that are wanted or recorded. */
@@ -476,8 +474,6 @@ bool round_lost_race(const struct round *round)
 
 void round_done(struct round *round)
 {
-	bool large = round->arena.used_bytes > LARGE_BYTES;
-
 	if (!round->partial) /* else they are lent */
 		facts_done(&round->facts);
 	objects_done(&round->observed);
@@ -487,8 +483,6 @@ void round_done(struct round *round)
 	arena_done(&round->desired_arena);
 	vec_done(&round->ops);
 	vec_done(&round->failed_links);
-	arena_done(&round->arena);
+	arena_give_back(&round->arena);
 	*round = (struct round){0};
-	if (large)
-		malloc_trim(0); /* what a look needs is no loan of ours until the next one */
 }
