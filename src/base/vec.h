@@ -32,14 +32,15 @@
 		(vec)->v = NULL;                                                                   \
 		(vec)->len = (vec)->cap = 0;                                                       \
 	} while (0)
+/* By insertion where all but a few at the end are in order, as they mostly are. */
+#define vec_sort(vec, compare) vec_sort_((vec)->v, (vec)->len, sizeof(*(vec)->v), (compare))
 /* Of one type; what `to` held before is not freed. */
 #define vec_copy(to, from)                                                                         \
 	do {                                                                                       \
 		(to)->v = vec_copy_((from)->v, (from)->len, sizeof(*(from)->v));                   \
 		(to)->len = (to)->cap = (from)->len;                                               \
 	} while (0)
-#define vec_clear(vec)         ((void)((vec)->len = 0))
-#define vec_sort(vec, compare) vec_sort_((vec)->v, (vec)->len, sizeof(*(vec)->v), (compare))
+#define vec_clear(vec) ((void)((vec)->len = 0))
 
 static inline void *vec_grow_(void **v, size_t *len, size_t *cap, size_t size)
 {
@@ -60,9 +61,4 @@ static inline void *vec_copy_(const void *v, size_t len, size_t size)
 	return len ? memcpy(xmalloc(len * size), v, len * size) : NULL;
 }
 
-static inline void vec_sort_(void *v, size_t len, size_t size,
-			     int (*compare)(const void *, const void *))
-{
-	if (len > 1)
-		qsort(v, len, size, compare);
-}
+void vec_sort_(void *v, size_t len, size_t size, int (*compare)(const void *, const void *));
