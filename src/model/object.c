@@ -26,29 +26,94 @@ struct object *objects_add(struct objects *objects, enum kind_id kind)
 	return object;
 }
 
-/* qsort has no context and is not stable: sort (kind, position) along with the pointer. Most
- * pairs are told apart by their ranks. */
+/* Most pairs are told apart by their ranks; equal ones stay in the order in which they came. */
 struct sort_row {
 	uint64_t rank[KEY_RANK];
-	const struct kind *kind; /* NULL: the rank says it all */
 	struct object *object;
-	size_t position;
+	uint32_t position;
+	bool is_whole; /* the rank says it all */
 };
 
-static int key_compare(const struct sort_row *x, const struct sort_row *y)
+enum { SORT_FEW = 8 }; /* are sorted by insertion */
+
+static int key_compare(const struct kind *kind, const struct sort_row *x, const struct sort_row *y)
 {
 	for (int i = 0; i < KEY_RANK; i++)
 		if (x->rank[i] != y->rank[i])
 			return x->rank[i] < y->rank[i] ? -1 : 1;
-	return x->kind ? kind_key_compare(x->kind, x->object, y->object) : 0;
+	return x->is_whole ? 0 : kind_key_compare(kind, x->object, y->object);
 }
 
-static int sort_row_compare(const void *a, const void *b)
+static int sort_row_compare(const void *a, const void *b, void *kind)
 {
 	const struct sort_row *x = a, *y = b;
-	int order = key_compare(x, y);
+	int order = key_compare(kind, x, y);
 
 	return order ? order : (x->position > y->position) - (x->position < y->position);
+}
+
+static void sort_few(const struct kind *kind, struct sort_row *v, size_t len)
+{
+	for (size_t i = 1; i < len; i++) {
+		struct sort_row row = v[i];
+		size_t at = i;
+
+		for (; at && sort_row_compare(&v[at - 1], &row, (void *)(uintptr_t)kind) > 0; at--)
+			v[at] = v[at - 1];
+		v[at] = row;
+	}
+}
+
+static uint64_t middle_of(uint64_t a, uint64_t b, uint64_t c)
+{
+	if (a > b)
+		return middle_of(b, a, c);
+	return c < a ? a : c > b ? b : c;
+}
+
+static void swap(struct sort_row *a, struct sort_row *b)
+{
+	struct sort_row was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+/*
+ * Multikey quicksort (Bentley, Sedgewick: Fast Algorithms for Sorting and Searching Strings,
+ * 1997) by the words of the ranks, from that word on. Keys are a client's to choose: where it
+ * gets too deep, and where ranks do not tell, it is left to the library.
+ */
+static void sort_rows(const struct kind *kind, struct sort_row *v, size_t len, unsigned word,
+		      unsigned depth)
+{
+	while (len > SORT_FEW && word < KEY_RANK && depth--) {
+		uint64_t pivot = middle_of(v[0].rank[word], v[len / 2].rank[word],
+					   v[len - 1].rank[word]);
+		size_t low = 0, at = 0, high = len;
+
+		while (at < high)
+			if (v[at].rank[word] < pivot)
+				swap(&v[low++], &v[at++]);
+			else if (v[at].rank[word] > pivot)
+				swap(&v[at], &v[--high]);
+			else
+				at++;
+		sort_rows(kind, v, low, word, depth);
+		sort_rows(kind, v + high, len - high, word, depth);
+		v += low;
+		len = high - low;
+		word++;
+	}
+	if (len <= SORT_FEW)
+		sort_few(kind, v, len);
+	else
+		qsort_r(v, len, sizeof(*v), sort_row_compare, (void *)(uintptr_t)kind);
+}
+
+static unsigned depth_max(size_t len)
+{
+	return 2 * (unsigned)(64 - __builtin_clzll(len)) + KEY_RANK;
 }
 
 static bool is_sorted(const struct kind *kind, const struct object_list *list)
@@ -66,14 +131,13 @@ static void list_sort(const struct kind *kind, struct object_list *list)
 	struct sort_row *rows = xcalloc(list->len, sizeof(*rows));
 	for (size_t i = 0; i < list->len; i++) {
 		rows[i].object = list->v[i];
-		rows[i].position = i;
-		if (!kind_key_rank(kind, list->v[i], rows[i].rank))
-			rows[i].kind = kind;
+		rows[i].position = (uint32_t)i;
+		rows[i].is_whole = kind_key_rank(kind, list->v[i], rows[i].rank);
 	}
-	qsort(rows, list->len, sizeof(*rows), sort_row_compare);
+	sort_rows(kind, rows, list->len, 0, depth_max(list->len));
 	size_t kept = 0;
 	for (size_t i = 0; i < list->len; i++)
-		if (!i || key_compare(&rows[i - 1], &rows[i]) != 0)
+		if (!i || key_compare(kind, &rows[i - 1], &rows[i]) != 0)
 			list->v[kept++] = rows[i].object;
 	list->len = kept;
 	free(rows);
@@ -109,6 +173,15 @@ int object_order(enum kind_id kind, const struct object *a, const struct object 
 	if (!a || !b)
 		return !a - !b;
 	return kind_key_compare(kinds[kind], a, b);
+}
+
+uint64_t object_differences(enum kind_id kind, const struct object *want, const struct object *have)
+{
+	/* nearly all are the same to the byte */
+	if (!(want->set & ~have->set) &&
+	    memcmp(want + 1, have + 1, kinds[kind]->size - sizeof(*want)) == 0)
+		return 0;
+	return kind_differences(kinds[kind], want, have);
 }
 
 size_t objects_count(const struct objects *objects)

@@ -220,6 +220,9 @@ void objects_sort(struct objects *objects);
 struct object *objects_find(const struct objects *objects, enum kind_id kind, const void *key);
 /* Order of their keys, in a merge of sorted lists: NULL, the end of one, comes last. */
 int object_order(enum kind_id kind, const struct object *a, const struct object *b);
+/* kind_differences of two kernel objects */
+uint64_t object_differences(enum kind_id kind, const struct object *want,
+			    const struct object *have);
 size_t objects_count(const struct objects *objects);
 /* Frees the lists; the objects go with the arena. */
 void objects_done(struct objects *objects);

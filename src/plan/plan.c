@@ -199,7 +199,7 @@ static void decide_desired(struct builder *b, const struct row *row)
 			emit(&b->up, OP_ADD, row, 0, "not there");
 		return;
 	}
-	uint64_t differs = kind_differences(kinds[row->kind], row->desired, row->observed);
+	uint64_t differs = object_differences(row->kind, row->desired, row->observed);
 	if (!is_ours(row)) {
 		decide_foreign(b, row, differs);
 		return;
@@ -251,8 +251,9 @@ static void decide_undesired(struct builder *b, const struct row *row)
 
 static bool sits_on_gone(const struct builder *b, enum kind_id kind, const void *object)
 {
+	if (!b->gone.len && !b->remade_sets.len)
+		return false;
 	const char *device = kind == KIND_LINK ? NULL : object_device(kind, object);
-
 	if (kind == KIND_NFT_ELEMENT)
 		return name_in(b->remade_sets.v, b->remade_sets.len,
 			       ((const struct nft_element *)object)->set_name);
