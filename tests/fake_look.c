@@ -38,23 +38,38 @@ static void note_device(struct scope *scope, const char *device)
 	scope_add(scope, KIND_LINK, &key);
 }
 
+/* As the kernel's event tells it. */
+static void note_key(struct scope *scope, enum kind_id kind, const struct object *object, bool gone)
+{
+	struct object *key = scope_add(scope, kind, object);
+
+	if (key && gone)
+		key->marks |= OBJECT_TOLD_GONE;
+}
+
 static void note(const struct fake *fake, const struct objects *before, enum kind_id kind,
 		 const struct object *object, struct scope *scope)
 {
 	const char *device = object_device(kind, object);
 	const struct route *route = (const struct route *)object;
+	bool gone = !objects_find(&fake->state, kind, object);
 
 	switch (kind) {
 	case KIND_LINK:
 	case KIND_ADDRESS:
-		if (is_our_device(fake, before, device))
-			note_device(scope, device);
-		else
+		if (!is_our_device(fake, before, device))
 			scope->everything = true;
+		else if (kind == KIND_ADDRESS && gone)
+			note_key(scope, kind, object, gone);
+		else
+			note_device(scope, device);
+		return;
+	case KIND_RULE:
+		note_key(scope, kind, object, gone);
 		return;
 	case KIND_ROUTE:
 		if (route->table >= OUR_TABLE_FIRST && route->table <= OUR_TABLE_LAST)
-			scope_add(scope, kind, object);
+			note_key(scope, kind, object, gone);
 		else if (!is_our_device(fake, before, route->device))
 			scope->everything = true; /* it may lead to a remote */
 		return;
@@ -130,10 +145,13 @@ int fake_look_at(struct kernel *kernel, struct arena *arena, const struct scope 
 
 		for (size_t i = 0; i < keys->len && (kind == KIND_LINK || kind == KIND_SYSCTL); i++)
 			refresh_fact(fake, facts, object_device(kind, keys->v[i]));
-		for (size_t i = 0; i < list->len; i++)
+		for (size_t i = 0; i < list->len; i++) {
+			const struct object *key = objects_find(&scope->keys, kind, list->v[i]);
+
 			if (scope_is_whole(scope, kind) ||
-			    objects_find(&scope->keys, kind, list->v[i]))
+			    (key && !(key->marks & OBJECT_TOLD_GONE)))
 				fake_show(kind, list->v[i], arena, observed);
+		}
 	}
 	fake_addr_facts(fake, facts);
 	facts_sort(facts);

@@ -73,6 +73,18 @@ static void add_run(struct scope *scope, enum kind_id kind, const struct object_
 		scope_add(scope, kind, list->v[from]);
 }
 
+static void add_devices(struct scope *scope, const struct object_list *addresses)
+{
+	for (size_t i = 0; i < addresses->len; i++) {
+		struct link key = {0};
+
+		if (addresses->v[i]->marks & OBJECT_TOLD_GONE)
+			continue;
+		memcpy(key.device, object_device(KIND_ADDRESS, addresses->v[i]), IFNAMSIZ);
+		scope_add(scope, KIND_LINK, &key);
+	}
+}
+
 static bool goes_along(const struct route *route, const struct object_list *links,
 		       const struct object_list *addresses)
 {
@@ -80,8 +92,9 @@ static bool goes_along(const struct route *route, const struct object_list *link
 		if (strcmp(((const struct link *)links->v[i])->device, route->device) == 0)
 			return true;
 	for (size_t i = 0; i < addresses->len && route->prefsrc.host; i++)
-		if (((const struct address *)addresses->v[i])->prefix.addr.host ==
-		    route->prefsrc.host)
+		if (!(addresses->v[i]->marks & OBJECT_TOLD_GONE) &&
+		    ((const struct address *)addresses->v[i])->prefix.addr.host ==
+			    route->prefsrc.host)
 			return true;
 	return false;
 }
@@ -99,13 +112,15 @@ static void add_routes(struct scope *scope, const struct object_list *links,
 }
 
 /* What is on a link goes with it, or goes unsaid when it is down, and so do routes from an
- * address, on whatever device: all of it is looked at. */
+ * address, on whatever device: all of it is looked at. An address that was told to be gone is put
+ * back first. */
 static void widen(struct scope *to, const struct scope *from, const struct objects *desired,
 		  const struct objects *owned)
 {
-	const struct object_list *links = &from->keys.kind[KIND_LINK];
+	const struct object_list *links = &to->keys.kind[KIND_LINK];
 
 	scope_join(to, from);
+	add_devices(to, &from->keys.kind[KIND_ADDRESS]);
 	for (size_t i = 0; i < links->len; i++) {
 		const char *device = ((const struct link *)links->v[i])->device;
 
@@ -222,6 +237,7 @@ int round_look_at(struct round *round, const struct round_input *input, struct s
 		scope_add_changes(scope, known->desired, desired, known->untouched);
 	}
 	widen(&wide, scope, desired, &input->ledger->owned);
+	round->believed = scope_is_told(scope);
 	int r = look_at(round, input, &wide, desired, err);
 	*known->facts = round->facts;
 	scope_done(&wide);
@@ -464,11 +480,15 @@ const char *round_failure(const struct round *round)
 
 bool round_lost_race(const struct round *round)
 {
-	for (size_t i = 0; i < round->ops.len; i++)
-		if (round->ops.v[i].result == -ERESTART) {
-			log_debug("the ruleset changed under a batch");
+	for (size_t i = 0; i < round->ops.len; i++) {
+		const struct op *op = &round->ops.v[i];
+
+		if (op->result == -ERESTART || (round->believed && is_failed(op))) {
+			log_debug("the %s changed under a batch",
+				  object_is_nft(op->kind) ? "ruleset" : kinds[op->kind]->noun);
 			return true;
 		}
+	}
 	return false;
 }
 

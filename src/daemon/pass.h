@@ -20,6 +20,7 @@ struct round {
 	struct arena desired_arena;    /* of what is desired; outlives the round where it is kept */
 	struct expand_output expanded; /* partial: only when the declaration changed */
 	bool partial;                  /* only what a scope names is observed and planned */
+	bool believed;                 /* partial: the plan stands on what events told */
 	struct objects desired, owned; /* partial: those that it names */
 	struct ops ops;
 	size_t next;                 /* the first op that was not applied yet */
@@ -68,7 +69,7 @@ unsigned round_applied(const struct round *round);
 unsigned round_failed(const struct round *round);
 /* What the first of those said. */
 const char *round_failure(const struct round *round);
-/* Somebody else's change came between the look and the batch, which did nothing therefore: a
- * line in the debug log. */
+/* Somebody else's change came between the look and the batch, which did nothing therefore, or
+ * behind what an event told: a line in the debug log. */
 bool round_lost_race(const struct round *round);
 void round_done(struct round *round);

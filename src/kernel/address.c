@@ -44,8 +44,9 @@ bool address_parse(const struct nlmsghdr *h, const struct names *names, struct a
 	const struct ifaddrmsg *header = nlmsg_data(h);
 	struct attrs attrs;
 
-	if (h->nlmsg_type != RTM_NEWADDR || !nlmsg_valid_hdr(h, sizeof(*header)) ||
-	    header->ifa_family != AF_INET || header->ifa_prefixlen > 32)
+	if ((h->nlmsg_type != RTM_NEWADDR && h->nlmsg_type != RTM_DELADDR) ||
+	    !nlmsg_valid_hdr(h, sizeof(*header)) || header->ifa_family != AF_INET ||
+	    header->ifa_prefixlen > 32)
 		return false;
 	attrs_read(h, sizeof(*header), &attrs);
 	attr_parse(&attrs, &address_map, address, names);
@@ -116,7 +117,7 @@ static int look_at(struct kern *kern, const struct object_list *keys, struct loo
 		if (strcmp(device, last) == 0)
 			continue;
 		last = device;
-		facts_drop_addrs(look->facts, device);
+		facts_drop_addrs(look->facts, device, (struct addr){0});
 		if (index)
 			error = dump_device(kern, index, look->observed, look->facts, err);
 		if (error == -ENODEV) /* gone since the links were looked at */

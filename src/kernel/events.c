@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events only wake; what is there is read by the next observe, but for routes, which no lookup
- * finds by their key: theirs is the look's first answer, and the kernel refuses what does not
- * fit it. One that is lost costs an observe. Our own changes are known by
- * the port id of the request sockets, or, where the kernel reports them with none, by
+ * Events wake, and what is there is read by the next observe, but for what no lookup finds by its
+ * key: routes, rules, and addresses that went. Of these the event is the look's first answer, and
+ * the kernel refuses what does not fit it. One that is lost costs an observe. Our own changes are
+ * known by the port id of the request sockets, or, where the kernel reports them with none, by
  * holding what we wrote already.
  */
 #include "kernel/events.h"
@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
+#include "kernel/address.h"
 #include "kernel/count.h"
 #include "kernel/link.h"
 #include "kernel/route.h"
@@ -211,8 +212,13 @@ static void note_netconf(const struct kern *kern, const struct nlmsghdr *h, stru
 	}
 }
 
-/* With an address go routes that name it, and the kernel does not say so: whatever is on that
- * device is looked at. Any other own address is a fact. */
+static void note_told(enum kind_id kind, struct object *object, bool gone, struct scope *scope)
+{
+	object->marks |= gone ? OBJECT_TOLD_GONE : OBJECT_TOLD;
+	scope_add(scope, kind, object);
+}
+
+/* Any address that is not on a device of ours is a fact. */
 static void note_address(const struct kern *kern, const struct nlmsghdr *h, struct scope *scope)
 {
 	const struct ifaddrmsg *header = nlmsg_data(h);
@@ -221,8 +227,12 @@ static void note_address(const struct kern *kern, const struct nlmsghdr *h, stru
 	const struct name_row *removed = valid && h->nlmsg_type == RTM_DELADDR
 						 ? names_removed(&kern->names, header->ifa_index)
 						 : NULL;
+	struct address address = {0};
 
-	if (row && row->ours)
+	if (row && row->ours && h->nlmsg_type == RTM_DELADDR &&
+	    address_parse(h, &kern->names, &address))
+		note_told(KIND_ADDRESS, &address.head, true, scope);
+	else if (row && row->ours)
 		note_device(row->device, scope);
 	else if (row || !removed || !removed->ours)
 		scope->everything = true;
@@ -253,8 +263,7 @@ static void note_route(struct kern *kern, const struct nlmsghdr *h, struct scope
 		return; /* another family, or a cached one */
 	if (route.table >= OUR_TABLE_FIRST && route.table <= OUR_TABLE_LAST) {
 		tables_use(&kern->tables, route.table);
-		route.head.marks |= h->nlmsg_type == RTM_DELROUTE ? OBJECT_TOLD_GONE : OBJECT_TOLD;
-		scope_add(scope, KIND_ROUTE, &route);
+		note_told(KIND_ROUTE, &route.head, h->nlmsg_type == RTM_DELROUTE, scope);
 	} else if (route.dst.len == 0 || covers_remote(kern, route.dst)) {
 		scope->everything = true;
 	}
@@ -264,10 +273,9 @@ static void note_rule(const struct nlmsghdr *h, struct scope *scope)
 {
 	struct rule rule = {0};
 
-	/* there are few of them */
 	if (rule_parse(h, &rule) && rule.priority >= OUR_RULE_FIRST &&
 	    rule.priority <= OUR_RULE_LAST)
-		scope_add_whole(scope, KIND_RULE);
+		note_told(KIND_RULE, &rule.head, h->nlmsg_type == RTM_DELRULE, scope);
 }
 
 void events_note(struct kern *kern, const struct nlmsghdr *h, struct scope *scope)

@@ -76,17 +76,12 @@ static int observe(struct kernel *kernel, unsigned part, struct arena *arena,
 	return 0;
 }
 
-static int look_at(struct kern *kern, const struct kern_adapter *adapter, const struct scope *scope,
-		   struct look *look, struct err *err)
+static int dump_and_pick(struct kern *kern, const struct kern_adapter *adapter,
+			 const struct scope *scope, struct look *look, struct err *err)
 {
 	struct facts facts = {0};
 	struct objects dumped = {.arena = look->observed->arena};
 	enum kind_id kind = adapter->kind;
-
-	if (!scope_is_whole(scope, kind) && !scope->keys.kind[kind].len)
-		return 0;
-	if (!scope_is_whole(scope, kind) && adapter->look_at)
-		return adapter->look_at(kern, &scope->keys.kind[kind], look, err);
 	int error = adapter->dump(kern, &(struct look){&dumped, &facts}, err);
 	objects_sort(&dumped);
 	if (!error)
@@ -100,6 +95,36 @@ static int look_at(struct kern *kern, const struct kern_adapter *adapter, const 
 		facts_sort(look->facts);
 	}
 	facts_done(&facts);
+	return error;
+}
+
+/* An address that was told to be gone is none of the host's. */
+static void drop_told(const struct object_list *addresses, struct facts *facts)
+{
+	for (size_t i = 0; i < addresses->len; i++) {
+		const struct address *a = (const struct address *)addresses->v[i];
+
+		if (a->head.marks & OBJECT_TOLD_GONE)
+			facts_drop_addrs(facts, a->device, a->prefix.addr);
+	}
+}
+
+static int look_at(struct kern *kern, const struct kern_adapter *adapter, const struct scope *scope,
+		   struct look *look, struct err *err)
+{
+	struct object_list untold = {0};
+	int error = 0;
+
+	if (scope_is_whole(scope, adapter->kind))
+		return dump_and_pick(kern, adapter, scope, look, err);
+	scope_believe(scope, adapter->kind, look->observed, &untold);
+	if (adapter->kind == KIND_ADDRESS)
+		drop_told(&scope->keys.kind[KIND_ADDRESS], look->facts);
+	if (untold.len && adapter->look_at)
+		error = adapter->look_at(kern, &untold, look, err);
+	else if (untold.len)
+		error = dump_and_pick(kern, adapter, scope, look, err);
+	free(untold.v);
 	return error;
 }
 

@@ -184,10 +184,7 @@ static struct nl_msg *match_request(const struct route *key)
 
 static void keep(struct look *look, const struct route *route)
 {
-	struct route *kept = (struct route *)objects_add(look->observed, KIND_ROUTE);
-
-	memcpy(kept, route, sizeof(*kept));
-	kept->head.marks &= ~(uint32_t)(OBJECT_TOLD | OBJECT_TOLD_GONE);
+	memcpy(objects_add(look->observed, KIND_ROUTE), route, sizeof(*route));
 }
 
 /* Those that no answer told, from a dump of their table: there is no asking for one by its key. */
@@ -222,12 +219,8 @@ static int look_at(struct kern *kern, const struct object_list *keys, struct loo
 	cleanup_batch struct batch batch = {.arena = look->observed->arena};
 	struct object_list unknown = {0};
 
-	for (size_t i = 0; i < keys->len; i++) {
-		if (keys->v[i]->marks & OBJECT_TOLD)
-			keep(look, (const struct route *)keys->v[i]);
-		else if (!(keys->v[i]->marks & OBJECT_TOLD_GONE))
-			batch_ask(&batch, match_request((const struct route *)keys->v[i]), i);
-	}
+	for (size_t i = 0; i < keys->len; i++)
+		batch_ask(&batch, match_request((const struct route *)keys->v[i]), i);
 	batch_send(kern->netlink, &batch);
 	for (size_t i = 0; i < batch.requests.len; i++) {
 		const struct request *request = &batch.requests.v[i];

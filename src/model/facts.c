@@ -84,13 +84,17 @@ void facts_drop_link(struct facts *facts, const char *device)
 		(size_t)(facts->links.v + facts->links.len - found) * sizeof(*found));
 }
 
-void facts_drop_addrs(struct facts *facts, const char *device)
+void facts_drop_addrs(struct facts *facts, const char *device, struct addr addr)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < facts->addrs.len; i++)
-		if (strcmp(facts->addrs.v[i].device, device) != 0)
-			facts->addrs.v[kept++] = facts->addrs.v[i];
+	for (size_t i = 0; i < facts->addrs.len; i++) {
+		const struct fact_addr *fact = &facts->addrs.v[i];
+
+		if (strcmp(fact->device, device) != 0 ||
+		    (addr.host && fact->addr.host != addr.host))
+			facts->addrs.v[kept++] = *fact;
+	}
 	facts->addrs.len = kept;
 }
 

@@ -61,6 +61,6 @@ void facts_sort(struct facts *facts);
 /* One device of sorted facts: put right or inserted; removed. */
 void facts_put_link(struct facts *facts, const struct fact_link *link);
 void facts_drop_link(struct facts *facts, const char *device);
-/* Removes the addresses of a device; what is added then has to be sorted in. */
-void facts_drop_addrs(struct facts *facts, const char *device);
+/* Removes an address of a device, or (0) all; what is added then has to be sorted in. */
+void facts_drop_addrs(struct facts *facts, const char *device, struct addr addr);
 void facts_done(struct facts *facts);

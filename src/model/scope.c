@@ -40,12 +40,40 @@ struct object *scope_add(struct scope *scope, enum kind_id kind, const void *key
 	return added;
 }
 
+enum { TOLD = OBJECT_TOLD | OBJECT_TOLD_GONE };
+
+bool scope_is_told(const struct scope *scope)
+{
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		for (size_t i = 0; i < scope->keys.kind[kind].len; i++)
+			if (scope->keys.kind[kind].v[i]->marks & TOLD)
+				return true;
+	return false;
+}
+
+void scope_believe(const struct scope *scope, enum kind_id kind, struct objects *observed,
+		   struct object_list *untold)
+{
+	const struct object_list *keys = &scope->keys.kind[kind];
+
+	for (size_t i = 0; i < keys->len; i++) {
+		struct object *key = keys->v[i];
+
+		if (!(key->marks & TOLD))
+			object_list_push(untold, key);
+		if (!(key->marks & OBJECT_TOLD))
+			continue;
+		struct object *object = objects_add(observed, kind);
+		memcpy(object, key, kinds[kind]->size);
+		object->marks &= ~(uint32_t)TOLD;
+	}
+}
+
 void scope_forget_told(struct scope *scope)
 {
-	struct object_list *routes = &scope->keys.kind[KIND_ROUTE];
-
-	for (size_t i = 0; i < routes->len; i++)
-		routes->v[i]->marks &= ~(uint32_t)(OBJECT_TOLD | OBJECT_TOLD_GONE);
+	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
+		for (size_t i = 0; i < scope->keys.kind[kind].len; i++)
+			scope->keys.kind[kind].v[i]->marks &= ~(uint32_t)TOLD;
 }
 
 void scope_add_whole(struct scope *scope, enum kind_id kind)

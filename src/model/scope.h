@@ -3,9 +3,9 @@
 
 /*
  * What a pass looks at: everything; or some kinds whole, and of the others only the objects
- * that events named. A scope says where to look. What is there it says only of a route, which
- * the kernel does not let be looked up by its key: as the event told it (OBJECT_TOLD), until
- * something is done about it.
+ * that events named. A scope says where to look. What is there it says only where the event told
+ * it (OBJECT_TOLD, OBJECT_TOLD_GONE), until something is done about it: the repair begins with
+ * that, and what it believed is looked at behind it.
  */
 
 #include "base/arena.h"
@@ -25,6 +25,11 @@ bool scope_is_empty(const struct scope *scope);
 bool scope_is_whole(const struct scope *scope, enum kind_id kind);
 /* In place of what was said of that key before. NULL: the kind is looked at whole. */
 struct object *scope_add(struct scope *scope, enum kind_id kind, const void *key);
+bool scope_is_told(const struct scope *scope); /* of a key at least */
+/* Of the keys of a kind, what was told to be there goes to observed, as it was told, and what was
+ * not told at all to untold, whose v is the caller's. */
+void scope_believe(const struct scope *scope, enum kind_id kind, struct objects *observed,
+		   struct object_list *untold);
 /* What was told is no news any more. */
 void scope_forget_told(struct scope *scope);
 /* Of links and sysctls there is no whole but everything: facts hang on them. */

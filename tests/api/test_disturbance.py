@@ -136,6 +136,19 @@ class Disturbance(api.ApiTest):
         answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", api.NAT), 201)
         self.assertEqual((answer.state, answer.reason), ("failed", "KernelError"), answer)
 
+    def test_what_was_told_and_is_so_no_more_is_looked_at_again(self):
+        self.three()
+        self.rest()
+        for gone in ("rule 7005", "addr tun_a 192.168.1.1/24",
+                     "route 180.163.26.39/32 table 7000"):
+            with self.subTest(gone):
+                self.agent.kernel()
+                self.with_failpoint("fake.apply:1=EEXIST")
+                self.rest()
+                self.agent.kernel(f"delete {gone}")
+                status = self.agent.until("/v1/status", lambda a: a.body["drift_repaired"]).body
+                self.assertEqual(status["last_pass"]["trigger"], "event", self.agent.log)
+
     def forwarding(self):
         (line,) = self.agent.objects("sysctl tun_a forwarding ")
         return line.rpartition("=")[2]

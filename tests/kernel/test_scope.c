@@ -71,7 +71,10 @@ static void events_name_what_they_are_about(void **state)
 	      "ip route del 203.0.113.0/24 table 7000");
 	names(ground, KIND_LINK, "t0", "ip link set t0 mtu 1400");
 	names(ground, KIND_LINK, "t0", "ip link set t0 alias x");
-	names(ground, KIND_LINK, "t0", "ip addr del 192.168.1.1/24 dev t0");
+	names(ground, KIND_LINK, "t0", "ip addr add 192.168.2.1/24 dev t0");
+	names(ground, KIND_ADDRESS, "t0 192.168.2.1/24", "ip addr del 192.168.2.1/24 dev t0");
+	names(ground, KIND_RULE, "7010 0.0.0.0/0 0 0 lookup 7000 -1 0 105",
+	      "ip rule del priority 7010");
 	names(ground, KIND_LINK, "t0", "ip link set t0 down");
 	names(ground, KIND_SYSCTL, "t0 rp_filter", "echo 1 >/proc/sys/net/ipv4/conf/t0/rp_filter");
 	names(ground, KIND_SYSCTL, "eth0 forwarding",
@@ -86,7 +89,6 @@ static void some_events_name_a_whole_kind(void **state)
 {
 	struct ground *ground = *state;
 
-	names_whole(ground, KIND_RULE, "ip rule del priority 7010");
 	names_whole(ground, KIND_NFT_CHAIN, "nft add chain ip ipipd c");
 	names_whole(ground, KIND_NFT_ELEMENT, "nft delete element ip ipipd nets '{ 10.1.0.0/16 }'");
 	names_whole(ground, KIND_NFT_TABLE, "nft flush ruleset");
@@ -161,7 +163,9 @@ static void a_look_at_some_sees_what_a_look_at_all_sees(void **state)
 		"echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter",
 		"ip route replace 203.0.113.0/24 dev t0 table 7000 proto 4",
 		"ip route del 203.0.113.0/24 table 7000",
-		"ip rule del priority 7010",
+		"ip rule add priority 7010 lookup 7000 protocol 4",
+		"ip rule del priority 7010 protocol 105",
+		"ip addr del 192.168.2.1/24 dev t0",
 		"nft add element ip ipipd hosts '{ 10.0.0.2, 10.0.0.3 }'",
 		"nft delete element ip ipipd hosts '{ 10.0.0.2 }'",
 		"nft add element ip ipipd nets '{ 10.2.0.0/16 }'",
@@ -175,6 +179,32 @@ static void a_look_at_some_sees_what_a_look_at_all_sees(void **state)
 		assert_false(ground->scope.everything);
 		assert_seen_alike(ground);
 	}
+}
+
+/* Until somebody looks: what came since is not ours to overlook. */
+static void what_was_told_to_be_gone_is_believed_once(void **state)
+{
+	struct ground *ground = *state;
+	struct objects seen = {0};
+	struct facts facts = {0};
+
+	happens(ground, "ip rule del priority 7010 && ip addr del 192.168.1.1/24 dev t0");
+	ground_sh("ip rule add priority 7010 lookup 7000 protocol 105 && "
+		  "ip addr add 192.168.1.1/24 dev t0");
+	vec_push(&facts.addrs, *facts_addr(&ground->facts, ground_prefix("192.168.1.1/24").addr));
+	objects_sort(&ground->scope.keys);
+	for (size_t look = 0; look < 2; look++) {
+		assert_int_equal(ground->kernel->vt->observe_some(ground->kernel, &ground->arena,
+								  &ground->scope, &seen, &facts,
+								  &ground->err),
+				 0);
+		assert_int_equal(seen.kind[KIND_RULE].len, look);
+		assert_int_equal(seen.kind[KIND_ADDRESS].len, look);
+		assert_int_equal(facts.addrs.len, look);
+		scope_forget_told(&ground->scope);
+	}
+	objects_done(&seen);
+	facts_done(&facts);
 }
 
 /* Nothing told what is there: by the route that packets take, or by a dump. */
@@ -220,6 +250,7 @@ int main(void)
 		TEST(some_events_name_a_whole_kind),
 		TEST(facts_are_everybodys_business),
 		TEST(a_look_at_some_sees_what_a_look_at_all_sees),
+		TEST(what_was_told_to_be_gone_is_believed_once),
 		TEST(a_route_is_seen_also_when_no_event_told_of_it),
 		TEST(a_device_made_anew_has_its_own_index_and_switches),
 	};

@@ -155,6 +155,30 @@ static void what_was_said_last_of_a_key_counts(void **state)
 	assert_int_equal(kept->head.marks, 0);
 }
 
+static void only_what_was_not_told_is_to_be_looked_at(void **state)
+{
+	struct sets *sets = *state;
+	static const uint32_t marks[] = {0, OBJECT_TOLD | OBJECT_OURS, OBJECT_TOLD_GONE};
+	struct object_list untold = {0};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(marks); i++) {
+		struct route *route = add_route(&sets->before, i, 0);
+
+		route->head.marks = marks[i];
+		scope_add(&sets->scope, KIND_ROUTE, route);
+	}
+	assert_true(scope_is_told(&sets->scope));
+	scope_believe(&sets->scope, KIND_ROUTE, &sets->after, &untold);
+	assert_int_equal(untold.len, 1);
+	assert_int_equal(((struct route *)untold.v[0])->dst.addr.host, 0);
+	assert_int_equal(sets->after.kind[KIND_ROUTE].len, 1);
+	assert_int_equal(((struct route *)sets->after.kind[KIND_ROUTE].v[0])->dst.addr.host, 1);
+	assert_int_equal(sets->after.kind[KIND_ROUTE].v[0]->marks, OBJECT_OURS);
+	scope_forget_told(&sets->scope);
+	assert_false(scope_is_told(&sets->scope));
+	free(untold.v);
+}
+
 static void only_of_what_is_new_it_is_known_that_it_is_not_there(void **state)
 {
 	struct sets *sets = *state;
@@ -183,6 +207,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_nft_only_elements_go_one_by_one, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_was_said_last_of_a_key_counts, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(only_what_was_not_told_is_to_be_looked_at, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(
 			only_of_what_is_new_it_is_known_that_it_is_not_there, set_up, tear_down),
