@@ -12,16 +12,16 @@
 #include "daemon/event_log.h"
 #include "daemon/metric_table.h"
 #include "daemon/namespace.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/summary.h"
 #include "daemon/uuid.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -34,6 +34,7 @@ struct process {
 	struct options options;
 	struct conf conf;   /* of the start */
 	struct conf reread; /* by SIGHUP: what of it may change has taken the place of conf's */
+	struct notify *notify;
 	struct errs errs;
 };
 
@@ -65,24 +66,6 @@ static int make_directory_of(const char *path, mode_t mode, struct err *err)
 					 strerror(errno));
 }
 
-/* Tells systemd, when it asked: sd_notify(3), without its library. */
-static void notify(const char *message)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *path = getenv("NOTIFY_SOCKET");
-	size_t len = path ? strlen(path) : 0;
-
-	if (!len || len >= sizeof(address.sun_path))
-		return;
-	memcpy(address.sun_path, path, len);
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	cleanup_fd int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (s >= 0 && sendto(s, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		log_warning("systemd cannot be notified: %s", strerror(errno));
-}
-
 static void log_unapplied(const struct conf *before, const struct conf *now)
 {
 	for (unsigned i = 0; i < conf_n_settings; i++) {
@@ -107,14 +90,11 @@ static void set_log_level(const struct conf *conf)
 static void reload(struct process *process)
 {
 	struct conf conf = {0};
-	char message[64];
-	int rc;
 
-	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%llu",
-		 (unsigned long long)loop_now_ms() * 1000);
-	notify(message);
+	notify_reloading(process->notify);
 	process->errs = (struct errs){0};
-	rc = conf_load(&conf, process->options.config, &process->options.overrides, &process->errs);
+	int rc = conf_load(&conf, process->options.config, &process->options.overrides,
+			   &process->errs);
 	if (!rc)
 		rc = http_reload(process->agent.http, &conf.http.access, &process->errs);
 	if (rc) {
@@ -128,7 +108,7 @@ static void reload(struct process *process)
 		process->reread = conf;
 		log_notice("reloaded settings, tokens and certificates");
 	}
-	notify("READY=1");
+	notify_reloaded(process->notify);
 }
 
 static void on_signal(void *user, int number)
@@ -140,6 +120,7 @@ static void on_signal(void *user, int number)
 		return;
 	}
 	log_notice("stopping on signal %d; what is in the kernel stays", number);
+	notify_stopping(process->notify);
 	loop_stop(process->agent.loop, 0);
 }
 
@@ -180,6 +161,18 @@ static void tell(struct agent *agent, enum event_type type, const char *message)
 			 agent->store);
 }
 
+static void on_pass(void *user)
+{
+	struct process *process = user;
+	struct reconcile_report report;
+	cleanup_text struct text status = {0};
+
+	reconcile_report(process->agent.reconcile, &report);
+	summary_add(&report, &status);
+	notify_status(process->notify, text_str(&status));
+	notify_ready(process->notify);
+}
+
 static int serve(struct process *process, bool created, struct err *err)
 {
 	struct reconcile_config reconcile_config = {
@@ -200,20 +193,21 @@ static int serve(struct process *process, bool created, struct err *err)
 				  err);
 	if (!rc) {
 		api = api_new(agent, &process->conf.events);
+		process->notify = notify_new(agent->loop);
+		reconcile_on_pass(agent->reconcile, on_pass, process);
 		api_join_loop(api); /* before the server: it sends what a turn answers at its end */
 		rc = start_http(process, api, err);
 	}
 	if (!rc) {
 		log_notice("ipipd %s serves %s", IPIPD_VERSION, process->conf.http.socket_path);
 		tell(agent, EVENT_STARTED, "ipipd " IPIPD_VERSION);
-		failpoint("agent.ready");
-		notify("READY=1");
 		rc = loop_run(agent->loop);
 		tell(agent, EVENT_STOPPING, "what is in the kernel stays there");
 	}
 	if (agent->http)
 		http_stop(agent->http);
 	api_free(api);
+	notify_free(process->notify);
 	reconcile_free(agent->reconcile);
 	return rc;
 }

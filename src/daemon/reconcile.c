@@ -158,14 +158,14 @@ static void publish_partial(struct reconcile *r, int error)
 {
 	bool settled = error == 0 && !r->unsettled;
 	/* a fight is judged when it begins, not at each blow */
-	bool waits = r->held_until_ms && !r->applied && r->statuses.troubled;
+	bool waits = r->held_until_ms && !r->applied && statuses_troubled(&r->statuses);
 
 	if (settled && r->outdated && !r->round.ops.len) {
 		publish(r);
 		return;
 	}
 	if (settled && !r->outdated && !r->ledger.took &&
-	    (waits || (!r->round.ops.len && !r->statuses.troubled)))
+	    (waits || (!r->round.ops.len && !statuses_troubled(&r->statuses))))
 		return;
 	log_debug("it left something to judge: a pass over everything follows");
 	r->scope.everything = true;
@@ -241,8 +241,8 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 		     &(struct metrics_pass){pass->trigger, (uint64_t)pass->finished_ms,
 					    pass->duration_us, !r->partial, failed});
 	rearm(r, failed);
-	if (r->passed)
-		r->passed(r->passed_user);
+	for (size_t i = 0; i < r->listeners.len; i++)
+		r->listeners.v[i].passed(r->listeners.v[i].user);
 }
 
 /* 1: the ledger says something else now. */
@@ -563,6 +563,7 @@ void reconcile_free(struct reconcile *r)
 	statuses_done(&r->statuses);
 	facts_done(&r->facts);
 	vec_done(&r->orphans);
+	vec_done(&r->listeners);
 	vec_done(&r->from_numbers);
 	ledger_close(&r->ledger);
 	free(r);
@@ -586,6 +587,5 @@ void reconcile_now(struct reconcile *r, bool delete_orphans)
 
 void reconcile_on_pass(struct reconcile *r, void (*passed)(void *user), void *user)
 {
-	r->passed = passed;
-	r->passed_user = user;
+	vec_push(&r->listeners, ((struct pass_listener){passed, user}));
 }

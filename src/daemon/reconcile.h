@@ -32,7 +32,7 @@ void reconcile_free(struct reconcile *reconcile);
 void reconcile_touch(struct reconcile *reconcile, size_t changes, bool awaited);
 /* A full pass comes next turn. delete_orphans: orphans go with it. */
 void reconcile_now(struct reconcile *reconcile, bool delete_orphans);
-/* Called after each pass, and when statuses changed. */
+/* Called after each pass, in the order of registration. */
 void reconcile_on_pass(struct reconcile *reconcile, void (*passed)(void *user), void *user);
 
 /* Revision that the last pass which judged all covered; full passes finished so far. */
@@ -76,6 +76,7 @@ struct reconcile_report {
 	uint64_t drift_repaired; /* ops that no write is behind */
 	const struct orphan *orphans;
 	size_t n_orphans;
+	struct state_counts states; /* as passes judged them */
 };
 
 void reconcile_report(const struct reconcile *reconcile, struct reconcile_report *report);

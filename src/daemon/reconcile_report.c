@@ -84,6 +84,7 @@ int reconcile_plan(struct reconcile *r, const struct declaration *declaration, b
 void reconcile_report(const struct reconcile *r, struct reconcile_report *report)
 {
 	*report = r->report;
+	report->states = r->statuses.counts;
 }
 
 bool reconcile_found_device(const struct reconcile *r, const char *device)

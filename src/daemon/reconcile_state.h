@@ -12,6 +12,11 @@
 #include "daemon/reconcile.h"
 #include "daemon/statuses.h"
 
+struct pass_listener {
+	void (*passed)(void *user);
+	void *user;
+};
+
 struct reconcile {
 	struct loop *loop;
 	struct kernel *kernel;
@@ -65,8 +70,7 @@ struct reconcile {
 	struct objects desired;
 	struct reconcile_report report;
 	struct orphans orphans;
-	void (*passed)(void *user);
-	void *passed_user;
+	struct vec_of(struct pass_listener) listeners;
 };
 
 /* reconcile_report.c: a foreign link that was found equal serves the tunnel, but bears no mark. */

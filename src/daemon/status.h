@@ -21,6 +21,11 @@ enum { STATES = STATE_DELETING + 1 };
 
 extern const char *const state_names[STATES]; /* "pending" … */
 
+/* Of resources. */
+struct state_counts {
+	size_t n[RESOURCE_KINDS][STATES];
+};
+
 enum object_state {
 	OBJECT_IN_SYNC,
 	OBJECT_STATE_FOUND,

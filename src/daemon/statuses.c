@@ -108,8 +108,7 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 					       ((const struct exit_route *)head)->tunnel);
 		name_copy(to->name, head->name);
 		status_of(outcome, e, tunnel, arena, &to->status);
-		fresh.troubled += to->status.state != STATE_READY &&
-				  to->status.state != STATE_DISABLED;
+		fresh.counts.n[kind][to->status.state]++;
 		carry_since(find(&statuses->kind[kind], to->name), kind, to, events, &well);
 	}
 	if (well > WELL_LINES_MAX)
@@ -125,7 +124,17 @@ void statuses_drop(struct statuses *statuses, enum kind_id kind, const char *nam
 
 	if (!found)
 		return;
+	statuses->counts.n[kind][found->status.state]--;
 	status_done(&found->status);
 	list->len--;
 	memmove(found, found + 1, (size_t)(list->v + list->len - found) * sizeof(*found));
+}
+
+bool statuses_troubled(const struct statuses *statuses)
+{
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		for (unsigned s = 0; s < STATES; s++)
+			if (s != STATE_READY && s != STATE_DISABLED && statuses->counts.n[k][s])
+				return true;
+	return false;
 }

@@ -15,7 +15,7 @@ struct named_status {
 
 struct statuses {
 	struct named_statuses vec_of(struct named_status) kind[RESOURCE_KINDS]; /* by name */
-	size_t troubled; /* neither ready nor disabled */
+	struct state_counts counts;
 };
 
 /* NULL: no pass has judged one of that name */
@@ -26,4 +26,6 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		      const struct expansions *expansions, struct arena *arena,
 		      struct event_log *events);
 void statuses_drop(struct statuses *statuses, enum kind_id kind, const char *name);
+/* Is one neither ready nor disabled? */
+bool statuses_troubled(const struct statuses *statuses);
 void statuses_done(struct statuses *statuses);

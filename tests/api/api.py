@@ -148,8 +148,8 @@ class Agent:
             end = time.monotonic() + READY_S
             while True:
                 try:
-                    ready.recv(64)
-                    return self
+                    if ready.recv(1000) == b"READY=1":
+                        return self
                 except TimeoutError:
                     if self.process.poll() is not None or time.monotonic() > end:
                         raise RuntimeError("the agent did not start:\n" + self.log) from None
