@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/failpoint.h"
 #include "base/text.h"
+#include "store/files.h"
 #include "store/sql.h"
 
 struct setting {
@@ -53,47 +54,16 @@ static const struct {
 	{SQLITE_DBCONFIG_DQS_DDL, 0},
 };
 
-static char *parent_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *parent = xstrdup(slash ? path : ".");
-
-	if (slash)
-		parent[slash == path ? 1 : slash - path] = '\0';
-	return parent;
-}
-
-/* Makes a new name in its directory durable. */
-static void sync_parent(const char *path)
-{
-	cleanup_free char *parent = parent_of(path);
-	cleanup_fd int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		fsync(fd);
-}
-
-static int make_directory(const char *path, struct err *err)
-{
-	cleanup_free char *parent = parent_of(path);
-
-	if (mkdir(parent, 0700) == 0) {
-		sync_parent(parent);
-		return 0;
-	}
-	if (errno == EEXIST)
-		return 0;
-	return err_set(err, -errno, "cannot make directory %s: %s", parent, strerror(errno));
-}
-
 static int take_lock(const char *path, int *lock_fd, struct err *err)
 {
 	cleanup_text struct text name = {0};
 
 	text_addf(&name, "%s.lock", path);
-	cleanup_fd int fd = open(name.s, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_fd int fd = files_make(name.s);
+	if (fd == -EEXIST && (fd = open(name.s, O_RDWR | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		fd = -errno;
 	if (fd < 0)
-		return err_set(err, -errno, "cannot open %s: %s", name.s, strerror(errno));
+		return err_set(err, fd, "cannot open %s: %s", name.s, strerror(-fd));
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		*lock_fd = take_fd(&fd);
 		return 0;
@@ -107,15 +77,11 @@ static int take_lock(const char *path, int *lock_fd, struct err *err)
  * file drops all POSIX locks that the process has on it. */
 static int make_file(const char *path, struct err *err)
 {
-	cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	cleanup_fd int fd = files_make(path);
 
-	if (fd >= 0) {
-		sync_parent(path);
+	if (fd >= 0 || fd == -EEXIST)
 		return 0;
-	}
-	if (errno == EEXIST)
-		return 0;
-	return err_set(err, -errno, "cannot create database %s: %s", path, strerror(errno));
+	return err_set(err, fd, "cannot create database %s: %s", path, strerror(-fd));
 }
 
 static int set_option(sqlite3 *db, int option, int value, struct err *err)
@@ -239,7 +205,7 @@ static int prepare_connection(sqlite3 *db, const char *path, unsigned version, s
 int database_open(struct database *database, const char *path, unsigned version, struct err *err)
 {
 	struct database opened = {.lock_fd = -1};
-	int result = make_directory(path, err);
+	int result = files_make_directory_of(path, err);
 
 	failpoint("database.directory");
 	if (!result)

@@ -71,6 +71,30 @@ static void makes_directory_and_file_for_the_owner_only(void **state)
 	assert_int_equal(mode_of(path), 0600);
 }
 
+/* A root's ipipd --flush leaves files behind that the agent's user can open. */
+static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
+{
+	enum { SOME_USER = 54321, SOME_GROUP = 54322 };
+	static const char *const files[] = {"", "-wal", ".lock"};
+	struct scratch *s = *state;
+	char path[80];
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(path, sizeof(path), "%s/state", s->folder);
+	assert_ok(mkdir(path, 0700));
+	assert_ok(chown(path, SOME_USER, SOME_GROUP));
+	scratch_open(s);
+	scratch_sql(s, "INSERT INTO meta VALUES ('a', 'b')");
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof(path), "%s%s", s->path, files[i]);
+		assert_ok(stat(path, &st));
+		assert_int_equal(st.st_uid, SOME_USER);
+		assert_int_equal(st.st_gid, SOME_GROUP);
+	}
+}
+
 static void closes_a_file_that_others_could_read(void **state)
 {
 	struct scratch *s = *state;
@@ -251,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scratch_test_closed(makes_directory_and_file_for_the_owner_only),
+		scratch_test_closed(what_root_makes_belongs_to_the_owner_of_the_directory),
 		scratch_test(closes_a_file_that_others_could_read),
 		scratch_test_closed(makes_one_level_of_directory_only),
 		scratch_test(second_opener_is_told_that_it_is_busy),
