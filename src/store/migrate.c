@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bringing a database to the schema of this version. The texts are those of db/. */
+/*
+ * Bringing a database to the schema of this version. The texts are those of db/; what was before
+ * is kept by backup.c.
+ */
 #include "store/migrate.h"
 
 #include <stdio.h>
 
 #include "base/failpoint.h"
+#include "store/backup.h"
 #include "store/sql.h"
 
 /* A text has many statements; comments and blanks behind the last one prepare to NULL. */
@@ -50,6 +54,8 @@ int migrate_run(sqlite3 *db, const char *const *texts, unsigned count, struct er
 	int64_t version;
 	int result = sql_integer(db, "PRAGMA user_version", &version, err);
 
+	if (!result && version > 0 && version < count)
+		result = backup_make(db, (unsigned)version, err);
 	for (unsigned i = result ? count : (unsigned)version; i < count && !result; i++)
 		result = step(db, texts[i], i + 1, err);
 	return result;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "store/backup.h"
 #include "store/migrations.h"
 
 static mode_t mode_of(const char *path)
@@ -75,7 +76,7 @@ static void makes_directory_and_file_for_the_owner_only(void **state)
 static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
 {
 	enum { SOME_USER = 54321, SOME_GROUP = 54322 };
-	static const char *const files[] = {"", "-wal", ".lock"};
+	static const char *const files[] = {"", "-wal", ".lock", ".schema-1"};
 	struct scratch *s = *state;
 	char path[80];
 	struct stat st;
@@ -86,6 +87,7 @@ static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
 	assert_ok(mkdir(path, 0700));
 	assert_ok(chown(path, SOME_USER, SOME_GROUP));
 	scratch_open(s);
+	assert_ok(backup_make(s->store->database.db, 1, &s->err));
 	scratch_sql(s, "INSERT INTO meta VALUES ('a', 'b')");
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		snprintf(path, sizeof(path), "%s%s", s->path, files[i]);

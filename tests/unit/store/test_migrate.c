@@ -38,17 +38,63 @@ static void failed_step_leaves_the_version_before_it(void **state)
 	sqlite3_close(db);
 }
 
+static void open_beside(struct scratch *s, sqlite3 **db)
+{
+	snprintf(s->path, sizeof(s->path), "%s/one.db", s->folder);
+	assert_ok(sqlite3_open(s->path, db));
+}
+
 static void runs_only_the_steps_that_are_missing(void **state)
 {
 	sqlite3 *db;
 
-	(void)state;
-	assert_ok(sqlite3_open(":memory:", &db));
+	open_beside(*state, &db);
 	assert_ok(migrate_run(db, steps, 1, NULL));
 	assert_int_equal(number(db, "SELECT count(*) FROM one"), 0);
 	assert_ok(migrate_run(db, steps, 2, NULL));
 	assert_ok(migrate_run(db, steps, 2, NULL));
 	assert_int_equal(number(db, "SELECT count(*) FROM one"), 2);
+	sqlite3_close(db);
+}
+
+static void backs_up_what_it_is_about_to_change(void **state)
+{
+	struct scratch *s = *state;
+	struct err err = {0};
+	char path[80];
+	sqlite3 *db;
+
+	open_beside(s, &db);
+	snprintf(path, sizeof(path), "%s.schema-1", s->path);
+	assert_ok(migrate_run(db, steps, 1, NULL));
+	assert_int_equal(access(path, F_OK), -1);
+	/* the one step does, the next one fails */
+	assert_int_equal(migrate_run(db, steps, 3, &err), -EIO);
+	assert_int_equal(number(db, "PRAGMA user_version"), 2);
+	sqlite3_close(db);
+	assert_ok(sqlite3_open(path, &db));
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(number(db, "SELECT count(*) FROM one"), 0);
+	sqlite3_close(db);
+}
+
+static void changes_nothing_without_a_backup(void **state)
+{
+	struct scratch *s = *state;
+	struct err err = {0};
+	char path[80];
+	sqlite3 *db;
+
+	open_beside(s, &db);
+	assert_ok(migrate_run(db, steps, 1, NULL));
+	snprintf(path, sizeof(path), "%s.schema-1", s->path);
+	assert_ok(mkdir(path, 0700)); /* which no file replaces */
+	assert_int_equal(migrate_run(db, steps, 2, &err), -EISDIR);
+	assert_non_null(strstr(err.sentence, "is not migrated: its backup"));
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(number(db, "SELECT count(*) FROM one"), 0);
+	snprintf(path, sizeof(path), "%s.schema-1.new", s->path);
+	assert_int_equal(access(path, F_OK), -1);
 	sqlite3_close(db);
 }
 
@@ -146,7 +192,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failed_step_leaves_the_version_before_it),
-		cmocka_unit_test(runs_only_the_steps_that_are_missing),
+		scratch_test_closed(runs_only_the_steps_that_are_missing),
+		scratch_test_closed(backs_up_what_it_is_about_to_change),
+		scratch_test_closed(changes_nothing_without_a_backup),
 		scratch_test(tables_equal_the_field_tables),
 	};
 
