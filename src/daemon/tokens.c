@@ -125,7 +125,7 @@ int tokens_read(struct tokens *tokens, const char *path, struct errs *errs)
 {
 	cleanup_text struct text text = {0};
 	struct err err;
-	int rc = file_read(path, TOKENS_FILE_MAX, 0077, &text, &err);
+	int rc = file_read(path, TOKENS_FILE_MAX, 0007, &text, &err);
 
 	if (rc < 0)
 		return errs_add(errs, rc, "", HTTP_AT_TOKENS, "%s", err.sentence);

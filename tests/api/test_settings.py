@@ -81,15 +81,15 @@ class Settings(unittest.TestCase):
         self.tls(key=self.key)
         self.refused("tls.certificate: TLS needs a certificate and its key")
 
-    def test_secrets_are_for_their_owner(self):
+    def test_secrets_are_for_their_owner_and_a_group(self):
         key = shutil.copy(self.key, self.agent.directory / "key")
         self.tls(certificate=self.certificate, key=key)
-        os.chmod(key, 0o604)
-        self.refused(f"ipipd.conf:6: {key}: is open to others (mode 0604); chmod o= {key}")
-        os.chmod(key, 0o640)  # a group of its own
-        self.assertEqual(self.agent.run("--check-config").returncode, 0)
-        self.agent.token_file.chmod(0o640)
-        self.refused(f"ipipd.conf:3: {self.agent.token_file}: is open to others (mode 0640)")
+        for line, secret in ((6, key), (3, self.agent.token_file)):
+            os.chmod(secret, 0o604)
+            self.refused(f"ipipd.conf:{line}: {secret}: is open to others (mode 0604); "
+                         f"chmod o= {secret}")
+            os.chmod(secret, 0o640)  # root's, for the group that the agent runs as
+            self.assertEqual(self.agent.run("--check-config").returncode, 0)
 
     def test_files_that_are_not_there(self):
         self.tcp(tokens="/nonexistent/t")

@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the agent tells systemd, and when."""
+"""What the agent tells systemd, and when; and how it runs as a user of its own, on systemd's
+socket."""
 
 import contextlib
+import grp
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import unittest
 
@@ -16,6 +20,8 @@ import api
 
 class Service(api.Agent):
     """An agent whose notifications are kept to be read."""
+
+    notify = None
 
     def start(self, **environment):
         path = str(self.directory / "notify")
@@ -38,7 +44,8 @@ class Service(api.Agent):
 
     def clean(self):
         super().clean()
-        self.notify.close()
+        if self.notify:
+            self.notify.close()
 
     def wait_for_stop(self):
         stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
@@ -105,6 +112,133 @@ class Systemd(unittest.TestCase):
         self.agent.put("/v1/tunnels/tun_a?wait=10", api.TUNNEL)
         self.agent.stop()
         self.assertEqual(self.agent.log.count("systemd cannot be notified"), 1)
+
+
+USER, OTHER = 54321, 54322
+# Its own process id is what systemd puts there.
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Packaged(Service):
+    """As the unit starts it: a user that owns the database's directory, and a socket of root's
+    for a group."""
+
+    def __init__(self):
+        super().__init__()
+        self.group = next(group for group in grp.getgrall() if group.gr_gid)
+        # where that user can come
+        self.directory.chmod(0o711)
+        self.binary = shutil.copy(api.BIN, self.directory / "ipipd")
+        for path in (self.directory / "kernel", *(self.directory / "kernel").iterdir()):
+            os.chown(path, USER, USER)
+        self.db.parent.mkdir(mode=0o700)
+        os.chown(self.db.parent, USER, USER)
+        os.mkdir(os.path.dirname(self.socket), 0o755)
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(self.socket)
+        self.listening.listen()
+        os.chown(self.socket, 0, self.group.gr_gid)
+        os.chmod(self.socket, 0o660)
+        self.settings = self.directory / "ipipd.conf"
+        self.settings.write_text(f"[agent]\ngroup = {self.group.gr_name}\n")
+        self.options = ["--config", str(self.settings)]
+
+    def command(self, *options):
+        return [str(self.binary), *super().command(*options)[1:]]
+
+    def start(self):
+        if self.notify:
+            self.notify.close()
+            os.unlink(self.directory / "notify")
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(self.directory / "notify"))
+        os.chmod(self.directory / "notify", 0o666)
+        self.notify.settimeout(api.READY_S)
+        listening = self.listening.fileno()
+        with open(self.directory / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", AS_SYSTEMD, str(listening), *self.command()],
+                stderr=log, pass_fds=(listening,), user=USER, group=USER, extra_groups=[],
+                umask=0o077, env=self.environment(NOTIFY_SOCKET=str(self.directory / "notify")))
+        while self.told() != "READY=1":
+            pass
+
+    def flush(self):
+        """By root, as who removes the package does it."""
+        subprocess.run(self.command("--flush"), env=self.environment(), check=True,
+                       stderr=subprocess.PIPE, timeout=api.READY_S)
+        for path in (self.directory / "kernel").iterdir():  # the fake kernel's own files
+            os.chown(path, USER, USER)
+
+    def status_for(self, user, group):
+        """What the API answers a client of that user and group; 000: it cannot connect."""
+        return subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", self.socket,
+             "http://ipipd/v1/status"], user=user, group=group, extra_groups=[], text=True,
+            stdout=subprocess.PIPE, check=False, timeout=api.READY_S).stdout
+
+    def clean(self):
+        super().clean()
+        self.listening.close()
+
+
+@unittest.skipUnless(os.geteuid() == 0, "other users take root")
+class UserOfItsOwn(unittest.TestCase):
+    def setUp(self):
+        self.agent = Packaged()
+        self.addCleanup(self.agent.clean)
+
+    def files(self):
+        return sorted(self.agent.db.parent.iterdir())
+
+    def test_root_and_the_group_may_use_its_socket(self):
+        self.agent.start()
+        self.assertEqual(self.agent.status_for(0, 0), "200")
+        self.assertEqual(self.agent.status_for(OTHER, self.agent.group.gr_gid), "200")
+        self.assertEqual(self.agent.status_for(OTHER, OTHER), "000")
+        os.chmod(self.agent.socket, 0o666)  # systemd's default
+        self.assertEqual(self.agent.status_for(OTHER, OTHER), "403")
+
+    def test_the_socket_outlives_it_and_a_client_waits_for_the_next(self):
+        self.agent.start()
+        self.agent.stop()
+        with contextlib.closing(api.Connection(self.agent.socket)) as connection:
+            connection.request("GET", "/livez")
+            self.agent.start()
+            self.assertEqual(connection.getresponse().status, 200)
+
+    def test_what_root_flushes_it_can_go_on_with(self):
+        self.agent.start()
+        answer = self.agent.put("/v1/tunnels/tun_a?wait=10", api.TUNNEL)
+        self.assertEqual((answer.status, answer.state), (201, "ready"))
+        for end in (self.agent.stop, self.agent.kill):  # the second leaves a log behind
+            end()
+            self.agent.flush()
+            self.assertEqual(self.agent.objects("link tun_a"), [])
+            self.assertEqual({path.stat().st_uid for path in self.files()}, {USER})
+            self.agent.start()
+            self.assertEqual(self.agent.get("/v1/tunnels/tun_a").state, "ready")
+
+    def test_a_database_that_roots_flush_has_made_is_its(self):
+        self.agent.flush()
+        self.assertTrue(self.files())
+        self.agent.start()
+        self.assertEqual(self.agent.put("/v1/tunnels/tun_a", api.TUNNEL).status, 201)
+
+    def test_it_reads_tokens_of_root_for_its_group(self):
+        tokens = self.agent.directory / "tokens"
+        tokens.write_text(f"ci admin {'0' * 64}\n")
+        tokens.chmod(0o640)
+        os.chown(tokens, 0, USER)
+        with self.agent.settings.open("a") as settings:
+            settings.write(f"[tcp]\nlisten = 127.0.0.1:0\ntokens = {tokens}\n")
+        self.agent.start()
+        self.assertEqual(self.agent.get("/livez").status, 200)
 
 
 if __name__ == "__main__":
