@@ -154,6 +154,8 @@ void exposition_write(struct exposition *exposition, struct text *text, size_t b
 		if (!metric->rows->row(exposition->from, exposition->row++, &row)) {
 			exposition->metric++;
 			exposition->row = 0;
+		} else if (!row.base) {
+			continue;
 		} else if (metric->type == METRIC_HISTOGRAM) {
 			add_histogram(text, metric, &row);
 		} else {

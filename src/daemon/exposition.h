@@ -22,7 +22,7 @@ enum { METRIC_LABELS = 3 };
 /* One sample, or histogram: the values of its labels, and the struct that has its number. */
 struct metric_row {
 	const char *labels[METRIC_LABELS];
-	const void *base;
+	const void *base; /* NULL: none for this row */
 };
 
 /* The rows that metrics of one sort have in common. */

@@ -72,6 +72,15 @@ static bool of_tunnel(const void *from, size_t number, struct metric_row *row)
 	return true;
 }
 
+static bool of_enabled_tunnel(const void *from, size_t number, struct metric_row *row)
+{
+	if (!of_tunnel(from, number, row))
+		return false;
+	if (!((const struct tunnel_total *)row->base)->enabled)
+		row->base = NULL;
+	return true;
+}
+
 static bool of_rule(const void *from, size_t number, struct metric_row *row)
 {
 	static const char *const directions[] = {[TOTAL_OUT] = "out", [TOTAL_IN] = "in"};
@@ -119,6 +128,7 @@ static const struct metric_rows
 	objects = {{"kind"}, of_object},
 	ops = {{"kind", "verb"}, of_op},
 	tunnels = {{"tunnel"}, of_tunnel},
+	enabled_tunnels = {{"tunnel"}, of_enabled_tunnel},
 	rules = {{"rule", "direction"}, of_rule},
 	requests = {{"route", "method", "code"}, of_request},
 	routes = {{"route"}, of_route};
@@ -170,8 +180,8 @@ const struct metric metric_table[] = {
 	COUNTER("ipipd_scrape_failures_total",
 		"Scrapes that lack tunnels and NAT rules: the kernel's numbers could not be read.",
 		whole, METRIC_AT(struct scrape, metrics.scrape_failures)),
-	GAUGE("ipipd_tunnel_up", "1 when the device is there, and up.", tunnels,
-	      METRIC_AT(struct tunnel_total, up)),
+	GAUGE("ipipd_tunnel_up", "1 when the device is there, and up; absent where it is disabled.",
+	      enabled_tunnels, METRIC_AT(struct tunnel_total, up)),
 	KNOWN("ipipd_tunnel_mtu_bytes", "MTU of the device; absent without one.", tunnels,
 	      METRIC_AT(struct tunnel_total, mtu)),
 	COUNTER("ipipd_tunnel_receive_bytes_total", "Bytes that came out of the tunnel.", tunnels,

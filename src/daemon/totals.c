@@ -53,6 +53,7 @@ static void declare_tunnels(struct totals *totals, const struct resources *decla
 		if (at < before.len && strcmp(before.v[at].name, tunnel->head.name) == 0)
 			*total = before.v[at];
 		memcpy(total->name, tunnel->head.name, sizeof(total->name));
+		total->enabled = tunnel->head.enabled && !tunnel->head.deleting;
 		memset(total->device, 0, sizeof(total->device));
 		name_copy(total->device, tunnel_device(tunnel));
 		vec_push(&totals->by_device, (uint32_t)i);

@@ -15,6 +15,7 @@ struct tunnel_total {
 	struct link_stats sum;
 	uint64_t up;      /* 1 or 0, as of the last reading */
 	uint64_t mtu;     /* bytes; 0: no device */
+	bool enabled;     /* a device is wanted */
 	uint32_t ifindex; /* of the device that counted last, and what it had then */
 	struct link_stats last;
 	uint32_t gone_ifindex; /* of the one before it, whose last event is still to come */

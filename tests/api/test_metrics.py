@@ -261,6 +261,16 @@ class Counters(MetricsTest):
         self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
         self.assertIsNone(self.scrape().get("ipipd_tunnel_up", tunnel="tun_a"))
 
+    def test_a_disabled_tunnel_is_not_down(self):
+        self.scrape()
+        self.ok(self.agent.delete("/v1/exit-routes/qq"), 204)
+        self.ok(self.agent.patch("/v1/tunnels/tun_a?wait=5", {"enabled": False}))
+        scrape = self.scrape()
+        self.assertIsNone(scrape.get("ipipd_tunnel_up", tunnel="tun_a"))
+        self.assertEqual(self.tunnel(scrape, ("receive_bytes",)), (840,))
+        self.ok(self.agent.patch("/v1/tunnels/tun_a?wait=5", {"enabled": True}))
+        self.assertEqual(self.scrape()("ipipd_tunnel_up", tunnel="tun_a"), 1)
+
     def test_a_link_that_somebody_deletes_loses_nothing(self):
         self.scrape()
         self.settle("traffic link tun_a rx_bytes 1000 tx_errors 5")

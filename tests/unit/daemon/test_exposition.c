@@ -39,6 +39,15 @@ static bool once(const void *from, size_t number, struct metric_row *row)
 	return number == 0;
 }
 
+static bool of_thing_or_none(const void *from, size_t number, struct metric_row *row)
+{
+	if (!of_thing(from, number, row))
+		return false;
+	if (!*row->labels[0])
+		row->base = NULL;
+	return true;
+}
+
 static const struct metric_rows plain = {{NULL}, once}, labelled = {{"name", "other"}, of_thing};
 
 static char *written(const struct metric *metric, const struct thing *v, size_t len, size_t bytes)
@@ -101,6 +110,21 @@ static void label_values_are_escaped(void **state)
 		       "a{name=\"plain é\",other=\"x\"} 5\n");
 }
 
+static void a_row_without_a_number_is_left_out(void **state)
+{
+	static const struct metric_rows some = {{"name", "other"}, of_thing_or_none};
+	const struct metric metric = {.name = "a",
+				      .type = METRIC_GAUGE,
+				      .help = "What.",
+				      .rows = &some,
+				      .offset = METRIC_AT(struct thing, n)};
+	const struct thing things[] = {{.name = ""}, {.name = "b", .n = 0}, {.name = "", .n = 1}};
+	(void)state;
+
+	assert_written(&metric, things, 3,
+		       "# HELP a What.\n# TYPE a gauge\na{name=\"b\",other=\"x\"} 0\n");
+}
+
 static void times_are_said_in_seconds(void **state)
 {
 	const struct metric metric = {.name = "a",
@@ -159,6 +183,7 @@ static void histogram_is_cumulative(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(sample_without_labels_has_no_braces),
 	cmocka_unit_test(label_values_are_escaped),
+	cmocka_unit_test(a_row_without_a_number_is_left_out),
 	cmocka_unit_test(times_are_said_in_seconds),
 	cmocka_unit_test(histogram_is_cumulative),
 };
