@@ -134,6 +134,21 @@ def get_config(rounds, present, count=5):
                    "extra memory": Sample(extra)}
 
 
+def scrape(rounds, present, count=5):
+    """Without IPIP tunnels can only be declared, and told with what they have counted; as many
+    devices stand beside them, so that the kernel's part is there, too."""
+    tunnels = load.document({**load.tunnel(i), "enabled": False} for i in range(present))
+    with bench.host() as ns, bench.agent(ns, tunnels) as agent, bench.folder() as folder:
+        lab.ip(ns, *(f"link add d{i} type veth peer name d{i + 1}" for i in range(0, present, 2)))
+        agent.settle()
+        told = _body(agent, "/metrics")
+        check(told.count(b"\nipipd_tunnel_receive_bytes_total{") == present, "not all were told")
+        for _ in rounds:
+            links = bench.raw_sample(ns, "look", "links")
+            yield {"ours": _our_http(agent, "/metrics", count),
+                   "raw": bench.total(links, _raw_http(ns, folder, len(told), count))}
+
+
 # ---------------------------------------------------------------- start and rest
 
 def start_empty(rounds, _):

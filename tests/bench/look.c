@@ -2,6 +2,8 @@
 /*
  * The floor of a look: dumps links, addresses, routes of our tables, rules and our nftables
  * elements, and throws them away. Prints how long that took.
+ *
+ *   bench_look [links]     of links: these alone, with what they have counted
  */
 #include "common.h"
 #include "netlink.h"
@@ -13,6 +15,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -38,6 +41,15 @@ static void take_set(const struct nlmsghdr *h, void *user)
 	(void)user;
 	if (table && name && strcmp(attr_value(table), TABLE) == 0 && n_sets < SETS_MAX)
 		strncpy(sets[n_sets++], attr_value(name), NFT_SET_MAXNAMELEN - 1);
+}
+
+static void look_links(struct netlink *netlink)
+{
+	struct if_stats_msg header = {.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)};
+	struct batch request = {0};
+
+	batch_message(&request, RTM_GETSTATS, NLM_F_DUMP, &header, sizeof(header));
+	netlink_dump(netlink, &request, count, NULL);
 }
 
 static void look_route(struct netlink *netlink)
@@ -93,16 +105,21 @@ static void look_nft(struct netlink *netlink)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	bool links = argc > 1 && strcmp(argv[1], "links") == 0;
 	struct netlink route, nft;
 	struct times times = {0};
 
 	netlink_open(&route, NETLINK_ROUTE);
 	netlink_open(&nft, NETLINK_NETFILTER);
 	uint64_t start = now_ns();
-	look_route(&route);
-	look_nft(&nft);
+	if (links) {
+		look_links(&route);
+	} else {
+		look_route(&route);
+		look_nft(&nft);
+	}
 	times_add(&times, now_ns() - start);
 	if (!seen)
 		die("nothing to see");

@@ -56,7 +56,9 @@ def amount(value, unit="s"):
 
 
 def _goal(result):
-    words = {"faster": "at least {:g} x", "within": "within {:g} x", "most": "at most {:g}"}
+    words = {"faster": "at least {:g} x", "within": "within {:g} x"}
+    if result["sense"] == "most":
+        return f"at most {amount(result['bound'], _unit(result))}"
     return words.get(result["sense"], "printed").format(result["bound"])
 
 

@@ -146,6 +146,7 @@ def look(rounds, count):
             yield {"ours": ours, "ip+nft": bench.total(*(bench.timed(ns, *c) for c in commands)),
                    "raw": bench.raw_sample(ns, "look"),
                    "pass alone": Sample(last["duration_us"] / 1e6),
+                   "scrape": agent.timed(lambda: agent.request("GET", "/metrics")),
                    "modifying messages and syncs":
                        Sample(counted.modifying + counted.syncs + counted.sysctls)}
 
