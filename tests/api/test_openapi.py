@@ -59,6 +59,19 @@ class Examples(api.ApiTest):
         self.assertEqual(answer.text, COMMITTED.read_text())
         self.assertEqual(answer.headers["Content-Type"], "application/json")
 
+    def test_a_default_of_the_query_is_what_no_value_means(self):
+        self.three()
+        document = json.loads(COMMITTED.read_text())
+        for target in ("/v1/events?since=0&follow=false&limit=1", "/v1/tunnels?", "/readyz?"):
+            without = self.ok(self.agent.get(target)).text
+            for reference in document["paths"][target.partition("?")[0]]["get"]["parameters"]:
+                name = reference["$ref"].rpartition("/")[2]
+                schema = document["components"]["parameters"][name]["schema"]
+                if "default" in schema and name + "=" not in target:
+                    given = f"{name}={schema['default']}".lower()
+                    answer = self.agent.get(f"{target}&{given}")
+                    self.assertEqual(answer.text, without, given)
+
     def test_any_operation_may_find_a_body_too_large(self):
         for method, path in (("GET", "/livez"), ("GET", "/v1/status"), ("POST", "/v1/reconcile"),
                              ("DELETE", "/v1/tunnels/tun_a")):
