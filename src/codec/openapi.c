@@ -53,16 +53,8 @@ static json_t *choices(const struct openapi_member *member)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < member->n_choices; i++) {
-		json_t *choice = json_string(member->choices[i]);
-		bool is_there = false;
-
-		for (size_t j = 0; j < json_array_size(list); j++)
-			is_there |= json_equal(json_array_get(list, j), choice);
-		if (!is_there)
-			json_array_append(list, choice);
-		json_decref(choice);
-	}
+	for (unsigned i = 0; i < member->n_choices; i++)
+		json_array_append_new(list, json_string(member->choices[i]));
 	return json_pack("{s:s, s:o}", "type", "string", "enum", list);
 }
 

@@ -25,7 +25,7 @@ static const char *object_nouns[OBJECT_KIND_END - OBJECT_KIND_FIRST];
 static const struct openapi_member object_status[] = {
 	{"kind", OPENAPI_CHOICE, CHOICE(object_nouns, .doc = "of the kernel's")},
 	{"key", OPENAPI_STRING, .doc = "what it is called"},
-	{"state", OPENAPI_CHOICE, NAMES(object_state_names, OBJECT_CONTESTED + 1),
+	{"state", OPENAPI_CHOICE, NAMES(object_state_names, OBJECT_CONTESTED),
 	 .doc = "missing, differs and failed are put right by the agent; found and foreign are "
 	 "somebody else's"},
 	{"message", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "the kernel's own words"},
