@@ -298,6 +298,13 @@ static void add_objects(json_t *schemas)
 	json_object_set_new(schemas, "Object", json_pack("{s:o}", "anyOf", any));
 }
 
+const struct openapi_schema *api_answers_tables(unsigned *n)
+{
+	name_kinds();
+	*n = ARRAY_LEN(answers);
+	return answers;
+}
+
 void api_answers_add(json_t *schemas)
 {
 	name_kinds();

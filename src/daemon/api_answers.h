@@ -8,3 +8,5 @@
 
 /* Adds the schemas of all answers and bodies to components.schemas. */
 void api_answers_add(json_t *schemas);
+/* The tables themselves, for the manual. */
+const struct openapi_schema *api_answers_tables(unsigned *n);

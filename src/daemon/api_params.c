@@ -204,14 +204,19 @@ static void refuse_unknown(struct reading *reading, const char *name)
 		    close ? "; did you mean \"" : "", close ? close : "", close ? "\"?" : "");
 }
 
+void api_params_allowed(const struct field *field, struct text *text)
+{
+	if (field->type == FIELD_LABELS)
+		text_addf(text, "key=value, at most %u times", field->max_count);
+	else
+		value_allowed(field, text);
+}
+
 static void refuse_value(struct reading *reading, const struct field *field, const char *value)
 {
 	cleanup_text struct text text = {0};
 
-	if (field->type == FIELD_LABELS)
-		text_addf(&text, "key=value, at most %u times", field->max_count);
-	else
-		value_allowed(field, &text);
+	api_params_allowed(field, &text);
 	reading->refused = true;
 	api_problem(reading->call->request, "bad-request",
 		    "query parameter \"%s\" must be %s, not \"%.80s\"", field->name, text.s, value);

@@ -13,5 +13,7 @@ bool api_params_read(struct api_call *call, const char *allowed);
 
 /* The table of all of them. */
 extern const struct kind api_params_kind;
+/* What a row of it allows, to follow "must be". */
+void api_params_allowed(const struct field *field, struct text *text);
 /* Is it one of the words, which a blank divides? */
 bool api_params_has_word(const char *words, const char *word);

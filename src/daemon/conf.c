@@ -101,8 +101,10 @@ static void show_number(enum setting_type type, uint64_t number, struct text *te
 		text_addf(text, "%llu", (unsigned long long)number);
 }
 
-static void show_bounds(const struct setting *setting, struct text *text)
+void conf_bounds(const struct setting *setting, struct text *text)
 {
+	if (setting->type == SETTING_TEXT || setting->type == SETTING_LIST)
+		return;
 	show_number(setting->type, setting->min, text);
 	text_add(text, " to ");
 	show_number(setting->type, setting->max, text);
@@ -120,7 +122,7 @@ static int set_number(const struct setting *setting, const char *value, struct c
 	uint64_t number;
 
 	if (parse_number(setting, value, &number) < 0) {
-		show_bounds(setting, &bounds);
+		conf_bounds(setting, &bounds);
 		return err_set(err, -EINVAL, "%s: must be %s%s", setting->name, what[setting->type],
 			       text_str(&bounds));
 	}
@@ -539,14 +541,11 @@ void conf_show(const struct conf *conf, const struct setting *setting, struct te
 
 static void print_setting(const struct conf *conf, const struct setting *setting, struct text *text)
 {
-	cleanup_text struct text value = {0};
+	cleanup_text struct text value = {0}, bounds = {0};
 
 	conf_show(conf, setting, &value);
-	text_addf(text, "\n# %s", setting->doc);
-	if (setting->type != SETTING_TEXT && setting->type != SETTING_LIST) {
-		text_add(text, ": ");
-		show_bounds(setting, text);
-	}
+	conf_bounds(setting, &bounds);
+	text_addf(text, "\n# %s%s%s", setting->doc, bounds.len ? ": " : "", text_str(&bounds));
 	bool is_default = strcmp(text_str(&value), setting->dflt) == 0;
 	text_addf(text, "%s\n%s%s =%s%s\n", setting->reload ? " (reload)" : "",
 		  is_default ? "#" : "", setting->name, value.len ? " " : "", text_str(&value));

@@ -76,5 +76,7 @@ int conf_check_value(const struct setting *setting, const char *value, struct er
 void conf_locate(const struct conf *conf, struct errs *errs);
 /* The value as in the file. */
 void conf_show(const struct conf *conf, const struct setting *setting, struct text *text);
+/* "32K to 1M" of a number, size or time; nothing of the others. */
+void conf_bounds(const struct setting *setting, struct text *text);
 /* All of them, as a commented file, in which defaults are comments too. */
 void conf_print(const struct conf *conf, struct text *text);

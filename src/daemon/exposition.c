@@ -6,7 +6,7 @@
 
 enum { US = 1000000, MS_IN_US = 1000 };
 
-static const char *const type_names[] = {
+const char *const metric_type_names[] = {
 	[METRIC_COUNTER] = "counter",
 	[METRIC_GAUGE] = "gauge",
 	[METRIC_HISTOGRAM] = "histogram",
@@ -140,7 +140,7 @@ static void add_histogram(struct text *text, const struct metric *metric,
 static void add_header(struct text *text, const struct metric *metric)
 {
 	text_addf(text, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
-		  type_names[metric->type]);
+		  metric_type_names[metric->type]);
 }
 
 void exposition_write(struct exposition *exposition, struct text *text, size_t bytes)
@@ -170,7 +170,7 @@ void exposition_describe(const struct metric *metrics, size_t n, struct text *te
 	for (size_t i = 0; i < n; i++) {
 		const struct metric *metric = &metrics[i];
 
-		text_addf(text, "| `%s` | %s |", metric->name, type_names[metric->type]);
+		text_addf(text, "| `%s` | %s |", metric->name, metric_type_names[metric->type]);
 		for (size_t l = 0; l < METRIC_LABELS && metric->rows->labels[l]; l++)
 			text_addf(text, "%s %s", l ? "," : "", metric->rows->labels[l]);
 		text_addf(text, " | %s |\n", metric->help);

@@ -14,6 +14,8 @@
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
+extern const char *const metric_type_names[]; /* "counter" … */
+
 /* What its numbers are; all are said in base units. */
 enum metric_unit { METRIC_NUMBER, METRIC_US, METRIC_MS };
 

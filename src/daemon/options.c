@@ -8,24 +8,18 @@
 
 enum { CONFIG = 1, CHECK_CONFIG, PRINT, FLUSH, VERSION, HELP, SETTING };
 
-struct own_option {
-	const char *name;
+static const struct {
 	int id;
-	const char *argument; /* NULL: it takes none */
-	const char *doc;
+	struct option_help help;
+} own_options[] = {
+	{CONFIG,
+	 {"config", "FILE", CONF_PATH, "Read these settings; the default need not be there"}},
+	{CHECK_CONFIG, {"check-config", NULL, "", "Tell every fault of the settings, and end"}},
+	{PRINT, {"print", "WHAT", "", "Print config, metrics or openapi, and end"}},
+	{FLUSH, {"flush", NULL, "", "Take everything of ours out of the kernel, and end"}},
+	{VERSION, {"version", NULL, "", "Print the version, and end"}},
+	{HELP, {"help", NULL, "", "Print this, and end"}},
 };
-
-/* clang-format off */
-static const struct own_option own_options[] = {
-	{"config", CONFIG, "FILE", "read these settings (default " CONF_PATH ", if it is there)"},
-	{"check-config", CHECK_CONFIG, NULL, "tell every fault of the settings, and end"},
-	{"print", PRINT, "WHAT", "print it, and end: config, the settings as a file;\n"
-	 "                      openapi, what the API takes and answers"},
-	{"flush", FLUSH, NULL, "take everything of this agent out of the kernel, and end"},
-	{"version", VERSION, NULL, "print the version, and end"},
-	{"help", HELP, NULL, "print this, and end"},
-};
-/* clang-format on */
 
 enum { LONGS_MAX = ARRAY_LEN(own_options) + SETTINGS_MAX + 1 };
 
@@ -36,13 +30,27 @@ static const char *argument_of(const struct setting *setting)
 	return setting->fault ? "LEVEL" : "PATH";
 }
 
-static void print_option(const char *name, const char *argument)
+void options_each(void (*use)(void *user, const struct option_help *help), void *user)
+{
+	for (unsigned i = 0; i < conf_n_settings; i++) {
+		const struct setting *setting = &conf_settings[i];
+
+		if (setting->option)
+			use(user, &(struct option_help){setting->option, argument_of(setting),
+							setting->dflt, setting->doc});
+	}
+	for (size_t i = 0; i < ARRAY_LEN(own_options); i++)
+		use(user, &own_options[i].help);
+}
+
+static void print_option(unused_ void *user, const struct option_help *help)
 {
 	char text[40];
 
-	snprintf(text, sizeof(text), "--%s%s%s", name, argument ? " " : "",
-		 argument ? argument : "");
-	printf("  %-19s ", text);
+	snprintf(text, sizeof(text), "--%s%s%s", help->name, help->argument ? " " : "",
+		 help->argument ? help->argument : "");
+	printf("  %-19s %s%s%s%s\n", text, help->doc, *help->dflt ? " (" : "", help->dflt,
+	       *help->dflt ? ")" : "");
 }
 
 static void usage(void)
@@ -50,19 +58,7 @@ static void usage(void)
 	puts("Usage: ipipd [OPTION]...\n"
 	     "Keeps the kernel's IPIP tunnels, exit routes and NAT equal to what is declared.\n"
 	     "One agent runs in each network namespace, in the foreground; it logs to stderr.\n");
-	for (unsigned i = 0; i < conf_n_settings; i++) {
-		const struct setting *setting = &conf_settings[i];
-
-		if (!setting->option)
-			continue;
-		print_option(setting->option, argument_of(setting));
-		printf("%s%s%s%s\n", setting->doc, *setting->dflt ? " (" : "", setting->dflt,
-		       *setting->dflt ? ")" : "");
-	}
-	for (size_t i = 0; i < ARRAY_LEN(own_options); i++) {
-		print_option(own_options[i].name, own_options[i].argument);
-		puts(own_options[i].doc);
-	}
+	options_each(print_option, NULL);
 	puts("\nOptions override the settings of files; --listen may be repeated. The directories\n"
 	     "of socket and database are made when only they are missing. SIGTERM and SIGINT end\n"
 	     "the agent; what is in the kernel stays there. SIGHUP has settings, tokens and\n"
@@ -93,9 +89,9 @@ static void fill_longs(struct option longs[static LONGS_MAX])
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(own_options); i++)
-		longs[n++] = (struct option){own_options[i].name,
-					     own_options[i].argument ? required_argument
-								     : no_argument,
+		longs[n++] = (struct option){own_options[i].help.name,
+					     own_options[i].help.argument ? required_argument
+									  : no_argument,
 					     NULL, own_options[i].id};
 	for (unsigned i = 0; i < conf_n_settings; i++)
 		if (conf_settings[i].option)

@@ -14,6 +14,16 @@ struct options {
 
 enum { EXIT_USAGE = 2 };
 
+/* What the help and the manual say of one. */
+struct option_help {
+	const char *name;
+	const char *argument; /* NULL: it takes none */
+	const char *dflt;     /* "": none */
+	const char *doc;
+};
+
+void options_each(void (*use)(void *user, const struct option_help *help), void *user);
+
 /* Returns -1 to go on, else the exit code: all is said. */
 int options_read(int argc, char **argv, struct options *options);
 /* The same for words that options_read could not judge. */
