@@ -9,6 +9,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SOURCE = ("CMakeLists.txt", r"^project\(ipipd VERSION (\S+) ")
 FOLLOW = (
     ("packaging/debian/changelog", r"\Aipipd \((\S+)\) "),
+    ("packaging/rpm/ipipd.spec", r"^Version: (\S+)$"),
+    ("packaging/rpm/ipipd.spec", r"^%changelog\n\* .* - (\S+)-\d+$"),
 )
 
 

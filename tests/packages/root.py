@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A folder as the root of a host, for dpkg to install into. The programs that scripts
+"""A folder as the root of a host, for dpkg and rpm to install into. The programs that scripts
 of packages call only write down how they were called."""
 import shutil
 import subprocess
@@ -37,9 +37,10 @@ class Root:
         return (self.folder / name).exists()
 
     def files(self):
-        """Whatever is there, but for dpkg's own database."""
+        """Whatever is there, but for the packagers' own databases."""
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")
-                if not path.is_relative_to(self.folder / "var/lib/dpkg")}
+                if not path.is_relative_to(self.folder / "var/lib/dpkg")
+                and not path.is_relative_to(self.folder / "var/lib/rpm")}
 
     def run(self, *command):
         """The calls that the scripts made."""
@@ -55,3 +56,6 @@ class Root:
     def dpkg(self, *arguments):
         return self.run("dpkg", f"--root={self.folder}", "--force-depends", "--force-bad-path",
                         *arguments)
+
+    def rpm(self, *arguments):
+        return self.run("rpm", "--root", self.folder, "--nodeps", *arguments)

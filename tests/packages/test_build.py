@@ -50,6 +50,14 @@ DEB_CLIENT = """
 -rw-r--r-- /usr/share/doc/ipipctl/copyright
 -rw-r--r-- /usr/share/zsh/vendor-completions/_ipipctl
 """
+RPM_AGENT = """
+-rw-r--r-- PRESETS/50-ipipd.preset
+-rw-r--r-- /usr/share/doc/ipipd-VERSION/README.md
+"""
+RPM_CLIENT = """
+-rw-r--r-- /usr/share/zsh/site-functions/_ipipctl
+"""
+
 FLUSH = ("setpriv --reuid=ipipd --regid=ipipd --init-groups --inh-caps=+net_admin"
          " --ambient-caps=+net_admin /usr/sbin/ipipd --flush")
 
@@ -64,10 +72,17 @@ def run(*command, **options):
     return done.stdout
 
 
+def variable(name):
+    return run("pkg-config", f"--variable={name}", "systemd").strip()
+
+
 def listed(*texts):
     text = "".join(texts)
-    units = run("pkg-config", "--variable=systemdsystemunitdir", "systemd").strip()
-    return sorted(line for line in text.replace("UNITS", units).splitlines() if line)
+    for name, value in (("UNITS", variable("systemdsystemunitdir")),
+                        ("PRESETS", variable("systemdsystempresetdir")),
+                        ("VERSION", deb_field("ipipd", "Version"))):
+        text = text.replace(name, value)
+    return sorted(line for line in text.splitlines() if line)
 
 
 def package(pattern):
@@ -81,8 +96,21 @@ def deb(name):
     return package(f"{name}_*.deb")
 
 
+def rpm(name):
+    return package(f"{name}-[0-9]*.*64.rpm")
+
+
 def deb_field(name, field):
     return run("dpkg-deb", "--field", deb(name), field).strip()
+
+
+def rpm_query(name, *arguments):
+    return run("rpm", "-qp", "--nosignature", *arguments, rpm(name)).splitlines()
+
+
+def needed(program):
+    """Names of the libraries that a program is linked to."""
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", program)))
 
 
 class Packages(unittest.TestCase):
@@ -118,11 +146,19 @@ class Built(Packages):
         self.assert_same(".deb", ".dsc", ".tar.xz")
         self.assertEqual(run("blhc", "--bindnow", log), "")
 
+    def test_rpms_are_the_same_bytes(self):
+        self.again("rpm")
+        self.assert_same(".rpm")
+
     def test_lintian_has_nothing_to_say(self):
         self.assertEqual(run("lintian", "--allow-root", "--display-info", "--pedantic", "--fail-on",
                              "error,warning,info,pedantic", package("*.dsc"),
                              *PACKAGES.glob("*.deb")), "")
 
+    def test_rpmlint_has_nothing_to_say(self):
+        said = run("rpmlint", "--config", ROOT / "packaging/rpm/rpmlint.toml",
+                   *PACKAGES.glob("*.rpm"))
+        self.assertRegex(said, r"\b0 errors, 0 warnings\b")
 
 
 class Deb(Packages):
@@ -216,6 +252,81 @@ class DebScripts(Packages):
             "deb-systemd-helper purge ipipd.socket",
             "deb-systemd-helper purge ipipd.service"])
         self.assertEqual(self.root.files() - self.before, {"calls"})
+
+
+class Rpm(Packages):
+    def contents(self, name):
+        query = "[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES}\\n]"
+        listing = [line.split() for line in rpm_query(name, "--queryformat", query)
+                   if "/.build-id" not in line]
+        self.assertEqual({owner for _, owner, _ in listing}, {"root/root"})
+        return sorted(
+            f"{mode} {path}" for mode, _, path in listing
+            if mode[0] != "d" or not any(other.startswith(path + "/") for *_, other in listing))
+
+    def requires(self, name):
+        """Without what rpm asks of itself, and with libraries by their names alone."""
+        return {re.sub(r"\(.*", "", line) for line in rpm_query(name, "--requires")
+                if not line.startswith(("rpmlib(", "config(", "rtld("))}
+
+    def test_files(self):
+        self.assertEqual(self.contents("ipipd"), listed(AGENT, RPM_AGENT))
+        self.assertEqual(self.contents("ipipctl"), listed(CLIENT, RPM_CLIENT))
+
+    def test_settings_are_the_admin_s(self):
+        self.assertEqual(rpm_query("ipipd", "--configfiles"), ["/etc/ipipd/ipipd.conf"])
+
+    def test_programs_run_with_the_libraries_that_are_required(self):
+        root = Root(self.folder)
+        root.rpm("--install", rpm("ipipd"), rpm("ipipctl"))
+        for name, program, others in (
+                ("ipipd", "usr/sbin/ipipd", {"/bin/sh", "systemd", "util-linux"}),
+                ("ipipctl", "usr/bin/ipipctl", set())):
+            self.assertEqual(run(self.folder / program, "--version").split(),
+                             [name, *rpm_query(name, "--queryformat", "%{VERSION}")])
+            self.assertEqual(self.requires(name), needed(self.folder / program) | others)
+
+
+class RpmScripts(Packages):
+    def setUp(self):
+        super().setUp()
+        self.root = Root(self.folder)
+        self.installing = self.root.rpm("--install", rpm("ipipd"))
+        self.root.write("var/lib/ipipd/ipipd.db")
+        self.root.write("run/ipipd/ipipd.sock")
+
+    def test_installing_starts_the_agent(self):
+        self.assertEqual(self.installing, [
+            "systemd-sysusers ipipd.conf",
+            "systemctl --no-reload preset ipipd.socket ipipd.service",
+            "systemctl daemon-reload",
+            "udevadm control --reload",
+            "systemctl reload systemd-networkd.service",
+            "systemctl start ipipd.socket ipipd.service"])
+
+    def test_an_upgrade_restarts_the_agent_and_leaves_socket_and_kernel_alone(self):
+        self.assertEqual(self.root.rpm("--upgrade", "--replacepkgs", rpm("ipipd")), [
+            "systemd-sysusers ipipd.conf",
+            "systemctl daemon-reload",
+            "udevadm control --reload",
+            "systemctl reload systemd-networkd.service",
+            "systemctl daemon-reload",
+            "systemctl try-restart ipipd.service"])
+
+    def test_erasing_flushes_and_keeps_the_declaration(self):
+        self.assertEqual(self.root.rpm("--erase", "ipipd"), [
+            "systemctl --no-reload disable --now ipipd.socket ipipd.service", FLUSH])
+        self.assertTrue(self.root.exists("var/lib/ipipd/ipipd.db"))
+        self.assertFalse(self.root.exists("run/ipipd"))
+
+
+class RpmWithoutSystemd(Packages):
+    def test_nothing_fails(self):
+        root = Root(self.folder, systemd=False)
+        for step in (("--install", rpm("ipipd")),
+                     ("--upgrade", "--replacepkgs", rpm("ipipd")), ("--erase", "ipipd")):
+            self.assertEqual(root.rpm(*step), [])
+        self.assertFalse(root.exists("usr/sbin/ipipd"))
 
 
 if __name__ == "__main__":
