@@ -64,8 +64,9 @@ int backup_make(sqlite3 *db, unsigned version, struct err *err)
 	return 0;
 }
 
-void backup_add_advice(const char *path, unsigned version, struct text *text)
+void backup_add_advice(sqlite3 *db, unsigned version, struct text *text)
 {
+	const char *path = sqlite3_db_filename(db, "main");
 	cleanup_text struct text name = {0};
 
 	for (; version; version--) {

@@ -16,4 +16,4 @@
  * is replaced by it; where it fails (-ENOSPC: no room) that one stays, and nothing is left. */
 int backup_make(sqlite3 *db, unsigned version, struct err *err) must_check;
 /* Says how to go back to a backup of this schema or an older one, for who knows no newer. */
-void backup_add_advice(const char *path, unsigned version, struct text *text);
+void backup_add_advice(sqlite3 *db, unsigned version, struct text *text);

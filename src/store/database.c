@@ -125,14 +125,14 @@ static int set_pragmas(sqlite3 *db, const struct setting *settings, size_t count
 	return result;
 }
 
-static int refuse_newer(const char *path, int64_t schema, unsigned version, struct err *err)
+static int refuse_newer(sqlite3 *db, int64_t schema, unsigned version, struct err *err)
 {
 	cleanup_text struct text advice = {0};
 
-	backup_add_advice(path, version, &advice);
+	backup_add_advice(db, version, &advice);
 	return err_set(err, -ENOTSUP,
-		       "database %s has schema %lld, this version knows up to %u: %s", path,
-		       (long long)schema, version, advice.s);
+		       "database %s has schema %lld, this version knows up to %u: %s",
+		       sqlite3_db_filename(db, "main"), (long long)schema, version, advice.s);
 }
 
 /* An empty file is going to be ours; anything else must say that it is. */
@@ -151,7 +151,7 @@ static int check_identity(sqlite3 *db, const char *path, unsigned version, struc
 		return 0;
 	if (application != DATABASE_APPLICATION_ID || schema < 0)
 		return err_set(err, -EUCLEAN, "%s is not a database of ipipd", path);
-	return schema > version ? refuse_newer(path, schema, version, err) : 0;
+	return schema > version ? refuse_newer(db, schema, version, err) : 0;
 }
 
 static int check_health(sqlite3 *db, const char *path, struct err *err)

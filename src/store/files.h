@@ -3,8 +3,6 @@
 
 /* Inside store/ only: the database's file, and those beside it that are ours and not SQLite's. */
 
-#include <stdbool.h>
-
 #include "base/attributes.h"
 #include "base/err.h"
 

@@ -255,8 +255,11 @@ class Upgrade(unittest.TestCase):
 
     def test_the_advice_leads_back(self):
         self.newer()
+        self.agent.db.parent.with_name("link").symlink_to(self.agent.db)
+        self.agent.db, real = self.agent.db.parent.with_name("link"), self.agent.db
         advice = re.search("rm -f .*", self.refused().stderr)[0]
         subprocess.run(advice, shell=True, check=True)
+        self.assertFalse(real.is_symlink())
         self.agent.start()
         self.check_declaration()
         self.assertEqual(self.agent.post("/v1/plan").body["ops"], [])
