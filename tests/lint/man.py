@@ -44,7 +44,7 @@ def completed(*words):
 
 
 def commands():
-    """(words, whether the first is a resource) of each that there is."""
+    """The words of each that there is."""
     for word in completed(""):
         verbs = completed(word, "")
         is_noun = "list" in verbs or "new" in verbs
@@ -59,9 +59,8 @@ def client_faults(text):
     heads = [re.split(r"[ ,=\[]", line)[0] for line in terms]
     options = {name for line in terms for name in re.findall(r"--(?:\[no-\])?[a-z-]+", line)}
     for words in commands():
-        shared = ("NOUN",) + words[1:]
-        if not any(" ".join(w) == line or line.startswith(" ".join(w) + " ")
-                   for line in terms for w in (words, shared)):
+        names = {" ".join(words), " ".join(("NOUN",) + words[1:])} - {"NOUN"}
+        if not any((line + " ").startswith(name + " ") for line in terms for name in names):
             yield "the command " + " ".join(words)
         for option in completed(*words, "--"):
             bare = option.replace("--no-", "--")
