@@ -143,11 +143,12 @@ def page_faults(name):
 
 
 def examples(text):
-    """Commands of ipipctl behind a prompt, without what a shell does with them."""
+    """Commands of ipipctl, behind a prompt or by themselves, without what a shell does with them,
+    nor what is said of them behind some blanks."""
     text = text.replace("\\\n", " ")
-    for line in re.findall(r"(?:^|\s{2,})(?:[A-Z]|)[$#] (ipipctl .*?)(?= {4,}|$)", text, re.M):
-        words = shlex.split(re.split(r" [|>]|>", line)[0])
-        yield [word for word in words if word != "…"]
+    prompt = r"^(?: {4}(?:[A-Z]?[$#] )?|[$#] )"
+    for line in re.findall(prompt + r"(ipipctl .*?)(?= {4,}|$)", text, re.M):
+        yield shlex.split(re.split(r" [|>]|>", line)[0], comments=True)
 
 
 def example_faults():
