@@ -8,15 +8,15 @@
 
 #include "kernel/link.h"
 
-bool count_parse_stats(const struct nlmsghdr *h, struct link_stats *stats)
+/* What stands in that attribute, behind a header of that size. */
+static bool parse_stats(const struct nlmsghdr *h, int header, int type, struct link_stats *stats)
 {
 	struct rtnl_link_stats64 counted = {0};
 	const struct nlattr *attr;
 
-	if (!nlmsg_valid_hdr(h, sizeof(struct ifinfomsg)))
+	if (!nlmsg_valid_hdr(h, header))
 		return false;
-	attr = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)h, sizeof(struct ifinfomsg),
-			       IFLA_STATS64);
+	attr = nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)h, header, type);
 	if (!attr)
 		return false;
 	/* shorter on kernels that count less, longer on those that count more */
@@ -37,6 +37,11 @@ bool count_parse_stats(const struct nlmsghdr *h, struct link_stats *stats)
 	return true;
 }
 
+bool count_parse_stats(const struct nlmsghdr *h, struct link_stats *stats)
+{
+	return parse_stats(h, sizeof(struct ifinfomsg), IFLA_STATS64, stats);
+}
+
 bool count_parse_link(const struct nlmsghdr *h, const struct names *names,
 		      struct counted_link *counted)
 {
@@ -52,9 +57,31 @@ bool count_parse_link(const struct nlmsghdr *h, const struct names *names,
 	return true;
 }
 
+bool count_parse_counters(const struct nlmsghdr *h, const struct names *names,
+			  struct counted_link *counted)
+{
+	const struct if_stats_msg *header = nlmsg_data(h);
+	const struct name_row *row;
+
+	if (!parse_stats(h, sizeof(*header), IFLA_STATS_LINK_64, &counted->stats))
+		return false;
+	row = names_row(names, header->ifindex);
+	if (!row)
+		return false;
+	memcpy(counted->device, row->device, IFNAMSIZ);
+	counted->ifindex = row->index;
+	counted->mtu = row->mtu;
+	counted->up = row->up;
+	counted->ours = row->ours;
+	return true;
+}
+
+/* Not RTM_GETLINK: with all else that the kernel says of a link it takes three times as long. */
 int count_links(struct kern *kern, struct counted_links *links, struct err *err)
 {
-	cleanup_message struct nl_msg *request = link_dump_request();
+	struct if_stats_msg header = {.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)};
+	cleanup_message struct nl_msg *request = netlink_message(RTM_GETSTATS, 0, &header,
+								 sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "counters", err);
 
@@ -63,7 +90,7 @@ int count_links(struct kern *kern, struct counted_links *links, struct err *err)
 	messages_each(h, &messages) {
 		struct counted_link counted = {0};
 
-		if (count_parse_link(h, &kern->names, &counted))
+		if (count_parse_counters(h, &kern->names, &counted))
 			vec_push(links, counted);
 	}
 	return 0;

@@ -192,6 +192,8 @@ static void create_finish(struct kern *kern, struct arena *arena, struct creatio
 			continue;
 		struct name_row *row = names_put(&kern->names, creation->index, want->device);
 		row->ours = true;
+		row->up = want->up;
+		row->mtu = want->mtu;
 		/* a kernel or a container without it has no IPv6 to switch off */
 		(void)!sysctl_write(kern->sysctls.ipv6_fd, want->device, "disable_ipv6", 1);
 		batch_add(&batch,

@@ -16,7 +16,7 @@
 struct name_row {
 	uint32_t index;
 	char device[IFNAMSIZ];
-	uint32_t mtu, group; /* to tell an event that changes something from noise */
+	uint32_t mtu, group; /* to tell an event that changes something from noise; to count */
 	uint64_t tunnel;     /* digest of what a tunnel of it would be compared with */
 	bool up, ours;
 	bool removed; /* its last events are still to come */

@@ -49,6 +49,8 @@ static void read_dump(const struct nlmsghdr *h, const struct names *names)
 		assert(rule.from.len <= 32);
 	if (count_parse_link(h, names, &counted))
 		is_a_name(counted.device);
+	if (count_parse_counters(h, names, &counted))
+		is_a_name(counted.device);
 	netlink_words(h, words);
 	assert(memchr(words, '\0', sizeof(words)));
 }

@@ -283,7 +283,7 @@ static const struct counted_link *counted_of(const struct counted_links *links, 
 	return NULL;
 }
 
-static void counts_all_devices_at_once(void **state)
+static void counts_all_devices_that_were_looked_at(void **state)
 {
 	struct ground *ground = *state;
 	struct kernel *kernel = ground->kernel;
@@ -291,7 +291,9 @@ static void counts_all_devices_at_once(void **state)
 	struct link_stats one;
 
 	host(ground);
-	ground_sh("ping -q -c 3 -i 0.01 127.0.0.1 >/dev/null && ip link set p down");
+	wakes(ground, "ip link set p down");
+	ground_sh("ping -q -c 3 -i 0.01 127.0.0.1 >/dev/null && "
+		  "ip link add later type veth peer name q");
 	assert_int_equal(kernel->vt->count(kernel, COUNT_LINKS, &counted, NULL), 0);
 	assert_int_equal(counted.links.len, 3);
 	assert_int_equal(kernel->vt->link_stats(kernel, "lo", &one, NULL), 0);
@@ -354,7 +356,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(answers_with_the_underlay_given),
 	TEST(answers_route_questions),
 	TEST(counts_what_a_device_carried),
-	TEST(counts_all_devices_at_once),
+	TEST(counts_all_devices_that_were_looked_at),
 	TEST(tells_what_a_device_had_counted_when_it_went),
 	TEST(knows_namespace_and_boot),
 };
