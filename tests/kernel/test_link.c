@@ -50,6 +50,25 @@ static void makes_tunnel_as_declared(void **state)
 	ground_prints("0\n", "cat /proc/sys/net/ipv4/conf/tun_a/forwarding");
 }
 
+static void counts_what_was_just_made(void **state)
+{
+	struct ground *ground = *state;
+	struct link want = tunnel("tun_a", "192.0.2.1", "192.0.2.2");
+	struct counted counted = {0};
+	const struct counted_link *made = NULL;
+
+	ground_look(ground);
+	assert_int_equal(ground_add(ground, KIND_LINK, &want), 0);
+	assert_int_equal(ground->kernel->vt->count(ground->kernel, COUNT_LINKS, &counted, NULL), 0);
+	for (size_t i = 0; i < counted.links.len; i++)
+		if (strcmp(counted.links.v[i].device, "tun_a") == 0)
+			made = &counted.links.v[i];
+	assert_non_null(made);
+	assert_true(made->ours && made->up);
+	assert_int_equal(made->mtu, 1480);
+	counted_done(&counted);
+}
+
 static void change_keeps_the_rest_and_the_mtu(void **state)
 {
 	struct ground *ground = *state;
@@ -323,6 +342,7 @@ static void what_we_delete_wakes_nothing(void **state)
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(makes_tunnel_as_declared),
+	TEST(counts_what_was_just_made),
 	TEST(change_keeps_the_rest_and_the_mtu),
 	TEST(drift_is_seen_and_repaired),
 	TEST(replace_makes_another_device),
