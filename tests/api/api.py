@@ -19,7 +19,7 @@ import unittest.mock
 
 BIN = os.environ.get("IPIPD_FAKE_BIN", "ipipd_fake")
 COVERAGE = "coverage" in os.path.realpath(BIN).split(os.sep)
-READY_S = 20
+READY_S = 60
 # Where to keep the answers for tests/openapi, which holds them against the document.
 RECORD = os.environ.get("IPIPD_RECORD")
 
