@@ -594,20 +594,85 @@ class _UnixConnection(http.client.HTTPConnection):
 Answer = collections.namedtuple("Answer", "status headers body")
 
 
-class Agent:
-    """An ipipd in a namespace, with its folder of socket, database and log."""
+class Api:
+    """An agent as its clients see it. Its log is shown when a test fails."""
 
     live = []
 
+    def __init__(self, name, path):
+        self.name, self.socket = name, path
+        Api.live.append(self)
+
+    def forget(self):
+        with contextlib.suppress(ValueError):
+            Api.live.remove(self)
+
+    def request(self, method, path, body=None, headers=None, timeout=90):
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        if body is not None:
+            headers.setdefault("Content-Type", "application/merge-patch+json"
+                               if method == "PATCH" else "application/json")
+        connection = _UnixConnection(self.socket, timeout)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            data = response.read()
+            kind = response.headers.get("Content-Type", "")
+            parsed = json.loads(data) if data and "json" in kind else data.decode()
+            return Answer(response.status, dict(response.headers), parsed)
+        finally:
+            connection.close()
+
+    def ok(self, method, path, body=None, headers=None, status=None):
+        answer = self.request(method, path, body, headers)
+        good = answer.status == status if status else 200 <= answer.status < 300
+        assert good, f"{self.name}: {method} {path}: {answer.status} {answer.body}"
+        return answer.body
+
+    def put(self, path, body, state="ready"):
+        """PUT and wait; the resource must then be in this state."""
+        wait = 2 if state == "pending" else 30
+        answer = self.ok("PUT", f"/v1/{path}?wait={wait}", body)
+        assert answer["status"]["state"] == state, \
+            f"{self.name}: {path} is {json.dumps(answer['status'])}, not {state}"
+        return answer
+
+    def delete(self, path):
+        answer = self.request("DELETE", f"/v1/{path}?wait=30")
+        assert answer.status == 204, f"{self.name}: DELETE {path}: {answer.status} {answer.body}"
+
+    def get(self, path):
+        return self.ok("GET", f"/v1/{path}")
+
+    def state(self, path):
+        return self.get(path)["status"]["state"]
+
+    def wait_state(self, path, state, timeout=30):
+        eventually(lambda: self.state(path) == state, timeout, f"{path} to be {state}")
+        return self.get(path)["status"]
+
+    def plan(self):
+        return self.ok("POST", "/v1/plan")["ops"]
+
+    def clear(self):
+        """The whole declaration goes."""
+        return self.ok("PUT", "/v1/config?wait=30",
+                       {"tunnels": [], "exit_routes": [], "nat_rules": []})
+
+
+class Agent(Api):
+    """An ipipd in a namespace, with its folder of socket, database and log."""
+
     def __init__(self, ns, name=None, start=True, arguments=()):
-        self.ns, self.name = ns, name or ns
-        self.folder = tempfile.mkdtemp(prefix=f"ipipd-{self.name}.")
-        self.socket = os.path.join(self.folder, "ipipd.sock")
+        name = name or ns
+        self.ns, self.folder = ns, tempfile.mkdtemp(prefix=f"ipipd-{name}.")
+        super().__init__(name, os.path.join(self.folder, "ipipd.sock"))
         self.database = os.path.join(self.folder, "db", "ipipd.db")
         os.mkdir(os.path.dirname(self.database), 0o700)
         self.log_path = os.path.join(self.folder, "log")
         self.arguments, self.process = list(arguments), None
-        Agent.live.append(self)
         if start:
             self.start()
 
@@ -663,8 +728,7 @@ class Agent:
                               timeout=60, stdin=subprocess.DEVNULL, check=False)
 
     def close(self):
-        with contextlib.suppress(ValueError):
-            Agent.live.remove(self)
+        self.forget()
         try:
             self.stop()
         finally:
@@ -674,62 +738,6 @@ class Agent:
         with contextlib.suppress(OSError), open(self.log_path, errors="replace") as file:
             return file.read()
         return ""
-
-    # the API
-
-    def request(self, method, path, body=None, headers=None, timeout=90):
-        headers = dict(headers or {})
-        if body is not None and not isinstance(body, (bytes, str)):
-            body = json.dumps(body)
-        if body is not None:
-            headers.setdefault("Content-Type", "application/merge-patch+json"
-                               if method == "PATCH" else "application/json")
-        connection = _UnixConnection(self.socket, timeout)
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            data = response.read()
-            kind = response.headers.get("Content-Type", "")
-            parsed = json.loads(data) if data and "json" in kind else data.decode()
-            return Answer(response.status, dict(response.headers), parsed)
-        finally:
-            connection.close()
-
-    def ok(self, method, path, body=None, headers=None, status=None):
-        answer = self.request(method, path, body, headers)
-        good = answer.status == status if status else 200 <= answer.status < 300
-        assert good, f"{self.name}: {method} {path}: {answer.status} {answer.body}"
-        return answer.body
-
-    def put(self, path, body, state="ready"):
-        """PUT and wait; the resource must then be in this state."""
-        wait = 2 if state == "pending" else 30
-        answer = self.ok("PUT", f"/v1/{path}?wait={wait}", body)
-        assert answer["status"]["state"] == state, \
-            f"{self.name}: {path} is {json.dumps(answer['status'])}, not {state}"
-        return answer
-
-    def delete(self, path):
-        answer = self.request("DELETE", f"/v1/{path}?wait=30")
-        assert answer.status == 204, f"{self.name}: DELETE {path}: {answer.status} {answer.body}"
-
-    def get(self, path):
-        return self.ok("GET", f"/v1/{path}")
-
-    def state(self, path):
-        return self.get(path)["status"]["state"]
-
-    def wait_state(self, path, state, timeout=30):
-        eventually(lambda: self.state(path) == state, timeout, f"{path} to be {state}")
-        return self.get(path)["status"]
-
-    def plan(self):
-        return self.ok("POST", "/v1/plan")["ops"]
-
-    def clear(self):
-        """The whole declaration goes."""
-        return self.ok("PUT", "/v1/config?wait=30",
-                       {"tunnels": [], "exit_routes": [], "nat_rules": []})
 
 
 def ipipctl(*arguments, host=None, check=False, env=None):
@@ -844,7 +852,7 @@ class _Runner:
 
     @staticmethod
     def show_agents():
-        for agent in Agent.live:
+        for agent in Api.live:
             print(f"--- log of {agent.name}, its end")
             print("\n".join(agent.log().splitlines()[-60:]))
 
