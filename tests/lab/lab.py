@@ -80,17 +80,22 @@ def inside(ns):
         os.close(home)
 
 
-def netns_add(name):
+def netns_name(name):
+    """Gives this thread's namespace a name."""
     path = f"/run/netns/{name}"
     os.makedirs("/run/netns", exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o444))
+    _check(_libc.mount(b"/proc/thread-self/ns/net", path.encode(), b"none", MS_BIND, None),
+           "mount")
+
+
+def netns_add(name):
     failure = []
 
     def make():
         try:
             _check(_libc.unshare(CLONE_NEWNET), "unshare")
-            _check(_libc.mount(b"/proc/thread-self/ns/net", path.encode(), b"none",
-                               MS_BIND, None), "mount")
+            netns_name(name)
         except OSError as error:
             failure.append(error)
 
@@ -176,12 +181,13 @@ class Topology:
     """A, B, the router, a host on the Internet, one LAN behind A, one behind B.
 
     on-link:   a, b and the router on one bridge; off_link: b behind the router.
+    own_a: A is the namespace that this process is in.
     The router knows no way to the inner network 192.168.1.0/24.
     """
 
-    def __init__(self, off_link=False, rp_filter=0):
+    def __init__(self, off_link=False, rp_filter=0, own_a=False):
         self.prefix = f"l{os.getpid()}x{next(_serial)}"
-        self.off_link, self.rp_filter = off_link, rp_filter
+        self.off_link, self.rp_filter, self.own_a = off_link, rp_filter, own_a
         for role in ("a", "b", "router", "inet", "switch", "third", "lan"):
             setattr(self, role, f"{self.prefix}-{role}")
         self.a_addr, self.b_addr = A_ADDR, B_OFF_LINK if off_link else B_ADDR
@@ -192,7 +198,10 @@ class Topology:
         return (self.a, self.b, self.router, self.inet, self.switch, self.third, self.lan)
 
     def _make_namespace(self, ns):
-        netns_add(ns)
+        if self.own_a and ns == self.a:
+            netns_name(ns)
+        else:
+            netns_add(ns)
         sysctl(ns, "net/ipv6/conf/default/accept_dad", 0)
         host = ns in (self.a, self.b)
         for device in ("all", "default", "lo"):
@@ -258,6 +267,8 @@ class Topology:
             ip(self.router, "neigh flush all", check=False)
 
     def close(self):
+        if self.own_a:
+            ip(self.a, "link delete eth0", "link delete eth1", check=False)
         for ns in self._names():
             netns_del(ns)
 
