@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The packages of $IPIPD_PACKAGES on a host: installed, at work, upgraded to those of $IPIPD_NEXT,
+removed, purged. In the lab's guest with systemd."""
+import grp
+import os
+import pwd
+import re
+import signal
+import stat
+import threading
+
+import host
+import lab
+import test_scenario
+from host import NEXT, OURS, OWN_UNITS, apt, run, systemctl
+from lab import A_ADDR, INET, ip
+
+SOCKET = "/run/ipipd/ipipd.sock"
+# What every installation of a package writes, and what is our host B's.
+OTHERS = re.compile(r"/(var/lib/(dpkg|apt|ipipd-b)|var/cache|var/log|etc/(passwd|group|g?shadow)-)"
+                    r"(/|$)")
+
+
+def changes():
+    """Paths of files that are not as the image has them, made or gone, and of new folders."""
+    lines = run("find", "/run/changes/upper", "-printf", "%y /%P\\n").splitlines()
+    return {line[2:] for line in lines if not OTHERS.match(line[2:])
+            and not (line[0] == "d" and os.path.isdir("/run/image" + line[2:]))}
+
+
+PRISTINE = changes()
+# Whom Debian keeps: his number will not become somebody else's.
+USER = {"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"}
+
+
+class Service(host.PackagesTest):
+    def test_it_runs_as_its_user_in_its_sandbox(self):
+        a = self.host_a()
+        self.assertEqual("running", systemctl("is-system-running", check=False).out.strip())
+        for unit in a.units:
+            self.assertEqual(("active", "enabled"), (a.show("ActiveState", unit),
+                                                     a.show("UnitFileState", unit)))
+        with open(f"/proc/{a.pid}/status", encoding="ascii") as file:
+            status = dict(line.rstrip().split(":\t", 1) for line in file if ":\t" in line)
+        user = pwd.getpwnam("ipipd")
+        self.assertEqual({str(user.pw_uid)}, set(status["Uid"].split()))
+        self.assertEqual({str(user.pw_gid)}, set(status["Gid"].split()))
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            self.assertEqual((1 << 12) | (1 << 13), int(status[name], 16), name)
+        self.assertEqual(("1", "2"), (status["NoNewPrivs"], status["Seccomp"]))
+        self.assertEqual(["ipipd"], [line.split()[-1].rsplit("/")[-1]
+                                     for line in host.processes_of("ipipd")])
+        made = os.stat(SOCKET)
+        self.assertEqual(("srw-rw----", 0, grp.getgrnam("ipipd").gr_gid),
+                         (stat.filemode(made.st_mode), made.st_uid, made.st_gid))
+        self.assertTrue(os.path.isdir("/sys/module/ipip"))
+
+    def test_its_exposure_is_low(self):
+        said = run("systemd-analyze", "security", "--threshold=20", "ipipd.service")
+        self.assertRegex(said, r"Overall exposure level for ipipd.service: [01]\.\d")
+
+    def test_a_refused_system_call_would_be_seen(self):
+        run("systemd-run", "--quiet", "--wait", "--property=SystemCallFilter=~setpriority",
+            "--property=SystemCallErrorNumber=EPERM", "nice", "-n", "5", "true", check=False)
+        self.assertTrue(self.refused.lines("nice"))
+
+
+class Life(host.PackagesTest):
+    """What happens to the agent, while packets flow through the tunnel."""
+
+    def setUp(self):
+        super().setUp()
+        self.t, self.a, self.b = self.pair()
+        test_scenario.declare(self.a, self.b)
+        self.before = {ns: lab.snapshot(ns) for ns in (self.t.a, self.t.b)}
+        self.first, self.restarts = self.a.pid, int(self.a.show("NRestarts"))
+        self.flow = self.pinger(self.t.a, INET).start(0.05)
+
+    def assert_nothing_was_lost(self):
+        sent, answered = self.flow.stop(10)
+        self.assertGreater(sent, 9)
+        self.assertEqual(sent, answered)
+        for ns, old in self.before.items():
+            self.assert_same(old, lab.snapshot(ns))
+
+    def assert_again(self, timeout):
+        """Another process serves, without anybody's doing."""
+        lab.eventually(lambda: self.a.show("ActiveState") == "active"
+                       and self.a.pid not in (0, self.first), timeout, "the agent to be back")
+        self.assertEqual("ready", self.a.state("exit-routes/qq"))
+
+    def test_stopped_it_is_started_by_its_socket(self):
+        systemctl("stop", "ipipd.service")
+        self.assertEqual([], [line for line in host.processes_of("ipipd")
+                              if line.split()[0] == str(self.first)])
+        self.assertEqual("inactive", self.a.show("ActiveState"))
+        self.assertEqual("active", self.a.show("ActiveState", "ipipd.socket"))
+        self.assertEqual("ready", self.a.state("tunnels/tun_a"))
+        self.assert_again(60)
+        self.assert_nothing_was_lost()
+
+    def test_killed_it_is_started_again(self):
+        os.kill(self.first, signal.SIGKILL)
+        self.assert_again(60)
+        self.assertEqual(self.restarts + 1, int(self.a.show("NRestarts")))
+        self.assert_nothing_was_lost()
+
+    def test_hanging_it_is_ended_by_the_watchdog(self):
+        self.assertEqual("2min", self.a.show("WatchdogUSec"))
+        drop_in = OWN_UNITS / "ipipd.service.d"
+        drop_in.mkdir()
+        self.addCleanup(lambda: (run("rm", "-r", str(drop_in)), systemctl("daemon-reload")))
+        (drop_in / "watchdog.conf").write_text("[Service]\nWatchdogSec=20s\n", encoding="ascii")
+        systemctl("daemon-reload")
+        systemctl("restart", "ipipd.service")
+        self.first = self.a.pid
+        os.kill(self.first, signal.SIGSTOP)
+        self.assert_again(120)
+        self.assertIn("Watchdog timeout (limit 20s)!", self.a.log())
+        self.assert_nothing_was_lost()
+
+    def test_reloaded_it_is_the_same_process(self):
+        systemctl("reload", "ipipd.service")
+        self.assertEqual(self.first, self.a.pid)
+        self.assertEqual("active", self.a.show("ActiveState"))
+        self.assert_nothing_was_lost()
+
+    def test_upgraded_and_downgraded_nobody_is_refused_and_no_packet_lost(self):
+        self.addCleanup(lambda: apt("install", "--allow-downgrades", *OURS))
+        since = self.a.show("ActiveEnterTimestampMonotonic", "ipipd.socket")
+        over, answers = threading.Event(), []
+
+        def ask():
+            while not over.wait(0.1):
+                try:
+                    answers.append(self.a.request("GET", "/v1/tunnels/tun_a").status)
+                except OSError as error:
+                    answers.append(error)
+
+        client = threading.Thread(target=ask)
+        client.start()
+        try:
+            for packages in (NEXT, OURS):
+                apt("install", "--allow-downgrades", *packages)
+                self.assertEqual(host.version(packages[0]), self.a.get("host")["version"])
+                self.assertNotEqual(self.first, self.a.pid)
+                self.first = self.a.pid
+        finally:
+            over.set()
+            client.join()
+        self.assertEqual(since, self.a.show("ActiveEnterTimestampMonotonic", "ipipd.socket"))
+        self.assertEqual({200}, set(answers))
+        self.assert_nothing_was_lost()
+
+    def test_removed_it_leaves_the_kernel_and_purged_no_file(self):
+        database = "/var/lib/ipipd/ipipd.db"
+        self.b.stop()  # it runs as the user, too
+        self.addCleanup(self.b.start)
+        self.addCleanup(apt, "install", *OURS)
+        apt("remove", *host.NAMES)
+        self.flow.stop(0)
+        self.assertEqual([], host.processes_of("ipipd"))
+        self.assertFalse(lab.has_link(self.t.a, "tun_a"))
+        self.assertEqual([], lab.our_routes(self.t.a))
+        self.assertEqual(3, len(lab.rule_lines(self.t.a)))
+        self.assertTrue(os.path.exists(database))
+        # the return brings all back
+        apt("install", *OURS)
+        self.a.wait_state("exit-routes/qq", "ready")
+        self.assert_ping(self.t.a, INET)
+        apt("purge", *host.NAMES)
+        self.assertEqual([], host.processes_of("ipipd"))
+        self.assertFalse(lab.has_link(self.t.a, "tun_a"))
+        self.assertEqual(set(), changes() - PRISTINE - USER)
+
+
+class Udev(host.PackagesTest):
+    COUNT = 20
+
+    def made(self):
+        """What udevd started for so many tunnels: systemd-sysctl, and processes of any kind."""
+        a = self.host_a()
+        with host.Trace() as trace:
+            a.ok("PUT", "/v1/config?wait=60", {"tunnels": [
+                {"name": f"t{i}", "local": A_ADDR, "remote": f"172.16.9.{i + 1}"}
+                for i in range(self.COUNT)]})
+            run("udevadm", "settle")
+            counts = trace.started("systemd-sysctl"), trace.made_by("(udev-worker)")
+        shown = run("udevadm", "info", "--query=property", "/sys/class/net/t0")
+        a.clear()
+        return counts, shown
+
+    def test_nothing_is_started_for_our_tunnels(self):
+        ip(None, "link add eth0 type dummy", f"address add {A_ADDR}/16 dev eth0",
+           "link set eth0 up")
+        self.addCleanup(ip, None, "link delete eth0")
+        counts, shown = self.made()
+        self.assertEqual((0, 0), counts)
+        self.assertIn("ID_NET_MANAGED_BY=ipipd\n", shown)
+        # the same without our rule
+        os.makedirs("/run/udev/rules.d", exist_ok=True)
+        os.symlink("/dev/null", "/run/udev/rules.d/10-ipipd.rules")
+        self.addCleanup(lambda: (os.unlink("/run/udev/rules.d/10-ipipd.rules"),
+                                 run("udevadm", "control", "--reload")))
+        run("udevadm", "control", "--reload")
+        counts, shown = self.made()
+        self.assertEqual((self.COUNT, self.COUNT), counts)
+        self.assertNotIn("ID_NET_MANAGED_BY", shown)
+
+
+if __name__ == "__main__":
+    lab.main()
