@@ -431,6 +431,11 @@ static void send_last_answers(struct http *http)
 	}
 }
 
+const char *http_unix_path(const struct http *http)
+{
+	return http->socket.path;
+}
+
 void http_stop(struct http *http)
 {
 	if (!http)

@@ -155,3 +155,5 @@ int http_reload(struct http *http, const struct http_access_config *config,
 		struct errs *errs) must_check;
 /* Stops accepting, lets answers go out, closes. Waiting requests are gone. */
 void http_stop(struct http *http);
+/* Where the unix socket is, ours or systemd's. */
+const char *http_unix_path(const struct http *http);

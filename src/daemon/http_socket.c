@@ -48,9 +48,30 @@ static int take_passed(struct http_socket *sock, struct err *err)
 		return err_set(err, -EINVAL, "systemd passed what is no listening unix socket");
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_set(err, -errno, "socket of systemd: %s", strerror(errno));
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
+		memcpy(sock->path, address.sun_path, sizeof(sock->path));
 	sock->fd = fd;
 	sock->passed = true;
 	return 1;
+}
+
+/* The directory of a file, made when it is missing (its parent must be there). */
+static int make_directory_of(const char *path, struct err *err)
+{
+	const mode_t mode = 0755;
+	cleanup_free char *directory = xstrdup(path);
+	char *slash = strrchr(directory, '/');
+
+	if (!slash || slash == directory)
+		return 0;
+	*slash = '\0';
+	if (mkdir(directory, mode) == 0 && chmod(directory, mode) == 0) /* past the umask */
+		return 0;
+	return errno == EEXIST ? 0
+			       : err_set(err, -errno, "socket %s: make its directory: %s", path,
+					 strerror(errno));
 }
 
 static int fill_address(struct sockaddr_un *address, const char *path, struct err *err)
@@ -113,6 +134,9 @@ static int bind_new(struct http_socket *sock, const char *path, struct err *err)
 	struct sockaddr_un address;
 	int ret = fill_address(&address, path, err);
 
+	if (ret < 0)
+		return ret;
+	ret = make_directory_of(path, err);
 	if (ret < 0)
 		return ret;
 	ret = remove_stale(&address, err);

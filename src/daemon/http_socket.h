@@ -10,13 +10,14 @@
 struct http_socket {
 	int fd;      /* -1: not open */
 	bool passed; /* by systemd: its file stays */
-	char path[108];
+	char path[108]; /* of systemd's, too; "": it has none */
 	dev_t dev; /* of the file that we made: another's is not removed */
 	ino_t ino;
 	gid_t group; /* whose members are admins; (gid_t)-1: none */
 };
 
 /*
+ * The directory of the path is made when it is missing, but for a socket that was passed.
  * group may be NULL: 0600. -EADDRINUSE: somebody answers there; -EEXIST: the path is something
  * else than a socket.
  */

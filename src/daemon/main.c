@@ -50,22 +50,6 @@ static void log_faults(struct process *process, const char *what)
 		log_error("%s: and %zu faults more", what, errs->total - errs->len);
 }
 
-/* The directory of a file, made when it is missing (its parent must be there). */
-static int make_directory_of(const char *path, mode_t mode, struct err *err)
-{
-	cleanup_free char *directory = xstrdup(path);
-	char *slash = strrchr(directory, '/');
-
-	if (!slash || slash == directory)
-		return 0;
-	*slash = '\0';
-	if (mkdir(directory, mode) == 0 && chmod(directory, mode) == 0) /* past the umask */
-		return 0;
-	return errno == EEXIST ? 0
-			       : err_set(err, -errno, "cannot make the directory %s: %s", directory,
-					 strerror(errno));
-}
-
 static void log_unapplied(const struct conf *before, const struct conf *now)
 {
 	for (unsigned i = 0; i < conf_n_settings; i++) {
@@ -142,16 +126,6 @@ static int load_host_id(struct agent *agent, struct err *err)
 	return rc;
 }
 
-static int start_http(struct process *process, struct api *api, struct err *err)
-{
-	const struct http_config *config = &process->conf.http;
-	struct agent *agent = &process->agent;
-	int rc = make_directory_of(config->socket_path, 0755, err);
-
-	return rc ? rc
-		  : http_start(&agent->http, agent->loop, config, api_handler(api), &process->errs);
-}
-
 static void tell(struct agent *agent, enum event_type type, const char *message)
 {
 	struct event_log log = {0};
@@ -196,10 +170,11 @@ static int serve(struct process *process, bool created, struct err *err)
 		process->notify = notify_new(agent->loop);
 		reconcile_on_pass(agent->reconcile, on_pass, process);
 		api_join_loop(api); /* before the server: it sends what a turn answers at its end */
-		rc = start_http(process, api, err);
+		rc = http_start(&agent->http, agent->loop, &process->conf.http, api_handler(api),
+				&process->errs);
 	}
 	if (!rc) {
-		log_notice("ipipd %s serves %s", IPIPD_VERSION, process->conf.http.socket_path);
+		log_notice("ipipd %s serves %s", IPIPD_VERSION, http_unix_path(agent->http));
 		tell(agent, EVENT_STARTED, "ipipd " IPIPD_VERSION);
 		rc = loop_run(agent->loop);
 		tell(agent, EVENT_STOPPING, "what is in the kernel stays there");
@@ -214,10 +189,7 @@ static int serve(struct process *process, bool created, struct err *err)
 
 static int open_store(struct agent *agent, const struct conf *conf, bool *created, struct err *err)
 {
-	int rc = make_directory_of(conf->database, 0700, err);
-
-	if (!rc)
-		rc = store_open(&agent->store, conf->database, created, err);
+	int rc = store_open(&agent->store, conf->database, created, err);
 	if (!rc)
 		rc = store_load(agent->store, &agent->declaration, err);
 	if (!rc)

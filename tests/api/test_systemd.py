@@ -212,6 +212,12 @@ class UserOfItsOwn(unittest.TestCase):
             self.agent.start()
             self.assertEqual(connection.getresponse().status, 200)
 
+    def test_it_serves_the_socket_that_it_got_wherever_its_own_would_be(self):
+        self.agent.options += ["--socket", "/proc/nowhere/ipipd.sock"]
+        self.agent.start()
+        self.assertEqual(self.agent.status_for(0, 0), "200")
+        self.assertIn(f" serves {self.agent.socket}\n", self.agent.log)
+
     def test_what_root_flushes_it_can_go_on_with(self):
         self.agent.start()
         answer = self.agent.put("/v1/tunnels/tun_a?wait=10", api.TUNNEL)

@@ -67,7 +67,7 @@ static void refuses_paths_that_cannot_be(void **state)
 	memset(path, 'a', sizeof(path) - 1);
 	assert_open_fails(path, -ENAMETOOLONG);
 	assert_open_fails("", -ENAMETOOLONG);
-	snprintf(path, sizeof(path), "%s/missing/socket",
+	snprintf(path, sizeof(path), "%s/missing/missing/socket",
 		 ((const struct server *)*state)->directory);
 	assert_open_fails(path, -ENOENT);
 }
