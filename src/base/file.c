@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading of files that a person wrote, with a limit, and with a look at who else may. */
+/* Reading of files that a person wrote, with a limit, and with a look at who else may; and making
+ * the directory that a file is to be in. */
 #include "base/file.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 
 #include <errno.h>
@@ -54,4 +56,23 @@ int file_read(const char *path, size_t max, mode_t forbidden, struct text *text,
 		return err_set(err, -errno, "%s: %s", path, strerror(errno));
 	int rc = check(path, &st, max, forbidden, err);
 	return rc ? rc : read_all(fd, path, max, text, err);
+}
+
+char *file_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = xstrdup(slash ? path : ".");
+
+	if (slash)
+		parent[slash == path ? 1 : slash - path] = '\0';
+	return parent;
+}
+
+int file_make_parent(const char *path, mode_t mode)
+{
+	cleanup_free char *parent = file_parent(path);
+
+	if (mkdir(parent, mode) == 0 && chmod(parent, mode) == 0)
+		return 1;
+	return errno == EEXIST ? 0 : -errno;
 }

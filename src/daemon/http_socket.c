@@ -6,6 +6,7 @@
 #include "daemon/http_socket.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -55,23 +56,6 @@ static int take_passed(struct http_socket *sock, struct err *err)
 	sock->fd = fd;
 	sock->passed = true;
 	return 1;
-}
-
-/* The directory of a file, made when it is missing (its parent must be there). */
-static int make_directory_of(const char *path, struct err *err)
-{
-	const mode_t mode = 0755;
-	cleanup_free char *directory = xstrdup(path);
-	char *slash = strrchr(directory, '/');
-
-	if (!slash || slash == directory)
-		return 0;
-	*slash = '\0';
-	if (mkdir(directory, mode) == 0 && chmod(directory, mode) == 0) /* past the umask */
-		return 0;
-	return errno == EEXIST ? 0
-			       : err_set(err, -errno, "socket %s: make its directory: %s", path,
-					 strerror(errno));
 }
 
 static int fill_address(struct sockaddr_un *address, const char *path, struct err *err)
@@ -136,9 +120,9 @@ static int bind_new(struct http_socket *sock, const char *path, struct err *err)
 
 	if (ret < 0)
 		return ret;
-	ret = make_directory_of(path, err);
+	ret = file_make_parent(path, 0755);
 	if (ret < 0)
-		return ret;
+		return err_set(err, ret, "socket %s: make its directory: %s", path, strerror(-ret));
 	ret = remove_stale(&address, err);
 	if (ret < 0)
 		return ret;

@@ -8,10 +8,10 @@
 #include "daemon/http.h"
 
 struct http_socket {
-	int fd;      /* -1: not open */
-	bool passed; /* by systemd: its file stays */
+	int fd;         /* -1: not open */
+	bool passed;    /* by systemd: its file stays */
 	char path[108]; /* of systemd's, too; "": it has none */
-	dev_t dev; /* of the file that we made: another's is not removed */
+	dev_t dev;      /* of the file that we made: another's is not removed */
 	ino_t ino;
 	gid_t group; /* whose members are admins; (gid_t)-1: none */
 };

@@ -8,22 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/cleanup.h"
-
-static char *parent_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *parent = xstrdup(slash ? path : ".");
-
-	if (slash)
-		parent[slash == path ? 1 : slash - path] = '\0';
-	return parent;
-}
+#include "base/file.h"
 
 static int open_parent(const char *path)
 {
-	cleanup_free char *parent = parent_of(path);
+	cleanup_free char *parent = file_parent(path);
 
 	return open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -59,13 +49,12 @@ int files_make(const char *path)
 
 int files_make_directory_of(const char *path, struct err *err)
 {
-	cleanup_free char *parent = parent_of(path);
+	cleanup_free char *parent = file_parent(path);
+	int made = file_make_parent(path, 0700);
 
-	if (mkdir(parent, 0700) == 0) {
+	if (made < 0)
+		return err_set(err, made, "cannot make directory %s: %s", parent, strerror(-made));
+	if (made)
 		files_sync_name(parent);
-		return 0;
-	}
-	if (errno == EEXIST)
-		return 0;
-	return err_set(err, -errno, "cannot make directory %s: %s", parent, strerror(errno));
+	return 0;
 }

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -117,6 +118,39 @@ static void refuses_a_secret_of_somebody_else(void **state)
 	assert_int_equal(file_read(scratch->path, 9, 0, &text, NULL), 0);
 }
 
+static void makes_the_directory_of_a_file_whatever_the_umask(void **state)
+{
+	const struct scratch *scratch = *state;
+	char file[64], deep[64], folder[64];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%s/made", scratch->folder);
+	snprintf(file, sizeof(file), "%s/file", folder);
+	snprintf(deep, sizeof(deep), "%s/missing/file", folder);
+	mode_t mask = umask(0077);
+	assert_int_equal(file_make_parent(file, 0755), 1);
+	umask(mask);
+	assert_int_equal(stat(folder, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(file_make_parent(file, 0700), 0);
+	assert_int_equal(stat(folder, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(file_make_parent(deep, 0700), -ENOENT);
+}
+
+static void knows_the_directory_of_a_path(unused_ void **state)
+{
+	static const char *const pairs[][2] = {
+		{"/a/b/c", "/a/b"}, {"/a", "/"}, {"a/b", "a"}, {"a", "."}};
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		cleanup_free char *parent = file_parent(pairs[i][0]);
+
+		assert_string_equal(parent, pairs[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +159,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_a_secret_that_others_can_read, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(refuses_a_secret_of_somebody_else, setup, teardown),
+		cmocka_unit_test_setup_teardown(makes_the_directory_of_a_file_whatever_the_umask,
+						setup, teardown),
+		cmocka_unit_test(knows_the_directory_of_a_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
