@@ -156,10 +156,23 @@ static void add_nouns(struct text *page, unused_ const char *noun)
 	}
 }
 
-/* Fields that all resources have stand in the struct that they begin with. */
-static bool is_common(const struct field *field)
+/* Of a kind of resources: those fields that all kinds have, which stand in the struct that they
+ * begin with, or those of its own. */
+static void each_field(struct text *page, const struct kind *kind, bool common,
+		       void (*add)(struct text *page, const struct field *field))
 {
-	return field->offset < sizeof(struct resource);
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		if ((kind->fields[i].offset < sizeof(struct resource)) == common)
+			add(page, &kind->fields[i]);
+}
+
+static void each_own_field(struct text *page, const char *name,
+			   void (*add)(struct text *page, const struct field *field))
+{
+	const struct noun *noun = command_resource(name);
+
+	if (noun)
+		each_field(page, noun->kind, false, add);
 }
 
 /* As an option of add and set. */
@@ -180,18 +193,12 @@ static void add_field_option(struct text *page, const struct field *field)
 
 static void add_field_options(struct text *page, const char *name)
 {
-	const struct noun *noun = command_resource(name);
-
-	for (unsigned i = 0; noun && i < noun->kind->n_fields; i++)
-		if (!is_common(&noun->kind->fields[i]))
-			add_field_option(page, &noun->kind->fields[i]);
+	each_own_field(page, name, add_field_option);
 }
 
 static void add_common_options(struct text *page, unused_ const char *noun)
 {
-	for (unsigned i = 0; i < tunnel_kind.n_fields; i++)
-		if (is_common(&tunnel_kind.fields[i]))
-			add_field_option(page, &tunnel_kind.fields[i]);
+	each_field(page, &tunnel_kind, true, add_field_option);
 }
 
 /* What a row says of every kind of resource. */
@@ -305,18 +312,12 @@ static void add_member(struct text *page, const struct field *field)
 
 static void add_fields(struct text *page, const char *name)
 {
-	const struct noun *noun = command_resource(name);
-
-	for (unsigned i = 0; noun && i < noun->kind->n_fields; i++)
-		if (!is_common(&noun->kind->fields[i]))
-			add_member(page, &noun->kind->fields[i]);
+	each_own_field(page, name, add_member);
 }
 
 static void add_common_fields(struct text *page, unused_ const char *noun)
 {
-	for (unsigned i = 0; i < tunnel_kind.n_fields; i++)
-		if (is_common(&tunnel_kind.fields[i]))
-			add_member(page, &tunnel_kind.fields[i]);
+	each_field(page, &tunnel_kind, true, add_member);
 }
 
 static void add_ping(struct text *page, unused_ const char *noun)
