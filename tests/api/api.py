@@ -154,6 +154,15 @@ class Agent:
                     if self.process.poll() is not None or time.monotonic() > end:
                         raise RuntimeError("the agent did not start:\n" + self.log) from None
 
+    def wait_for_stop(self):
+        """Until a failpoint has stopped it."""
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
+        end = time.monotonic() + READY_S
+        while ") T " not in stat.read_text():
+            if time.monotonic() > end:
+                raise AssertionError(self.log)
+            time.sleep(0.01)
+
     @property
     def log(self):
         return (self.directory / "log").read_text(errors="replace")

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the property test (tests/property) has found, each made small."""
 
-import pathlib
 import signal
-import time
 
 import api
 
@@ -93,11 +91,7 @@ class Disturbance(api.ApiTest):
 
     def go_on_with(self, connection, *request):
         """What the stopped agent finds when it goes on: that request."""
-        stat = pathlib.Path(f"/proc/{self.agent.process.pid}/stat")
-        end = time.monotonic() + api.READY_S
-        while ") T " not in stat.read_text():
-            self.assertLess(time.monotonic(), end, self.agent.log)
-            time.sleep(0.01)
+        self.agent.wait_for_stop()
         connection.request(*request)
         self.agent.process.send_signal(signal.SIGCONT)
         return api.Answer(connection.getresponse())

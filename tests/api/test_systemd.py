@@ -6,13 +6,11 @@ socket."""
 import contextlib
 import grp
 import os
-import pathlib
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import unittest
 
 import api
@@ -23,11 +21,20 @@ class Service(api.Agent):
 
     notify = None
 
-    def start(self, **environment):
-        path = str(self.directory / "notify")
+    def listen(self):
+        """The path where it is heard."""
+        path = self.directory / "notify"
+        if self.notify:
+            self.notify.close()
+            path.unlink()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notify.bind(path)
+        self.notify.bind(str(path))
+        path.chmod(0o666)
         self.notify.settimeout(api.READY_S)
+        return str(path)
+
+    def start(self, **environment):
+        path = self.listen()
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stderr=log,
@@ -46,14 +53,6 @@ class Service(api.Agent):
         super().clean()
         if self.notify:
             self.notify.close()
-
-    def wait_for_stop(self):
-        stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
-        end = time.monotonic() + api.READY_S
-        while ") T " not in stat.read_text():
-            if time.monotonic() > end:
-                raise AssertionError(self.log)
-            time.sleep(0.01)
 
 
 class Systemd(unittest.TestCase):
@@ -152,19 +151,12 @@ class Packaged(Service):
         return [str(self.binary), *super().command(*options)[1:]]
 
     def start(self):
-        if self.notify:
-            self.notify.close()
-            os.unlink(self.directory / "notify")
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notify.bind(str(self.directory / "notify"))
-        os.chmod(self.directory / "notify", 0o666)
-        self.notify.settimeout(api.READY_S)
-        listening = self.listening.fileno()
+        path, listening = self.listen(), self.listening.fileno()
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", AS_SYSTEMD, str(listening), *self.command()],
                 stderr=log, pass_fds=(listening,), user=USER, group=USER, extra_groups=[],
-                umask=0o077, env=self.environment(NOTIFY_SOCKET=str(self.directory / "notify")))
+                umask=0o077, env=self.environment(NOTIFY_SOCKET=path))
         while self.told() != "READY=1":
             pass
 
