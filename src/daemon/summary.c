@@ -2,8 +2,6 @@
 /* The report of the reconciler as a sentence. */
 #include "daemon/summary.h"
 
-#include <inttypes.h>
-
 #include "base/text.h"
 
 /* "2 ready, 1 failed": what there is none of is not said. */
