@@ -7,6 +7,7 @@
  */
 
 #include "kernel/culprit.h"
+#include "kernel/trace.h"
 #include "model/facts.h"
 #include "model/op.h"
 #include "model/scope.h"
@@ -17,6 +18,8 @@ struct route_question {
 	struct addr to, from; /* from 0: none */
 	char in[IFNAMSIZ];    /* "": output path, else as if it arrived there */
 	bool underlay;        /* with our question mark, past our rules */
+	uint8_t protocol;     /* IPPROTO_*; 0: not said */
+	uint16_t port;        /* destination port; 0: not said */
 };
 
 struct route_answer {
@@ -132,6 +135,19 @@ struct kernel_vtable {
 	 * our sets that count by one each. What was appended before a failure does not count. */
 	int (*count)(struct kernel *kernel, unsigned what, struct counted *counted,
 		     struct err *err);
+	/* Who answers for that address on that device. -ENODEV */
+	int (*neighbour)(struct kernel *kernel, const char *device, struct addr addr,
+			 struct neighbour *neighbour, struct err *err);
+	/* net.ipv4.conf.DEVICE.NAME as it is now; device may be "all" or "default". -ENOENT */
+	int (*sysctl)(struct kernel *kernel, const char *device, const char *name, int *value,
+		      struct err *err);
+	/* At most one at a time: -EBUSY. From then on packets are counted. */
+	int (*trace_open)(struct kernel *kernel, const struct trace_question *question,
+			  struct err *err);
+	/* What was seen until now. */
+	int (*trace_read)(struct kernel *kernel, struct trace_seen *seen, struct err *err);
+	/* Takes away all that it needed; also when there is none. */
+	void (*trace_close)(struct kernel *kernel);
 	void (*close)(struct kernel *kernel);
 };
 
