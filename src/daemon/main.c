@@ -222,6 +222,10 @@ static int run(struct process *process, struct err *err)
 		rc = open_store(agent, &process->conf, &created, err);
 	if (rc)
 		return rc;
+	if (process->options.flush && created)
+		log_warning("there was no database %s: what only a database tells, sysctls before "
+			    "all, is not put back",
+			    process->conf.database);
 	if (process->options.flush)
 		return flush(process, err);
 	rc = loop_new(&agent->loop, err);
@@ -252,7 +256,7 @@ static int run_agent(struct process *process)
 	bool is_newer = rc == -ENOTSUP && agent->kernel && !agent->store;
 	bool is_config = rc == -EINVAL && process->errs.total;
 	done(agent);
-	if (err.number)
+	if (rc < 0 && err.number)
 		log_error("%s: %s", what, err.sentence);
 	log_faults(process, what);
 	return is_newer || is_config ? EXIT_CONFIG : rc < 0 ? EXIT_FAILURE : rc;

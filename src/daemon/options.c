@@ -2,11 +2,13 @@
 /* Options of the command line: some of its own, and a row of conf_settings for each other. */
 #include "daemon/options.h"
 
+#include "base/words.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { CONFIG = 1, CHECK_CONFIG, PRINT, FLUSH, VERSION, HELP, SETTING };
+enum { CONFIG = 1, CHECK_CONFIG, PRINT, FLUSH, VERSION, HELP = 'h', SETTING = 0x100 };
 
 static const struct {
 	int id;
@@ -20,6 +22,8 @@ static const struct {
 	{VERSION, {"version", NULL, "", "Print the version, and end"}},
 	{HELP, {"help", NULL, "", "Print this, and end"}},
 };
+
+static const char try_help[] = "Try 'ipipd --help'.\n";
 
 enum { LONGS_MAX = ARRAY_LEN(own_options) + SETTINGS_MAX + 1 };
 
@@ -67,7 +71,7 @@ static void usage(void)
 
 int options_error(const char *sentence, const char *argument)
 {
-	fprintf(stderr, "ipipd: %s%s\nTry 'ipipd --help'.\n", sentence, argument);
+	fprintf(stderr, "ipipd: %s%s\n%s", sentence, argument, try_help);
 	return EXIT_USAGE;
 }
 
@@ -76,8 +80,8 @@ static int override(struct options *options, const struct setting *setting, cons
 	struct err err;
 
 	if (conf_check_value(setting, value, &err) < 0) {
-		fprintf(stderr, "ipipd: --%s %s: %s\nTry 'ipipd --help'.\n", setting->option, value,
-			err.sentence);
+		fprintf(stderr, "ipipd: --%s %s: %s\n%s", setting->option, value, err.sentence,
+			try_help);
 		return EXIT_USAGE;
 	}
 	vec_push(&options->overrides, ((struct conf_override){setting, value}));
@@ -121,20 +125,70 @@ static int take(struct options *options, int option)
 		usage();
 		return 0;
 	case '?': /* getopt_long has said what is wrong */
-		fputs("Try 'ipipd --help'.\n", stderr);
+		fputs(try_help, stderr);
 		return EXIT_USAGE;
 	default:
 		return override(options, &conf_settings[option - SETTING], optarg);
 	}
 }
 
+static const struct option *named(const struct option *longs, const char *name, size_t len)
+{
+	for (; longs->name; longs++)
+		if (strlen(longs->name) == len && strncmp(longs->name, name, len) == 0)
+			return longs;
+	return NULL;
+}
+
+static const char *closest(const struct option *longs, const char *name)
+{
+	const char *found = NULL;
+	unsigned best = words_too_far(name);
+
+	for (; longs->name; longs++) {
+		unsigned distance = words_distance(name, longs->name);
+
+		if (distance < best) {
+			best = distance;
+			found = longs->name;
+		}
+	}
+	return found;
+}
+
+/* getopt_long() takes `--sock` for `--socket`: what is mistyped must start nothing. */
+static int check_names(int argc, char **argv, const struct option *longs)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--", 2) != 0)
+			continue;
+		char *name = argv[i] + 2;
+		size_t len = strcspn(name, "=");
+		const struct option *option = named(longs, name, len);
+
+		if (!option) {
+			name[len] = '\0';
+			const char *meant = closest(longs, name);
+
+			fprintf(stderr, "ipipd: there is no option --%s%s%s%s\n%s", name,
+				meant ? ", did you mean --" : "", meant ? meant : "",
+				meant ? "?" : "", try_help);
+			return EXIT_USAGE;
+		}
+		if (option->has_arg == required_argument && !name[len])
+			i++;
+	}
+	return -1;
+}
+
 int options_read(int argc, char **argv, struct options *options)
 {
 	struct option longs[LONGS_MAX] = {0};
-	int option, code = -1;
+	int option;
 
 	fill_longs(longs);
-	while (code < 0 && (option = getopt_long(argc, argv, "", longs, NULL)) != -1)
+	int code = check_names(argc, argv, longs);
+	while (code < 0 && (option = getopt_long(argc, argv, "h", longs, NULL)) != -1)
 		code = take(options, option);
 	if (code < 0 && optind < argc)
 		return options_error("unexpected argument: ", argv[optind]);

@@ -109,12 +109,13 @@ static int dump_messages(struct kern *kern, uint32_t table, struct messages *mes
 static int dump_table(struct kern *kern, uint32_t table, struct look *look, struct err *err)
 {
 	cleanup_messages struct messages messages = {0};
-	int error = dump_messages(kern, table, &messages, err);
+	struct err why = {0};
+	int error = dump_messages(kern, table, &messages, &why);
 
 	if (error == -ENOENT)
 		return 0;
 	if (error)
-		return error;
+		return err_set(err, error, "%s", why.sentence);
 	messages_each(h, &messages) {
 		struct route route = {0};
 

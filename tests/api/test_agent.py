@@ -31,6 +31,7 @@ class Agent(unittest.TestCase):
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))
         for option in ("--socket", "--db", "--log-level", "--flush", "--version"):
             self.assertIn(option, shown.stdout)
+        self.assertEqual(self.run_agent("-h").stdout, shown.stdout)
         self.assertRegex(self.run_agent("--version").stdout, r"^ipipd \d+\.\d+")
 
     def test_usage_errors_end_with_2_and_a_hint(self):
@@ -39,6 +40,15 @@ class Agent(unittest.TestCase):
                 shown = self.run_agent(*options)
                 self.assertEqual(shown.returncode, 2, shown)
                 self.assertIn("--help", shown.stderr)
+
+    def test_a_mistyped_option_starts_nothing(self):
+        for option, meant in (("--sock", "--socket"), ("--flsh", "--flush"),
+                              ("--log-levl=debug", "--log-level")):
+            with self.subTest(option):
+                shown = self.beside(option)
+                self.assertEqual(shown.returncode, 2, shown)
+                self.assertIn(f"did you mean {meant}?", shown.stderr)
+                self.assertFalse(os.path.exists(self.agent.socket))
 
     def test_a_second_agent_refuses_to_start(self):
         self.agent.start()
@@ -63,6 +73,7 @@ class Agent(unittest.TestCase):
         shown = self.beside("--flush")
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertRegex(shown.stderr, "flushed: [1-9][0-9]* objects removed")
+        self.assertNotIn("cannot", shown.stderr)
         self.assertEqual(self.agent.objects("link tun_a"), [])
 
     def test_its_own_pause_drops_no_client(self):

@@ -46,6 +46,7 @@ class Clean(lab.LabTest):
             agent.stop()
             done = agent.flush()
             self.assertEqual(0, done.returncode, done.stderr)
+            self.assertNotIn("cannot", done.stderr)
         self.both(lambda t: None, undo)
 
     def test_forwarding_that_somebody_wants_meanwhile_is_left(self):
