@@ -60,8 +60,9 @@ const struct api_route api_routes[] = {
 	 .id = "getLivez", .summary = "Is the agent alive?",
 	 .doc = "Answered as long as requests are.", .answers = {{200, "Liveness"}}},
 	{"GET", "/readyz", ROUTE_OPEN, api_status_readyz, "verbose",
-	 .id = "getReadyz", .summary = "Is the kernel as declared?",
-	 .doc = "503 until the first pass has ended well, and while passes fail.",
+	 .id = "getReadyz", .summary = "Does the agent do its work?",
+	 .doc = "503 until the first pass has ended well, and while passes fail as a whole. A "
+	 "resource that is not ready does not make it 503: /v1/status counts those.",
 	 .answers = {{200, "Readiness"}}},
 	{"POST", "/v1/tunnels/{name}/ping", ROUTE_ADMIN | ROUTE_BODY | ROUTE_BARE,
 	 api_ping_post, "",
