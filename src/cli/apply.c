@@ -22,6 +22,17 @@ static int read_config(struct cli *cli, struct text *body)
 	return status;
 }
 
+/* Of a file that the agent refused: which one it was. */
+static int refused(const struct cli *cli, int status)
+{
+	const char *file = args_value(&cli->args, "file");
+
+	if (status == CLI_INVALID)
+		cli_complain("%s was refused: nothing is changed",
+			     strcmp(file, "-") == 0 ? "standard input" : file);
+	return status;
+}
+
 static void print_not_ready(const json_t *not_ready)
 {
 	const json_t *resource;
@@ -154,7 +165,7 @@ int apply_apply(struct cli *cli)
 		fputs("hint: a config is stored whole or not at all; `ipipctl diff` with the same "
 		      "file tells which\n",
 		      stderr);
-	return status == CLI_OK ? report_summary(cli, &response) : status;
+	return status == CLI_OK ? report_summary(cli, &response) : refused(cli, status);
 }
 
 int apply_diff(struct cli *cli)
@@ -174,7 +185,7 @@ int apply_diff(struct cli *cli)
 				  &response);
 	/* 1 says that there is a difference: no failure may be mistaken for one */
 	if (status != CLI_OK)
-		return status == CLI_FAILED ? CLI_USAGE : status;
+		return status == CLI_FAILED ? CLI_USAGE : refused(cli, status);
 	plan_print(cli, &response);
 	return plan_len(&response) ? CLI_FAILED : CLI_OK;
 }

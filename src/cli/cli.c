@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/document.h"
 #include "cli/remotes.h"
 #include "model/resource.h"
 
@@ -64,17 +65,14 @@ int cli_number(struct cli *cli, const char *name, unsigned min, unsigned max, un
 static int choice(const struct cli *cli, const char *name, const char *const *words, int n)
 {
 	const char *s = args_value(&cli->args, name);
-	struct candidates candidates = {0};
-	struct err err;
+	cleanup_text struct text all = {0};
 
 	for (int i = 0; i < n; i++)
 		if (!s || strcmp(s, words[i]) == 0)
 			return i;
 	for (int i = 0; i < n; i++)
-		vec_push(&candidates, words[i]);
-	command_unknown(&err, name, s, &candidates);
-	vec_done(&candidates);
-	cli_usage("%s", err.sentence);
+		text_addf(&all, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", words[i]);
+	cli_usage("--%s must be %s, not %s", name, text_str(&all), s);
 	return -1;
 }
 
@@ -134,8 +132,8 @@ static int no_address(const char *host, const struct remotes *remotes, struct er
 	command_unknown(&meant, "remote", host, &names);
 	vec_done(&names);
 	return err_set(err, -EINVAL,
-		       "%s; an address is unix:///PATH, http://HOST:PORT or "
-		       "https://HOST:PORT",
+		       "%s (`ipipctl remote list` shows all); an address is unix:///PATH, "
+		       "http://HOST:PORT or https://HOST:PORT",
 		       meant.sentence);
 }
 
@@ -274,7 +272,10 @@ static int show_help(const struct args *args)
 		command = word ? command_find(noun, word) : NULL;
 		if (word && !command) {
 			command_unknown_verb(&err, noun, word);
-			return cli_usage("%s", err.sentence);
+			cli_complain("%s", err.sentence);
+			fprintf(stderr, "hint: `ipipctl help%s%s` lists what there is\n",
+				noun ? " " : "", noun ? noun->name : "");
+			return CLI_USAGE;
 		}
 		if (++at < args->words.len)
 			return cli_usage("one word too many: %s", args->words.v[at]);

@@ -335,6 +335,12 @@ static int curl_send(struct client *client, const struct request *request,
 	if (result == 0 && response->body.len)
 		response->json = json_loadb(response->body.s, response->body.len, JSON_DECODE_ANY,
 					    NULL);
+	if (result == 0 && response->status >= 400 && response->body.len &&
+	    !json_is_object(response->json))
+		return err_set(err, -EPROTONOSUPPORT,
+			       "what answers at %s is no ipipd: HTTP status %ld without a problem "
+			       "document",
+			       client->host, response->status);
 	return result;
 }
 

@@ -89,7 +89,9 @@ static int get_page(struct cli *cli, const char *after, struct response *respons
 		text_add(&path, "&after=");
 		client_add_encoded(&path, after);
 	}
-	return cli_get(cli, text_str(&path), response);
+	int status = cli_get(cli, text_str(&path), response);
+	/* what the agent did not take stands in the options */
+	return status == CLI_INVALID ? CLI_USAGE : status;
 }
 
 /* All pages; *single tells that first holds everything as it came. */

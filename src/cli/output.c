@@ -140,8 +140,9 @@ static void add_cut(struct text *out, const char *s, unsigned width)
 static const struct {
 	const char *state, *color;
 } colors[] = {
-	{"ready", "32"},  {"in-sync", "32"},  {"pending", "33"},  {"missing", "33"},
-	{"failed", "31"}, {"conflict", "31"}, {"disabled", "90"}, {"deleting", "90"},
+	{"ready", "32"},    {"in-sync", "32"},  {"pending", "33"},
+	{"missing", "33"},  {"degraded", "33"}, {"failed", "31"},
+	{"conflict", "31"}, {"disabled", "90"}, {"deleting", "90"},
 };
 
 void output_add_state(struct text *out, const char *state, bool color)

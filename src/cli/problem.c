@@ -99,6 +99,9 @@ static const struct {
 	{-EPROTO, "self-signed", "--cacert names the file of the authority that signed it"},
 	{-EPROTO, "signer", "--cacert names the file of the authority that signed it"},
 	{-EPROTO, "version", "TLS 1.2 is the oldest that is spoken"},
+	{-EPROTO, "Empty reply", "if it speaks TLS, its address begins with https://"},
+	{-EPROTO, "HTTP/0.9", "if it speaks TLS, its address begins with https://"},
+	{-EPROTONOSUPPORT, "", "`-H` or IPIPCTL_HOST names another address"},
 	{-EPROTO, "andshake", "does it speak TLS, and does it want a certificate (--cert)?"},
 };
 
@@ -142,7 +145,8 @@ static void hint_names(struct text *out, const char *path)
 	for (unsigned i = 0; i < command_n_resources; i++) {
 		size_t len = strlen(command_nouns[i].kind->path);
 
-		if (strncmp(kind, command_nouns[i].kind->path, len) == 0 && kind[len] == '/')
+		if (strncmp(kind, command_nouns[i].kind->path, len) == 0 && kind[len] == '/' &&
+		    !strchr(kind + len + 1, '/'))
 			text_addf(out, "hint: `ipipctl %s list` shows the names\n",
 				  command_nouns[i].name);
 	}

@@ -6,19 +6,29 @@
 #include "cli/document.h"
 #include "cli/run.h"
 
-static json_int_t print_counts(const struct cli *cli, const struct kind *kind, const json_t *counts)
+static json_int_t count_amiss(const json_t *counts)
+{
+	const char *state;
+	const json_t *count;
+	json_int_t amiss = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)counts, state, count)
+		if (document_is_amiss(state))
+			amiss += json_integer_value(count);
+	return amiss;
+}
+
+static void print_counts(const struct cli *cli, const struct kind *kind, const json_t *counts)
 {
 	const char *state, *separator = ": ";
 	const json_t *count;
-	json_int_t total = 0, amiss = 0;
+	json_int_t total = 0;
 	cleanup_text struct text line = {0};
 
 	json_object_foreach((json_t *)(uintptr_t)counts, state, count) {
 		json_int_t n = json_integer_value(count);
 
 		total += n;
-		if (document_is_amiss(state))
-			amiss += n;
 		if (!n)
 			continue;
 		text_addf(&line, "%s%lld ", separator, (long long)n);
@@ -26,7 +36,6 @@ static json_int_t print_counts(const struct cli *cli, const struct kind *kind, c
 		separator = ", ";
 	}
 	printf("%-12s %lld%s\n", kind->path, (long long)total, text_str(&line));
-	return amiss;
 }
 
 static void print_troubled(struct cli *cli, const struct noun *noun)
@@ -68,7 +77,7 @@ static void print_last_pass(const struct cli *cli, const json_t *status)
 	if (!json_is_object(pass))
 		return;
 	output_add_age(&age, (int64_t)time(NULL) - finished);
-	printf("last pass    %s ago, %lld ops, %lld failed, %.1f ms\n", text_str(&age),
+	printf("last pass    %s ago, %lld ops done, %lld failed, %.1f ms\n", text_str(&age),
 	       (long long)document_number(pass, "ops"), (long long)document_number(pass, "failed"),
 	       (double)document_number(pass, "duration_us") / 1000);
 	if (!message[0])
@@ -78,14 +87,20 @@ static void print_last_pass(const struct cli *cli, const json_t *status)
 	puts(text_str(&line));
 }
 
-static void print_headline(const struct cli *cli, const json_t *status, const json_t *host)
+/* The agent may do all that it can, and yet not all be as declared. */
+static void print_headline(const struct cli *cli, const json_t *status, const json_t *host,
+			   json_int_t amiss)
 {
 	bool ready = json_is_true(json_object_get(status, "ready"));
 	cleanup_text struct text line = {0};
 
 	text_addf(&line, "ipipd %s on %s  ", document_string(host, "version"),
 		  document_string(host, "hostname"));
-	output_add_state(&line, ready ? "ready" : "pending", cli->style.color);
+	output_add_state(&line,
+			 !ready  ? "pending"
+			 : amiss ? "degraded"
+				 : "ready",
+			 cli->style.color);
 	printf("%s, revision %lld\n", text_str(&line),
 	       (long long)document_number(status, "revision"));
 }
@@ -95,13 +110,16 @@ static int print_screen(struct cli *cli, const json_t *status, const json_t *hos
 	const json_t *counts = json_object_get(status, "resources");
 	json_int_t amiss[RESOURCE_KINDS] = {0}, total = 0;
 
-	print_headline(cli, status, host);
 	for (unsigned i = 0; i < command_n_resources; i++) {
 		const struct kind *kind = command_nouns[i].kind;
 
-		amiss[kind->id] = print_counts(cli, kind, json_object_get(counts, kind->path));
+		amiss[kind->id] = count_amiss(json_object_get(counts, kind->path));
 		total += amiss[kind->id];
 	}
+	print_headline(cli, status, host, total);
+	for (unsigned i = 0; i < command_n_resources; i++)
+		print_counts(cli, command_nouns[i].kind,
+			     json_object_get(counts, command_nouns[i].kind->path));
 	print_last_pass(cli, status);
 	printf("repaired     %lld\n", (long long)document_number(status, "drift_repaired"));
 	for (unsigned i = 0; i < command_n_resources; i++)

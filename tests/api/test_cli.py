@@ -535,6 +535,20 @@ class Calling(Cli):
                              (("help", "nope"), "unknown command nope")):
             self.assertIn(meant, self.fails(USAGE, *words))
 
+    def test_choices_are_told(self):
+        for words, choices in (
+                (("-o", "yaml", "status"), "--output must be table, wide, json or name, not yaml"),
+                (("tunnel", "list", "--state", "up"), '"state" must be "pending", "ready"'),
+                (("help", "nope"), "hint: `ipipctl help` lists what there is")):
+            self.assertIn(choices, self.fails(USAGE, *words))
+
+    def test_a_refused_file_is_named(self):
+        path = self.agent.directory / "bad.json"
+        path.write_text("{,}")
+        for verb in ("apply", "diff"):
+            self.assertIn(f"{path} was refused: nothing is changed",
+                          self.fails(INVALID, verb, "-f", str(path)))
+
     def test_numbers_have_bounds(self):
         for words, bounds in ((("--request-timeout", "0", "status"), "from 1 to 3600"),
                               (("tunnel", "ping", "t", "-c", "0"), "from 1 to 10"),

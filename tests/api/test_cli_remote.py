@@ -164,7 +164,8 @@ class Use(RemoteTest):
     def test_a_name_stands_where_a_host_does(self):
         self.ok("-H", "a", "status")
         self.ok("status", IPIPCTL_HOST="b")
-        self.fails(USAGE, "unknown remote c; an address is unix:///", "-H", "c", "status")
+        self.fails(USAGE, "unknown remote c (`ipipctl remote list` shows all); an address is ",
+                   "-H", "c", "status")
         self.ok("remote", "add", "controller", B)
         self.fails(USAGE, "did you mean controller?", "-H", "controler", "status")
 

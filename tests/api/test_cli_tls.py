@@ -34,9 +34,9 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, context=None, status=200, headers=()):
+    def __init__(self, context=None, status=200, headers=(), body=b"{}"):
         super().__init__(("127.0.0.1", 0), self.Handler)
-        self.status, self.headers, self.asked = status, headers, []
+        self.status, self.headers, self.body, self.asked = status, headers, body, []
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True,
                                               do_handshake_on_connect=False)
@@ -54,9 +54,9 @@ class Server(http.server.ThreadingHTTPServer):
             self.send_response(self.server.status)
             for name, value in self.server.headers:
                 self.send_header(name, value)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(self.server.body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(self.server.body)
 
 
 class NetworkTest(unittest.TestCase):
@@ -152,6 +152,15 @@ class Certificates(NetworkTest):
     def test_who_does_not_speak_tls_is_no_agent(self):
         _, url = self.serve()
         self.fails(UNREACHABLE, "https://127.0.0.1", url.replace("http:", "https:"))
+
+    def test_who_refuses_without_a_problem_document_is_no_agent(self):
+        _, url = self.serve(status=404, body=b"<h1>nothing</h1>")
+        self.assertIn("hint: `-H`", self.fails(UNREACHABLE, f"answers at {url} is no ipipd", url))
+
+    def test_plain_http_is_told_that_tls_is_spoken(self):
+        _, url = self.serve(self.good)
+        self.assertIn("https://", self.fails(UNREACHABLE, "http://127.0.0.1",
+                                             url.replace("https:", "http:")))
 
     def test_a_redirect_is_not_followed(self):
         elsewhere, there = self.serve()
