@@ -454,7 +454,7 @@ static const char *words_of(const struct op *op)
 	return op->message ? op->message : strerror(-op->result);
 }
 
-unsigned round_failed(const struct round *round)
+unsigned round_failed(const struct round *round, bool again)
 {
 	unsigned failed = 0;
 
@@ -465,7 +465,7 @@ unsigned round_failed(const struct round *round)
 			continue;
 		failed++;
 		if (op->result != -ECANCELED)
-			log_warning("%s", words_of(op));
+			log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "%s", words_of(op));
 	}
 	return failed;
 }

@@ -64,9 +64,10 @@ int round_look_at(struct round *round, const struct round_input *input, struct s
 void round_plan(struct round *round, const struct ledger *ledger);
 /* Applies about as many ops as a turn of the loop has time for. False when there is no more. */
 bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledger);
-/* How many of its ops changed the kernel; how many failed, each with a line in the log. */
+/* How many of its ops changed the kernel; how many failed, each with a line in the log,
+ * which is for debugging when the same was tried before. */
 unsigned round_applied(const struct round *round);
-unsigned round_failed(const struct round *round);
+unsigned round_failed(const struct round *round, bool again);
 /* What the first of those said. */
 const char *round_failure(const struct round *round);
 /* Somebody else's change came between the look and the batch, which did nothing therefore, or

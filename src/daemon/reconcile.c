@@ -141,7 +141,8 @@ static void publish(struct reconcile *r)
 /* Of a pass over everything, which could observe it. */
 static void publish_full(struct reconcile *r)
 {
-	r->report.last_pass.failed = round_failed(&r->round);
+	r->report.last_pass.failed = round_failed(&r->round,
+						  strcmp(r->running_trigger, "retry") == 0);
 	r->at_rest = !r->round.ops.len && !r->contests.contested;
 	publish(r);
 	facts_done(&r->facts);

@@ -67,6 +67,15 @@ class States(api.ApiTest):
         self.agent.kernel("")
         self.agent.until("/v1/tunnels/tun_a", lambda a: a.state == "ready")
 
+    def test_a_failure_that_lasts_is_logged_once(self):
+        self.agent.kernel("fail link add tun_* EPERM not today")
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        passes = self.agent.get("/v1/status").body["last_pass"]["number"]
+        self.agent.until("/v1/status", lambda a: a.body["last_pass"]["number"] > passes + 2)
+        lines = [line for line in self.agent.log.splitlines()
+                 if line == "<4>link tun_a: add: not today"]
+        self.assertEqual(1, len(lines), self.agent.log)
+
     def test_a_refusal_has_its_reason(self):
         for number, reason in (("EOPNOTSUPP", "KernelModuleMissing"), ("ENOMEM", "OutOfMemory"),
                                ("ENOBUFS", "OutOfMemory"), ("EACCES", "PermissionDenied"),
