@@ -45,6 +45,7 @@ void api_metrics_get(struct api_call *call)
 	telling->api = call->api;
 	call->api->scrapes++;
 	scrape_take(call->agent, &telling->scrape);
+	telling->scrape.followers = call->api->followers.len;
 	telling->exposition = (struct exposition){
 		.metrics = metric_table,
 		.n = metric_table_len,

@@ -431,6 +431,18 @@ static void send_last_answers(struct http *http)
 	}
 }
 
+void http_count(const struct http *http, struct http_numbers *numbers)
+{
+	const struct http_tls *tls = http->access.tls;
+
+	*numbers = (struct http_numbers){0};
+	for (const struct connection *c = http->connections; c; c = c->next)
+		*(c->listener->is_tcp ? &numbers->tcp_connections
+				      : &numbers->unix_connections) += 1;
+	if (tls && http_tls_expires(tls) > 0)
+		numbers->certificate_expiry_ms = (uint64_t)http_tls_expires(tls) * 1000;
+}
+
 const char *http_unix_path(const struct http *http)
 {
 	return http->socket.path;

@@ -155,5 +155,11 @@ int http_reload(struct http *http, const struct http_access_config *config,
 		struct errs *errs) must_check;
 /* Stops accepting, lets answers go out, closes. Waiting requests are gone. */
 void http_stop(struct http *http);
+/* What there is at this moment. */
+struct http_numbers {
+	uint64_t unix_connections, tcp_connections;
+	uint64_t certificate_expiry_ms; /* since the epoch; 0: without TLS */
+};
+void http_count(const struct http *http, struct http_numbers *numbers);
 /* Where the unix socket is, ours or systemd's. */
 const char *http_unix_path(const struct http *http);

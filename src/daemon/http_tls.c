@@ -22,7 +22,13 @@ struct http_tls {
 	unsigned refs;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_x509_trust_list_t clients; /* NULL: no certificate is asked for */
+	time_t expires;                   /* the certificate; 0: it does not say */
 };
+
+time_t http_tls_expires(const struct http_tls *tls)
+{
+	return tls->expires;
+}
 
 struct http_tls *http_tls_ref(struct http_tls *tls)
 {
@@ -62,7 +68,7 @@ static void free_certificates(gnutls_x509_crt_t *list, unsigned count)
 }
 
 /* A client would say it, but perhaps not to him who can help. */
-static void warn_of_time(const char *path, const gnutls_datum_t *pem)
+static void note_times(struct http_tls *tls, const char *path, const gnutls_datum_t *pem)
 {
 	gnutls_x509_crt_t *list;
 	unsigned count;
@@ -70,7 +76,9 @@ static void warn_of_time(const char *path, const gnutls_datum_t *pem)
 
 	if (gnutls_x509_crt_list_import2(&list, &count, pem, GNUTLS_X509_FMT_PEM, 0) < 0)
 		return;
-	if (count && gnutls_x509_crt_get_expiration_time(list[0]) < now)
+	if (count)
+		tls->expires = gnutls_x509_crt_get_expiration_time(list[0]);
+	if (count && tls->expires < now)
 		log_warning("%s: the certificate has expired", path);
 	else if (count && gnutls_x509_crt_get_activation_time(list[0]) > now)
 		log_warning("%s: the certificate is not valid yet", path);
@@ -98,7 +106,7 @@ static int load_certificate(struct http_tls *tls, const struct http_access_confi
 	if (rc < 0)
 		return errs_add(errs, -EINVAL, "", HTTP_AT_CERTIFICATE, "%s with the key %s: %s",
 				config->certificate, config->key, gnutls_strerror(rc));
-	warn_of_time(config->certificate, &certificate_pem);
+	note_times(tls, config->certificate, &certificate_pem);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <time.h>
 
 #include "daemon/http.h"
 
@@ -24,6 +25,8 @@ int http_tls_load(struct http_tls **tls, const struct http_access_config *config
 struct http_tls *http_tls_ref(struct http_tls *tls);
 void http_tls_unref(struct http_tls *tls);
 
+/* When the certificate ends; 0: it does not say. */
+time_t http_tls_expires(const struct http_tls *tls);
 /* What the library wants to be told of, or it does not start; it finds none. */
 gnutls_certificate_retrieve_function2 http_tls_no_certificate;
 /* Before the handshake. False: without memory. */

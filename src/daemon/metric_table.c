@@ -108,6 +108,15 @@ static bool of_request(const void *from, size_t number, struct metric_row *row)
 	return true;
 }
 
+static bool of_listener(const void *from, size_t number, struct metric_row *row)
+{
+	const struct http_numbers *http = &((const struct scrape *)from)->http;
+
+	row->labels[0] = number ? "tcp" : "unix";
+	row->base = number ? &http->tcp_connections : &http->unix_connections;
+	return number < 2;
+}
+
 static bool of_route(const void *from, size_t number, struct metric_row *row)
 {
 	const struct route_times *times = &((const struct scrape *)from)->metrics.times;
@@ -131,6 +140,7 @@ static const struct metric_rows
 	enabled_tunnels = {{"tunnel"}, of_enabled_tunnel},
 	rules = {{"rule", "direction"}, of_rule},
 	requests = {{"route", "method", "code"}, of_request},
+	listeners = {{"listener"}, of_listener},
 	routes = {{"route"}, of_route};
 /* clang-format on */
 
@@ -177,6 +187,9 @@ const struct metric metric_table[] = {
 		METRIC_AT(struct op_count, failed)),
 	COUNTER("ipipd_netlink_overruns_total", "Times that the kernel's events were lost.", whole,
 		METRIC_AT(struct scrape, metrics.overruns)),
+	GAUGE("ipipd_contested_objects",
+	      "Objects that somebody changes again and again, so that repairs are held back.",
+	      whole, METRIC_AT(struct scrape, contested)),
 	COUNTER("ipipd_scrape_failures_total",
 		"Scrapes that lack tunnels and NAT rules: the kernel's numbers could not be read.",
 		whole, METRIC_AT(struct scrape, metrics.scrape_failures)),
@@ -212,6 +225,12 @@ const struct metric metric_table[] = {
 	HISTOGRAM("ipipd_http_request_duration_seconds",
 		  "From a request's last byte until its answer.", routes,
 		  offsetof(struct route_time, duration)),
+	GAUGE("ipipd_http_connections", "Connections that are open.", listeners, 0),
+	GAUGE("ipipd_event_followers", "Clients that follow the events.", whole,
+	      METRIC_AT(struct scrape, followers)),
+	TIMESTAMP("ipipd_tls_certificate_expiry_timestamp_seconds",
+		  "When the certificate of the TCP listeners ends; absent without TLS.", whole,
+		  METRIC_AT(struct scrape, http.certificate_expiry_ms)),
 	GAUGE("ipipd_database_size_bytes", "Size of the database's files.", whole,
 	      METRIC_AT(struct scrape, database_bytes)),
 	COUNTER("ipipd_database_write_failures_total", "Transactions that could not be stored.",
@@ -250,6 +269,8 @@ void scrape_take(struct agent *agent, struct scrape *scrape)
 	api_json_count_states(agent, scrape->resources);
 	scrape->database_bytes = store_size_bytes(agent->store);
 	scrape->database_failures = store_write_failures(agent->store);
+	scrape->contested = report.contested;
+	http_count(agent->http, &scrape->http);
 }
 
 void scrape_done(struct scrape *scrape)

@@ -5,6 +5,7 @@
 
 #include "daemon/agent.h"
 #include "daemon/exposition.h"
+#include "daemon/http.h"
 
 extern const struct metric metric_table[];
 extern const size_t metric_table_len;
@@ -15,6 +16,8 @@ struct scrape {
 	uint64_t one, ready, orphans;
 	uint64_t resources[RESOURCE_KINDS][STATES];
 	uint64_t database_bytes, database_failures;
+	uint64_t contested, followers; /* followers: of the events, filled by the API */
+	struct http_numbers http;
 };
 
 /* Reads the kernel's counters; where that fails, they are left out. */

@@ -76,6 +76,7 @@ struct reconcile_report {
 	uint64_t drift_repaired; /* ops that no write is behind */
 	const struct orphan *orphans;
 	size_t n_orphans;
+	size_t contested;           /* objects that are repaired again and again */
 	struct state_counts states; /* as passes judged them */
 };
 

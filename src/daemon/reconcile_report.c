@@ -85,6 +85,7 @@ void reconcile_report(const struct reconcile *r, struct reconcile_report *report
 {
 	*report = r->report;
 	report->states = r->statuses.counts;
+	report->contested = r->contests.contested;
 }
 
 bool reconcile_found_device(const struct reconcile *r, const char *device)

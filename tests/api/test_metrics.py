@@ -5,6 +5,7 @@
 import http.client
 import os
 import pathlib
+import socket
 import subprocess
 import time
 
@@ -81,7 +82,8 @@ class Metrics(MetricsTest):
         self.assertEqual(len(helps), len(set(helps)))
         scrape = self.scrape()
         sampled = {f.name for f in scrape.families if f.samples}
-        self.assertEqual({f.name for f in scrape.families} - sampled, set())
+        self.assertEqual({f.name for f in scrape.families} - sampled,
+                         {"ipipd_tls_certificate_expiry_timestamp_seconds"})  # there is no TLS
         for family in scrape.families:
             self.assertTrue(family.name.startswith(("ipipd_", "process_")), family.name)
             self.assertIn(family.type, ("counter", "gauge", "histogram"))
@@ -559,6 +561,25 @@ class Host(MetricsTest):
         self.assertEqual(self.scrape()("ipipd_database_write_failures_total"),
                          3)  # that it started is written, too
 
+    def test_connections_and_followers(self):
+        one = api.Connection(self.agent.socket)
+        self.addCleanup(one.close)
+        one.request("GET", "/livez")
+        one.getresponse().read()
+        follower = api.Connection(self.agent.socket)
+        self.addCleanup(follower.close)
+        follower.request("GET", "/v1/events")
+        follower.getresponse()
+        scrape = self.scrape()
+        connections = {labels[0][1]: n for labels, n in
+                       scrape.labelled("ipipd_http_connections").items()}
+        self.assertEqual(connections, {"unix": 3})  # with its own
+        self.assertEqual(scrape("ipipd_http_connections", listener="tcp"), 0)
+        self.assertEqual(scrape("ipipd_event_followers"), 1)
+        self.assertEqual(scrape("ipipd_contested_objects"), 0)
+        follower.close()
+        self.agent.until("/metrics", lambda a: Scrape(a.text)("ipipd_event_followers") == 0)
+
     def test_the_process(self):
         pid = self.agent.process.pid
         scrape = self.scrape()
@@ -579,6 +600,17 @@ class Callers(MetricsTest):
         self.agent = network.Agent()
         self.addCleanup(self.agent.clean)
         self.agent.start()
+
+    def test_the_certificate_and_connections(self):
+        self.agent.stop()
+        self.agent.with_tls(network.Authority(self.agent.directory / "ca"))
+        self.agent.start()
+        scrape = self.scrape()
+        ends = scrape("ipipd_tls_certificate_expiry_timestamp_seconds") - time.time()
+        self.assertLess(abs(ends - 30 * 86400), 60)
+        with socket.create_connection(("127.0.0.1", self.agent.ports()[-1])):
+            self.agent.until("/metrics", lambda a: Scrape(a.text)(
+                "ipipd_http_connections", listener="tcp") == 1)
 
     def test_a_reader_may_and_a_stranger_may_not(self):
         self.assertEqual(self.agent.over_tcp("GET", "/metrics", READ).status, 200)

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import yaml
 
 import api
+import network
 import promql
 from api import TUNNEL
 
@@ -74,7 +75,10 @@ class Observed(api.ApiTest):
     """An agent that has something to show of everything, and what it tells."""
 
     def setUp(self):
-        super().setUp()
+        self.agent = network.Agent()
+        self.addCleanup(self.agent.clean)
+        self.agent.with_tls(network.Authority(self.agent.directory / "ca"))
+        self.agent.start()
         self.three()
         self.agent.kernel("fail link add broken EPERM")
         self.agent.put("/v1/tunnels/broken", {**TUNNEL, "remote": "172.16.1.63", "addresses": []})
