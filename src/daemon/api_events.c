@@ -97,8 +97,11 @@ static void write_piece(void *user, struct text *piece)
 	}
 	if (!f->left)
 		http_stream_end(f->request);
-	if (f->keepalive && !piece->len)
-		text_add(piece, f->sse ? ": keepalive\n\n" : "\n");
+	/* the id tells what was passed over, so that he does not come again with an old one */
+	if (f->keepalive && !piece->len && f->sse)
+		text_addf(piece, ": keepalive\nid: %" PRIu64 "\n\n", f->id);
+	else if (f->keepalive && !piece->len)
+		text_add(piece, "\n");
 	f->keepalive = false;
 }
 
@@ -211,11 +214,21 @@ static void arm(struct api *api)
 			       loop_now_ms() + api->followers.config->keepalive_ms);
 }
 
+/* A quarter is kept for who may write: readers cannot shut a controller out. */
+static bool has_room(const struct api_call *call)
+{
+	const struct api_followers *followers = &call->api->followers;
+	unsigned max = followers->config->followers_max;
+	bool is_admin = call->request->caller.role == HTTP_ROLE_ADMIN;
+
+	return followers->len < (is_admin ? max : max - max / 4);
+}
+
 void api_events_get(struct api_call *call)
 {
 	uint64_t id;
 
-	if (call->api->followers.len >= call->api->followers.config->followers_max) {
+	if (!has_room(call)) {
 		api_problem_header(call->request, "too-many-requests", "Retry-After", "5",
 				   "too many clients follow events already");
 		return;

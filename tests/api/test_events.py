@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What has happened: told once, in order, durably, and to everybody who follows."""
 
+import http.client
 import os
 import resource
 import time
@@ -188,6 +189,19 @@ class Callers(EventsTest):
         self.assertEqual(self.ok(answer).body, event)
         self.problem(self.agent.over_tcp("GET", "/v1/events"), 401, "unauthenticated")
 
+    def test_readers_leave_room_for_who_may_write(self):
+        self.agent.stop()
+        self.agent.set("events", followers="4")
+        self.agent.start()
+        for _ in range(3):
+            reader = http.client.HTTPConnection("127.0.0.1", self.agent.ports()[-1], timeout=10)
+            self.addCleanup(reader.close)
+            reader.request("GET", "/v1/events", headers=READ)
+            self.assertEqual(reader.getresponse().status, 200)
+        self.problem(self.agent.over_tcp("GET", "/v1/events", READ), 429, "too-many-requests")
+        self.follow()
+        self.problem(self.agent.get("/v1/events"), 429, "too-many-requests")
+
 
 class Passes(EventsTest):
     def until(self, what):
@@ -273,6 +287,13 @@ class Passes(EventsTest):
 class Following(EventsTest):
     settings = {"events": {"keepalive": "100ms", "followers": "4"}}
 
+    def test_a_filter_that_passes_over_all_tells_how_far_it_got(self):
+        stream = self.follow("?type=deleted", SSE)
+        self.agent.put("/v1/tunnels/x", {"remote": "10.0.0.1", "enabled": False})
+        newest, end = self.newest(), time.monotonic() + 10
+        while int(stream.block()[1].removeprefix("id: ")) < newest:
+            self.assertLess(time.monotonic(), end)
+
     def test_both_formats_and_which_is_given(self):
         for accept, wanted in ((SSE, SSE), (NDJSON, NDJSON), (None, NDJSON), ("*/*", NDJSON),
                                (f"{NDJSON}, {SSE}", NDJSON), (f"{SSE}, {NDJSON};q=0.5", SSE)):
@@ -293,7 +314,7 @@ class Following(EventsTest):
         start = time.monotonic()
         for _ in range(3):
             self.assertEqual(lines.line(), "")
-            self.assertEqual(stream.block(), [": keepalive"])
+            self.assertEqual(stream.block(), [": keepalive", f"id: {self.newest()}"])
         self.assertLess(time.monotonic() - start, 5)
 
     def test_the_last_words_reach_who_follows(self):
