@@ -260,8 +260,22 @@ static struct resource *decode(struct api_call *call, const json_t *document, ui
 	return NULL;
 }
 
+/* A list has no ETag, so that only `*` names it (RFC 9110, 13.1.1). */
+static bool list_precondition_holds(const struct api_call *call)
+{
+	const char *match = http_header(call->request, "If-Match");
+
+	if (!match || strcmp(match, "*") == 0)
+		return true;
+	api_problem(call->request, "precondition-failed",
+		    "the list of %ss has no ETag that If-Match could name", call->kind->noun);
+	return false;
+}
+
 void api_resource_post(struct api_call *call)
 {
+	if (!list_precondition_holds(call))
+		return;
 	struct errs errs = {0};
 	json_t *document = parse(call, &errs);
 	uint64_t generation = 0;

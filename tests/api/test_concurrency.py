@@ -50,6 +50,8 @@ class Concurrency(api.ApiTest):
                      "precondition-failed")
         self.problem(self.agent.delete("/v1/tunnels/tun_a", {"If-Match": tag}), 412,
                      "precondition-failed")
+        self.problem(self.agent.ask("POST", "/v1/tunnels", {**TUNNEL, "name": "new"},
+                                    headers={"If-Match": tag}), 412, "precondition-failed")
         self.problem(self.agent.put("/v1/tunnels/none", TUNNEL, {"If-Match": "*"}), 412,
                      "precondition-failed")
 
