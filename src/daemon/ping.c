@@ -3,26 +3,22 @@
 #include "daemon/ping.h"
 
 #include "base/arena.h"
-#include "base/cleanup.h"
+#include "daemon/packet.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
-#include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <unistd.h>
 
-enum { PAYLOAD = 56, PACKET_MAX = 2048 };
+enum { PAYLOAD = 56 };
 
 struct ping {
 	struct loop *loop;
 	struct loop_watch *watch;
 	struct loop_timer *timer;
 	int fd;
-	uint16_t id; /* network byte order, random */
+	uint16_t id; /* random */
 	struct addr target;
 	unsigned count, sent, received;
 	uint64_t sent_us[PING_COUNT_MAX]; /* 0: not sent, or answered */
@@ -31,49 +27,12 @@ struct ping {
 	void *user;
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* RFC 1071, over an even number of bytes */
-static uint16_t checksum(const void *packet, size_t len)
-{
-	const uint8_t *p = packet;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)p[i] << 8 | p[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
-}
-
-static struct sockaddr_in sockaddr_of(struct addr addr)
-{
-	return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(addr.host)};
-}
-
 /* A send that fails is a packet lost: the result tells. */
 static void send_one(struct ping *ping)
 {
-	struct {
-		struct icmphdr head;
-		uint8_t payload[PAYLOAD];
-	} packet;
-	struct sockaddr_in to = sockaddr_of(ping->target);
-
-	memset(&packet, 0, sizeof(packet));
-	packet.head.type = ICMP_ECHO;
-	packet.head.un.echo.id = ping->id;
-	packet.head.un.echo.sequence = htons((uint16_t)ping->sent);
-	packet.head.checksum = checksum(&packet, sizeof(packet));
-	ping->sent_us[ping->sent++] = now_us();
-	(void)!sendto(ping->fd, &packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&to,
-		      sizeof(to));
+	ping->sent_us[ping->sent] = loop_now_us();
+	(void)!packet_send_echo(ping->fd, ping->target, ping->id, (uint16_t)ping->sent, PAYLOAD);
+	ping->sent++;
 }
 
 static void finish(struct ping *ping)
@@ -93,7 +52,7 @@ static void count_reply(struct ping *ping, unsigned sequence)
 {
 	if (sequence >= ping->sent || !ping->sent_us[sequence])
 		return;
-	uint64_t took_us = now_us() - ping->sent_us[sequence];
+	uint64_t took_us = loop_now_us() - ping->sent_us[sequence];
 
 	ping->sent_us[sequence] = 0;
 	if (!ping->received || took_us < ping->min_us)
@@ -104,31 +63,16 @@ static void count_reply(struct ping *ping, unsigned sequence)
 	ping->received++;
 }
 
-static void read_packet(struct ping *ping, const uint8_t *packet, size_t len)
-{
-	struct iphdr ip;
-	struct icmphdr icmp;
-
-	if (len < sizeof(ip))
-		return;
-	memcpy(&ip, packet, sizeof(ip));
-	size_t at = ip.ihl * 4u;
-	if (at < sizeof(ip) || len < at + sizeof(icmp))
-		return;
-	memcpy(&icmp, packet + at, sizeof(icmp));
-	if (icmp.type == ICMP_ECHOREPLY && icmp.un.echo.id == ping->id &&
-	    ntohl(ip.saddr) == ping->target.host)
-		count_reply(ping, ntohs(icmp.un.echo.sequence));
-}
-
 static void readable(void *user)
 {
 	struct ping *ping = user;
-	uint8_t packet[PACKET_MAX];
-	ssize_t len = recv(ping->fd, packet, sizeof(packet), MSG_DONTWAIT);
+	uint8_t bytes[PACKET_MAX];
+	struct packet packet;
+	ssize_t len = recv(ping->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
-	if (len > 0)
-		read_packet(ping, packet, (size_t)len);
+	if (len > 0 && packet_read(bytes, (size_t)len, &packet) && packet.type == ICMP_ECHOREPLY &&
+	    packet.id == ping->id && packet.source.host == ping->target.host)
+		count_reply(ping, packet.sequence);
 	if (ping->received == ping->count)
 		finish(ping);
 }
@@ -148,28 +92,12 @@ static void tick(void *user)
 			       (ping->sent < ping->count ? PING_INTERVAL_MS : PING_TIMEOUT_MS));
 }
 
-static int open_socket(const struct ping_question *question, int *fd, struct err *err)
-{
-	struct sockaddr_in from = sockaddr_of(question->source);
-	cleanup_fd int s = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
-
-	if (s < 0)
-		return err_set(err, -errno, "a raw socket: %s", strerror(errno));
-	if (setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, question->device,
-		       (socklen_t)strlen(question->device) + 1) < 0)
-		return err_set(err, -errno, "binding to device %s: %s", question->device,
-			       strerror(errno));
-	if (question->source.host && bind(s, (struct sockaddr *)&from, sizeof(from)) < 0)
-		return err_set(err, -errno, "binding to the tunnel's address: %s", strerror(errno));
-	*fd = take_fd(&s);
-	return 0;
-}
-
 int ping_start(struct ping **ping, struct loop *loop, const struct ping_question *question,
 	       void (*done)(void *user, const struct ping_result *result), void *user,
 	       struct err *err)
 {
-	int fd = -1, rc = open_socket(question, &fd, err);
+	int fd = -1;
+	int rc = packet_socket(IPPROTO_ICMP, question->device, question->source, &fd, err);
 
 	assert(question->count >= 1 && question->count <= PING_COUNT_MAX);
 	if (rc)
