@@ -64,12 +64,12 @@ static char *open_message(struct nft_batch *batch)
 	return batch->buf + batch->len;
 }
 
-static struct nlmsghdr *open_change(struct nft_batch *batch, uint16_t type, uint16_t flags)
+struct nlmsghdr *nft_batch_open(struct nft_batch *batch, uint16_t type, uint16_t flags)
 {
 	return nft_socket_header(batch->nft, open_message(batch), type, flags);
 }
 
-static void close_message(struct nft_batch *batch, const struct nlmsghdr *nlh)
+void nft_batch_close(struct nft_batch *batch, const struct nlmsghdr *nlh)
 {
 	batch->len += NLMSG_ALIGN(nlh->nlmsg_len);
 }
@@ -83,7 +83,7 @@ void nft_batch_begin(struct nft_batch *batch, struct nft *nft)
 	/* libnftnl does not write it; without it a batch acts on whatever is there now */
 	if (nft->generation)
 		mnl_attr_put_u32(nlh, NFNL_BATCH_GENID, htonl(nft->generation));
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 void nft_batch_done(struct nft_batch *batch)
@@ -105,19 +105,19 @@ static void put_which(struct nlmsghdr *nlh, uint16_t name_type, uint16_t handle_
 
 void nft_batch_add_table(struct nft_batch *batch, const struct nft_table *table)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, OUR_NFT_TABLE);
 	mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htonl(table->flags));
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 void nft_batch_delete_table(struct nft_batch *batch)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_DELTABLE, 0);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_DELTABLE, 0);
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, OUR_NFT_TABLE);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 /* Makes each element count: the kernel copies the set's expression into it. */
@@ -153,7 +153,7 @@ static void put_byte_orders(struct nlmsghdr *nlh, const struct nft_set *set)
 
 void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
 	bool ifname = set->type == NFT_SET_IFNAME;
 	uint32_t flags = (set->map ? NFT_SET_MAP : 0) | (set->interval ? NFT_SET_INTERVAL : 0);
 
@@ -171,16 +171,16 @@ void nft_batch_add_set(struct nft_batch *batch, const struct nft_set *set)
 	put_byte_orders(nlh, set);
 	if (set->counter)
 		put_counter(nlh);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 void nft_batch_delete_set(struct nft_batch *batch, const char *name)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_DELSET, 0);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_DELSET, 0);
 
 	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, OUR_NFT_TABLE);
 	put_which(nlh, NFTA_SET_NAME, NFTA_SET_HANDLE, name);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 /* The message that takes elements of that set: the open one, while it has room. */
@@ -194,7 +194,7 @@ static struct nlmsghdr *elements_message(struct nft_batch *batch, uint16_t type,
 		mark(batch, batch->len + nlh->nlmsg_len);
 		return nlh;
 	}
-	nlh = open_change(batch, type, flags);
+	nlh = nft_batch_open(batch, type, flags);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, OUR_NFT_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
 	batch->elements.nlh = nlh;
@@ -228,7 +228,7 @@ static void put_policy(struct nlmsghdr *nlh, const struct nft_chain *chain)
 
 void nft_batch_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 
 	put_policy(nlh, chain);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, nft_batch_chain_types[chain->type]);
@@ -236,24 +236,24 @@ void nft_batch_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
 	mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(chain->hook));
 	mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)chain->priority));
 	mnl_attr_nest_end(nlh, hook);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 void nft_batch_set_policy(struct nft_batch *batch, const struct nft_chain *chain)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWCHAIN, 0);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_NEWCHAIN, 0);
 
 	put_policy(nlh, chain);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 void nft_batch_delete_chain(struct nft_batch *batch, const char *name)
 {
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_DELCHAIN, 0);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_DELCHAIN, 0);
 
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, OUR_NFT_TABLE);
 	put_which(nlh, NFTA_CHAIN_NAME, NFTA_CHAIN_HANDLE, name);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 void nft_batch_flush_chain(struct nft_batch *batch, const char *name)
@@ -262,10 +262,10 @@ void nft_batch_flush_chain(struct nft_batch *batch, const char *name)
 	 * the chain's deletion, which follows, takes its rules along. */
 	if (*name == '#')
 		return;
-	struct nlmsghdr *nlh = open_change(batch, NFT_MSG_DELRULE, 0);
+	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_DELRULE, 0);
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, OUR_NFT_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, name);
-	close_message(batch, nlh);
+	nft_batch_close(batch, nlh);
 }
 
 int nft_batch_add_rule(struct nft_batch *batch, const char *chain, const struct nft_rule *rule)
@@ -276,13 +276,13 @@ int nft_batch_add_rule(struct nft_batch *batch, const char *chain, const struct 
 		out_of_memory(sizeof(*rule));
 	int r = nft_rule_build(rule, expressions);
 	if (r == 0) {
-		struct nlmsghdr *nlh = open_change(batch, NFT_MSG_NEWRULE,
-						   NLM_F_CREATE | NLM_F_APPEND);
+		struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_NEWRULE,
+						      NLM_F_CREATE | NLM_F_APPEND);
 
 		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, OUR_NFT_TABLE);
 		mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, chain);
 		nftnl_rule_nlmsg_build_payload(nlh, expressions);
-		close_message(batch, nlh);
+		nft_batch_close(batch, nlh);
 	}
 	nftnl_rule_free(expressions);
 	return r;
@@ -378,7 +378,7 @@ int nft_batch_commit(struct nft_batch *batch, struct nft_failure *failure)
 	struct nlmsghdr *last = (void *)(batch->buf + batch->messages.v[batch->messages.len - 1]);
 	last->nlmsg_flags |= NLM_F_ACK;
 	batch->op = NFT_NO_OP;
-	close_message(batch, nftnl_batch_end(open_message(batch), ++batch->nft->seq));
+	nft_batch_close(batch, nftnl_batch_end(open_message(batch), ++batch->nft->seq));
 
 	*failure = (struct nft_failure){.op = NFT_NO_OP};
 	int r = send_batch(batch);

@@ -40,6 +40,9 @@ struct nft_batch {
 
 void nft_batch_begin(struct nft_batch *batch, struct nft *nft);
 void nft_batch_done(struct nft_batch *batch);
+/* Any change of family ip: the message goes in between them. */
+struct nlmsghdr *nft_batch_open(struct nft_batch *batch, uint16_t type, uint16_t flags);
+void nft_batch_close(struct nft_batch *batch, const struct nlmsghdr *nlh);
 
 void nft_batch_add_table(struct nft_batch *batch, const struct nft_table *table);
 void nft_batch_delete_table(struct nft_batch *batch);
