@@ -13,6 +13,7 @@
 #include "kernel/sysctl.h"
 
 struct events;
+struct trace;
 
 /* The routing tables of OUR_TABLE_FIRST … OUR_TABLE_LAST that may hold something. */
 struct tables {
@@ -28,7 +29,8 @@ struct kern {
 	struct netlink *netlink; /* NETLINK_ROUTE requests */
 	struct nft *nft;
 	struct events *events;
-	struct names names; /* as of the last observe, and our changes since */
+	struct trace *trace; /* NULL: none is open */
+	struct names names;  /* as of the last observe, and our changes since */
 	struct tables tables;
 	struct sysctls sysctls;
 	struct remotes remotes; /* sorted: whose routes the events watch */

@@ -14,6 +14,7 @@
 #include "kernel/count.h"
 #include "kernel/events.h"
 #include "kernel/question.h"
+#include "kernel/tracer.h"
 
 /* In the order in which they are read: each may need what was read before it. */
 static const struct kern_adapter *const adapters[] = {
@@ -219,10 +220,26 @@ static int count(struct kernel *kernel, unsigned what, struct counted *counted, 
 	return error || !(what & COUNT_ELEMENTS) ? error : nft_count(kern->nft, counted, err);
 }
 
+static int trace_open(struct kernel *kernel, const struct trace_question *question, struct err *err)
+{
+	return tracer_open(kern_of(kernel), question, err);
+}
+
+static int trace_read(struct kernel *kernel, struct trace_seen *seen, struct err *err)
+{
+	return tracer_read(kern_of(kernel), seen, err);
+}
+
+static void trace_close(struct kernel *kernel)
+{
+	tracer_close(kern_of(kernel));
+}
+
 static void kern_close(struct kernel *kernel)
 {
 	struct kern *kern = kern_of(kernel);
 
+	tracer_close(kern);
 	events_close(kern->events);
 	if (kern->nft)
 		nft_close(kern->nft);
@@ -245,6 +262,9 @@ static const struct kernel_vtable vtable = {
 	.link_stats = link_stats,
 	.element_stats = element_stats,
 	.count = count,
+	.trace_open = trace_open,
+	.trace_read = trace_read,
+	.trace_close = trace_close,
 	.close = kern_close,
 };
 
@@ -300,6 +320,7 @@ int kernel_open(struct kernel **kernel, struct err *err)
 		kern_close(&kern->kernel);
 		return error;
 	}
+	tracer_sweep(kern);
 	*kernel = &kern->kernel;
 	return 0;
 }

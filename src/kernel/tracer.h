@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The trace of trace.h on the real kernel: how it is opened, read and closed. */
+
+#include "kernel/adapter.h"
+
+int tracer_open(struct kern *kern, const struct trace_question *question, struct err *err);
+int tracer_read(struct kern *kern, struct trace_seen *seen, struct err *err);
+void tracer_close(struct kern *kern);
+/* Takes away what a killed agent left. */
+void tracer_sweep(struct kern *kern);
