@@ -220,6 +220,22 @@ static int count(struct kernel *kernel, unsigned what, struct counted *counted, 
 	return error || !(what & COUNT_ELEMENTS) ? error : nft_count(kern->nft, counted, err);
 }
 
+static int neighbour(struct kernel *kernel, const char *device, struct addr addr,
+		     struct neighbour *to, struct err *err)
+{
+	return question_neighbour(kern_of(kernel), device, addr, to, err);
+}
+
+static int sysctl(struct kernel *kernel, const char *device, const char *name, int *value,
+		  struct err *err)
+{
+	int error = sysctl_ask(kern_of(kernel)->sysctls.ipv4_fd, device, name, value);
+
+	return error ? err_set(err, error, "net.ipv4.conf.%s.%s: %s", device, name,
+			       strerror(-error))
+		     : 0;
+}
+
 static int trace_open(struct kernel *kernel, const struct trace_question *question, struct err *err)
 {
 	return tracer_open(kern_of(kernel), question, err);
@@ -262,6 +278,8 @@ static const struct kernel_vtable vtable = {
 	.link_stats = link_stats,
 	.element_stats = element_stats,
 	.count = count,
+	.neighbour = neighbour,
+	.sysctl = sysctl,
 	.trace_open = trace_open,
 	.trace_read = trace_read,
 	.trace_close = trace_close,

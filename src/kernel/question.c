@@ -7,7 +7,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "kernel/count.h"
@@ -189,6 +191,23 @@ static void route_answered(struct kern *kern, const struct nlmsghdr *h, const st
 	answer->local = header->rtm_type == RTN_LOCAL;
 }
 
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+/* The kernel takes no other protocols than these three. */
+static void put_flow(struct nl_msg *msg, const struct route_question *question)
+{
+	uint16_t port = htons(question->port);
+
+	if (!has_ports(question->protocol) && question->protocol != IPPROTO_ICMP)
+		return;
+	netlink_put(msg, RTA_IP_PROTO, &question->protocol, sizeof(question->protocol));
+	if (port && has_ports(question->protocol))
+		netlink_put(msg, RTA_DPORT, &port, sizeof(port));
+}
+
 int question_route(struct kern *kern, const struct route_question *question,
 		   struct route_answer *answer, struct err *err)
 {
@@ -204,6 +223,7 @@ int question_route(struct kern *kern, const struct route_question *question,
 	}
 	if (question->underlay)
 		put_mark(msg);
+	put_flow(msg, question);
 	if (question->in[0]) {
 		int error = put_ingress(kern, msg, question->in, &arena, err);
 
@@ -216,6 +236,48 @@ int question_route(struct kern *kern, const struct route_question *question,
 	*answer = (struct route_answer){.error = request->result};
 	if (header)
 		route_answered(kern, request->answer, header, answer);
+	return 0;
+}
+
+/* Of a neighbour's answer; -ENOENT: the kernel knows none */
+static int neighbour_state(struct kern *kern, uint32_t index, struct addr addr, uint16_t *state)
+{
+	cleanup_arena struct arena arena = {0};
+	cleanup_batch struct batch batch = {.arena = &arena};
+	struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = (int)index};
+	struct nl_msg *msg = netlink_message(RTM_GETNEIGH, 0, &header, sizeof(header));
+	uint32_t wire = htonl(addr.host);
+
+	netlink_put(msg, NDA_DST, &wire, sizeof(wire));
+	batch_ask(&batch, msg, 0);
+	batch_send(kern->netlink, &batch);
+	const struct request *request = &batch.requests.v[0];
+	if (request->result)
+		return request->result;
+	if (!request->answer || !nlmsg_valid_hdr(request->answer, sizeof(header)))
+		return -EBADMSG;
+	*state = ((const struct ndmsg *)nlmsg_data(request->answer))->ndm_state;
+	return 0;
+}
+
+int question_neighbour(struct kern *kern, const char *device, struct addr addr,
+		       struct neighbour *neighbour, struct err *err)
+{
+	cleanup_arena struct arena arena = {0};
+	cleanup_batch struct batch batch = {.arena = &arena};
+	uint16_t state = 0;
+	int error = link_get(kern, device, &batch, err);
+
+	if (error)
+		return error;
+	const struct ifinfomsg *header = nlmsg_data(batch.requests.v[0].answer);
+	error = neighbour_state(kern, (uint32_t)header->ifi_index, addr, &state);
+	if (error && error != -ENOENT)
+		return err_set(err, error, "neighbour on %s: %s", device, strerror(-error));
+	*neighbour = (struct neighbour){
+		.state = state,
+		.needless = header->ifi_flags & (IFF_NOARP | IFF_LOOPBACK | IFF_POINTOPOINT),
+	};
 	return 0;
 }
 

@@ -11,3 +11,6 @@ int question_route(struct kern *kern, const struct route_question *question,
 		   struct route_answer *answer, struct err *err) must_check;
 int question_link_stats(struct kern *kern, const char *device, struct link_stats *stats,
 			struct err *err) must_check;
+/* Who answers for that address on that device. -ENODEV */
+int question_neighbour(struct kern *kern, const char *device, struct addr addr,
+		       struct neighbour *neighbour, struct err *err);

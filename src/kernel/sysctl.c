@@ -17,6 +17,8 @@
 #include "base/failpoint.h"
 #include "kernel/adapter.h"
 
+enum { SYSCTL_FILE = 48 }; /* longest name of one, NUL included */
+
 static const char *const files[] = {
 	[SYSCTL_FORWARDING] = "forwarding",
 	[SYSCTL_RP_FILTER] = "rp_filter",
@@ -39,21 +41,25 @@ void sysctl_close(struct sysctls *sysctls)
 	sysctls->ipv4_fd = sysctls->ipv6_fd = -1;
 }
 
+static bool is_file_name(const char *name, size_t size)
+{
+	size_t len = strnlen(name, size);
+
+	return len && len < size && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
 /* "all" and "default" are directories, too, and concern every device. */
 static bool is_device(const char *device)
 {
-	size_t len = strnlen(device, IFNAMSIZ);
-
-	return len && len < IFNAMSIZ && !strchr(device, '/') && strcmp(device, ".") != 0 &&
-	       strcmp(device, "..") != 0 && strcmp(device, "all") != 0 &&
-	       strcmp(device, "default") != 0;
+	return strcmp(device, "all") != 0 && strcmp(device, "default") != 0;
 }
 
 static int open_file(int directory_fd, const char *device, const char *name, int flags)
 {
-	char path[IFNAMSIZ + 32];
+	char path[IFNAMSIZ + SYSCTL_FILE];
 
-	if (!is_device(device))
+	if (!is_file_name(device, IFNAMSIZ) || !is_file_name(name, SYSCTL_FILE))
 		return -EINVAL;
 	if (directory_fd < 0)
 		return -ENOENT;
@@ -62,7 +68,7 @@ static int open_file(int directory_fd, const char *device, const char *name, int
 	return fd < 0 ? -errno : fd;
 }
 
-int sysctl_read(int directory_fd, const char *device, const char *name, uint32_t *value)
+int sysctl_ask(int directory_fd, const char *device, const char *name, int *value)
 {
 	cleanup_fd int fd = open_file(directory_fd, device, name, O_RDONLY);
 	char digits[16] = {0};
@@ -72,12 +78,24 @@ int sysctl_read(int directory_fd, const char *device, const char *name, uint32_t
 	ssize_t len = read(fd, digits, sizeof(digits) - 1);
 	if (len < 0)
 		return -errno;
-	*value = (uint32_t)strtoul(digits, NULL, 10);
+	*value = (int)strtol(digits, NULL, 10);
 	return 0;
+}
+
+int sysctl_read(int directory_fd, const char *device, const char *name, uint32_t *value)
+{
+	int now = 0;
+	int error = is_device(device) ? sysctl_ask(directory_fd, device, name, &now) : -EINVAL;
+
+	if (!error)
+		*value = (uint32_t)now;
+	return error;
 }
 
 int sysctl_write(int directory_fd, const char *device, const char *name, uint32_t value)
 {
+	if (!is_device(device))
+		return -EINVAL;
 	cleanup_fd int fd = open_file(directory_fd, device, name, O_WRONLY);
 	char digits[16];
 

@@ -15,3 +15,5 @@ void sysctl_close(struct sysctls *sysctls);
 /* Below directory_fd/DEVICE/. -EINVAL: no name of a device; -ENOENT: not there. */
 int sysctl_read(int directory_fd, const char *device, const char *name, uint32_t *value);
 int sysctl_write(int directory_fd, const char *device, const char *name, uint32_t value);
+/* As it is now; device may be "all" or "default". -ENOENT: no such device, or no such name. */
+int sysctl_ask(int directory_fd, const char *device, const char *name, int *value);
