@@ -3,31 +3,14 @@
 #include "daemon/api_call.h"
 #include "daemon/api_json.h"
 #include "daemon/api_problem.h"
+#include "daemon/modules.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
-/* Built in or loaded, or there to be loaded. */
-static bool has_module(const char *name, const char *release)
+static bool has_module(const char *name)
 {
-	char path[192], line[512], file[64];
-	bool found = false;
-
-	snprintf(path, sizeof(path), "/sys/module/%s", name);
-	if (access(path, F_OK) == 0)
-		return true;
-	snprintf(path, sizeof(path), "/lib/modules/%.96s/modules.dep", release);
-	snprintf(file, sizeof(file), "/%s.ko", name);
-	FILE *list = fopen(path, "re");
-	while (list && !found && fgets(line, sizeof(line), list)) {
-		line[strcspn(line, ":\n")] = '\0';
-		found = strstr(line, file);
-	}
-	if (list)
-		fclose(list);
-	return found;
+	return modules_state("", name) == MODULE_THERE;
 }
 
 static json_t *kernel_document(struct agent *agent)
@@ -36,8 +19,7 @@ static json_t *kernel_document(struct agent *agent)
 
 	uname(&name);
 	return json_pack("{s:s, s:{s:b, s:b, s:b}}", "release", name.release, "abilities", "ipip",
-			 has_module("ipip", name.release), "nf_tables",
-			 has_module("nf_tables", name.release), "ipv6",
+			 has_module("ipip"), "nf_tables", has_module("nf_tables"), "ipv6",
 			 reconcile_facts(agent->reconcile)->ipv6);
 }
 
