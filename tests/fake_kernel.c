@@ -100,6 +100,8 @@ struct fact_link fake_link_fact(const struct fake *fake, const struct link *link
 		.ours = fake_link_marks(link),
 		.adoptable = link_is_adoptable(link),
 		.loopback = strcmp(link->device, "lo") == 0,
+		.local = link->local,
+		.remote = link->remote,
 		.forwarding = sysctl_of(fake, link->device, SYSCTL_FORWARDING),
 		.rp_filter = (uint8_t)sysctl_of(fake, link->device, SYSCTL_RP_FILTER),
 	};

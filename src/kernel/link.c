@@ -228,6 +228,8 @@ static struct fact_link fact_of(const struct kern *kern, const struct nlmsghdr *
 		.ours = link->head.marks & OBJECT_OURS,
 		.adoptable = link_is_adoptable(link),
 		.loopback = header->ifi_flags & IFF_LOOPBACK,
+		.local = link->local,
+		.remote = link->remote,
 	};
 
 	memcpy(fact.device, link->device, IFNAMSIZ);

@@ -20,6 +20,7 @@ struct fact_link {
 	bool ours;      /* carries our mark */
 	bool adoptable; /* an ipip device that a tunnel can be made of in place */
 	bool loopback;
+	struct addr local, remote; /* of an ipip device; 0: any */
 	bool forwarding;   /* net.ipv4.conf.DEVICE.forwarding */
 	uint8_t rp_filter; /* as set on the device, not what is in force */
 };
