@@ -8,6 +8,8 @@
 #include "daemon/loop.h"
 #include "daemon/metrics.h"
 
+struct hazard_scan;
+
 struct agent {
 	struct loop *loop;
 	struct kernel *kernel;
@@ -16,5 +18,6 @@ struct agent {
 	struct reconcile *reconcile;
 	struct http *http;
 	struct metrics metrics;
+	struct hazard_scan *hazards;
 	char host_id[37]; /* random UUID, made with the database */
 };

@@ -5,6 +5,7 @@
 #include "daemon/api_call.h"
 #include "daemon/api_problem.h"
 #include "daemon/event_log.h"
+#include "daemon/hazards.h"
 #include "daemon/status.h"
 
 #define NAMES(list, n)    .choices = (list), .n_choices = (n)
@@ -17,6 +18,7 @@
 
 static const char *const alive_choices[] = {"alive"};
 static const char *const ready_choices[] = {"ready"};
+static const char *hazard_names[HAZARDS];
 /* filled from the kinds, before they are walked */
 static const char *resource_nouns[RESOURCE_KINDS];
 static const char *object_nouns[OBJECT_KIND_END - OBJECT_KIND_FIRST];
@@ -100,6 +102,22 @@ static const struct openapi_member host_route[] = {
 	{"table", OPENAPI_INTEGER, .doc = "of the route"},
 	{"local", OPENAPI_BOOLEAN, .doc = "it is this host"},
 	{"error", OPENAPI_STRING, OPENAPI_NULLABLE, .doc = "why there is no way"},
+};
+static const struct openapi_member hazard[] = {
+	{"hazard", OPENAPI_CHOICE, CHOICE(hazard_names, .doc = "its name")},
+	{"severity", OPENAPI_CHOICE, NAMES(hazard_severity_names, HAZARD_SEVERITIES),
+	 .doc = "critical: traffic is lost now"},
+	{"object", OPENAPI_STRING, .doc = "what it is about: a chain, device, file or program"},
+	{"message", OPENAPI_STRING, .doc = "what it does to our traffic"},
+	{"fix", OPENAPI_STRING, OPENAPI_NULLABLE,
+	 .doc = "a command for a root shell; null: the message says what to do"},
+	{"resources", OPENAPI_STRING, OPENAPI_LIST, .doc = "that it endangers, the first few"},
+};
+static const struct openapi_member hazards[] = {
+	{"scanned_at", OPENAPI_TIME, .doc = "when it was looked for them"},
+	{"hazards", OPENAPI_SCHEMA, OPENAPI_LIST, "Hazard",
+	 .doc = "at most 100, the worst first"},
+	{"hazards_total", OPENAPI_INTEGER, .doc = "how many there are"},
 };
 static const struct openapi_member op[] = {
 	{"verb", OPENAPI_CHOICE, NAMES(op_verb_names, OP_CONFLICT + 1), .doc = "what is done"},
@@ -226,6 +244,7 @@ static const struct openapi_schema answers[] = {
 	SCHEMA("Orphan", orphan), SCHEMA("AgentStatus", agent_status),
 	SCHEMA("Abilities", abilities), SCHEMA("HostKernel", host_kernel),
 	SCHEMA("HostAddress", host_address), SCHEMA("Host", host), SCHEMA("HostRoute", host_route),
+	SCHEMA("Hazard", hazard), SCHEMA("Hazards", hazards),
 	SCHEMA("Op", op), SCHEMA("Plan", plan), SCHEMA("DryRun", dry_run),
 	SCHEMA("NotReady", not_ready), SCHEMA("Outcome", outcome), SCHEMA("Counters", counters),
 	SCHEMA("NatRuleStats", nat_rule_stats), SCHEMA("Received", received), SCHEMA("Sent", sent),
@@ -236,8 +255,10 @@ static const struct openapi_schema answers[] = {
 };
 /* clang-format on */
 
-static void name_kinds(void)
+static void fill_names(void)
 {
+	for (unsigned i = 0; i < HAZARDS; i++)
+		hazard_names[i] = hazard_name(i);
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
 		resource_nouns[k] = kinds[k]->noun;
 	for (unsigned k = OBJECT_KIND_FIRST; k < OBJECT_KIND_END; k++)
@@ -300,14 +321,14 @@ static void add_objects(json_t *schemas)
 
 const struct openapi_schema *api_answers_tables(unsigned *n)
 {
-	name_kinds();
+	fill_names();
 	*n = ARRAY_LEN(answers);
 	return answers;
 }
 
 void api_answers_add(json_t *schemas)
 {
-	name_kinds();
+	fill_names();
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
 		openapi_add(schemas, &answers[i]);
 	add_counts(schemas);

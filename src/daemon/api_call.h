@@ -95,6 +95,9 @@ void api_status_readyz(struct api_call *call);
 void api_host_get(struct api_call *call);
 void api_host_route(struct api_call *call);
 
+/* api_hazards.c */
+void api_hazards_get(struct api_call *call);
+
 /* api_stats.c */
 void api_stats_get(struct api_call *call);
 

@@ -39,6 +39,10 @@ const struct api_route api_routes[] = {
 	{"GET", "/v1/host/route", 0, api_host_route, "to from in underlay",
 	 .id = "getHostRoute", .summary = "The way to an address",
 	 .doc = "The kernel's own answer.", .answers = {{200, "HostRoute"}}},
+	{"GET", "/v1/hazards", 0, api_hazards_get, "",
+	 .id = "getHazards", .summary = "What endangers the tunnels",
+	 .doc = "Other programs' rules, files and devices on this host, as of the last scan.",
+	 .answers = {{200, "Hazards"}}},
 	{"GET", "/v1/events", 0, api_events_get, "since follow limit type kind name",
 	 .id = "getEvents", .summary = "What happened",
 	 .doc = "And what happens from now on, if follow=false does not end it with the newest. "

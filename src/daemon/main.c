@@ -10,6 +10,7 @@
 #include "daemon/api.h"
 #include "daemon/api_openapi.h"
 #include "daemon/event_log.h"
+#include "daemon/hazard_scan.h"
 #include "daemon/metric_table.h"
 #include "daemon/namespace.h"
 #include "daemon/notify.h"
@@ -169,6 +170,7 @@ static int serve(struct process *process, bool created, struct err *err)
 		api = api_new(agent, &process->conf.events);
 		process->notify = notify_new(agent->loop);
 		reconcile_on_pass(agent->reconcile, on_pass, process);
+		agent->hazards = hazard_scan_new(agent);
 		api_join_loop(api); /* before the server: it sends what a turn answers at its end */
 		rc = http_start(&agent->http, agent->loop, &process->conf.http, api_handler(api),
 				&process->errs);
@@ -183,6 +185,7 @@ static int serve(struct process *process, bool created, struct err *err)
 		http_stop(agent->http);
 	api_free(api);
 	notify_free(process->notify);
+	hazard_scan_free(agent->hazards);
 	reconcile_free(agent->reconcile);
 	return rc;
 }

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is judged a hazard, from what was read. */
+#include "daemon/hazards.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+
+struct scene {
+	struct declaration declaration;
+	struct facts facts;
+	struct hazard_files files;
+	struct hazards hazards;
+};
+
+static int setup(void **state)
+{
+	*state = xcalloc(1, sizeof(struct scene));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *scene = *state;
+
+	declaration_done(&scene->declaration);
+	facts_done(&scene->facts);
+	hazard_files_done(&scene->files);
+	hazards_done(&scene->hazards);
+	free(scene);
+	return 0;
+}
+
+static struct addr addr(const char *text)
+{
+	struct addr addr;
+
+	assert_int_equal(addr_parse(text, &addr), 0);
+	return addr;
+}
+
+static struct tunnel *declare_tunnel(struct scene *scene, const char *name, const char *local,
+				     const char *remote)
+{
+	struct tunnel tunnel = {.head.enabled = true, .local = addr(local), .remote = addr(remote)};
+
+	name_copy(tunnel.head.name, name);
+	struct resource *copy = kind_copy(&tunnel_kind, &tunnel, NULL);
+	declaration_put(&scene->declaration, KIND_TUNNEL, copy);
+	return (struct tunnel *)copy;
+}
+
+static struct fact_link *link_up(struct scene *scene, const char *device, const char *driver)
+{
+	struct fact_link link = {.up = true};
+
+	name_copy(link.device, device);
+	name_copy(link.driver, driver);
+	facts_put_link(&scene->facts, &link);
+	return (struct fact_link *)(uintptr_t)facts_link(&scene->facts, device);
+}
+
+/* Exactly these hazards, a line each: severity, name, object. */
+static void judges(struct scene *scene, const char *expected)
+{
+	cleanup_text struct text text = {0};
+
+	hazards_done(&scene->hazards);
+	hazards_judge(
+		&(struct hazard_view){
+			.declaration = &scene->declaration,
+			.facts = &scene->facts,
+			.files = &scene->files,
+		},
+		&scene->hazards);
+	for (size_t i = 0; i < scene->hazards.list.len; i++) {
+		const struct hazard *hazard = &scene->hazards.list.v[i];
+
+		text_addf(&text, "%s %s %s\n", hazard_severity_names[hazard->severity],
+			  hazard_name(hazard->id), hazard->object);
+	}
+	assert_string_equal(text_str(&text), expected);
+	assert_int_equal(scene->hazards.total, scene->hazards.list.len);
+}
+
+static void a_quiet_host_has_none(void **state)
+{
+	struct scene *scene = *state;
+
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	link_up(scene, "eth0", "");
+	link_up(scene, "tun_a", "ipip")->ours = true;
+	judges(scene, "");
+}
+
+static void names_of_hazards_are_words(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < HAZARDS; i++) {
+		const char *name = hazard_name((enum hazard_id)i);
+
+		assert_in_range(name[0], 'A', 'Z');
+		assert_int_equal(strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					      "0123456789"),
+				 strlen(name));
+	}
+}
+
+static void fallback_device_only_while_it_is_up(void **state)
+{
+	struct scene *scene = *state;
+	struct fact_link *link = link_up(scene, "tunl0", "ipip");
+
+	judges(scene, "warning FallbackDeviceUp tunl0\n");
+	assert_string_equal(scene->hazards.list.v[0].fix, "ip link set tunl0 down");
+	link->up = false;
+	judges(scene, "");
+}
+
+static void foreign_tunnel_of_any_sender(void **state)
+{
+	struct scene *scene = *state;
+	struct fact_link *link = link_up(scene, "other", "ipip");
+
+	judges(scene, "warning CatchAllTunnel other\n");
+	link->remote = addr("10.0.0.2");
+	judges(scene, "");
+	link->remote.host = 0;
+	link->ours = true;
+	judges(scene, "");
+	link->ours = false;
+	memcpy(link->driver, "gre", 4);
+	judges(scene, "");
+}
+
+static void foreign_tunnel_between_the_same_addresses(void **state)
+{
+	struct scene *scene = *state;
+	struct tunnel *tunnel = declare_tunnel(scene, "a-b", "10.0.0.1", "10.0.0.2");
+	struct fact_link *link = link_up(scene, "other", "ipip");
+
+	link->local = addr("10.0.0.1");
+	link->remote = addr("10.0.0.2");
+	judges(scene, "critical DuplicateEndpoints other\n");
+	assert_string_equal(scene->hazards.list.v[0].resources[0], "tunnel/a-b");
+	assert_null(scene->hazards.list.v[0].resources[1]);
+	/* found equal: it is the tunnel's own */
+	name_copy(tunnel->device, "other");
+	judges(scene, "");
+	memset(tunnel->device, 0, sizeof(tunnel->device));
+	tunnel->head.enabled = false;
+	judges(scene, "");
+}
+
+static void the_source_that_the_kernel_picks_is_an_endpoint(void **state)
+{
+	struct scene *scene = *state;
+	struct tunnel *tunnel = declare_tunnel(scene, "a-b", "10.0.0.1", "10.0.0.2");
+	struct fact_link *link = link_up(scene, "other", "ipip");
+
+	vec_push(&scene->facts.remotes,
+		 ((struct fact_remote){.remote = addr("10.0.0.2"), .source = addr("10.0.0.7")}));
+	tunnel->local.host = 0;
+	link->remote = addr("10.0.0.2");
+	link->local = addr("10.0.0.1");
+	judges(scene, "");
+	link->local = addr("10.0.0.7");
+	judges(scene, "critical DuplicateEndpoints other\n");
+}
+
+static void module_is_missing_only_where_that_is_known(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->files.ipip = MODULE_UNKNOWN;
+	judges(scene, "");
+	scene->files.ipip = MODULE_MISSING;
+	judges(scene, "warning ModuleMissing ipip\n");
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	judges(scene, "critical ModuleMissing ipip\n");
+}
+
+static void legacy_tables_that_change_no_packet_are_less(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->files.legacy[LEGACY_RAW] = true;
+	judges(scene, "info IptablesLegacy iptables-legacy\n");
+	scene->files.legacy[LEGACY_FILTER] = true;
+	judges(scene, "warning IptablesLegacy iptables-legacy\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].message, "(filter, raw)"));
+}
+
+static void only_so_many_are_kept_but_all_counted(void **state)
+{
+	struct scene *scene = *state;
+	char device[IFNAMSIZ];
+
+	for (unsigned i = 0; i < HAZARDS_KEPT + 5; i++) {
+		snprintf(device, sizeof(device), "other%u", i);
+		link_up(scene, device, "ipip");
+	}
+	hazards_judge(
+		&(struct hazard_view){
+			.declaration = &scene->declaration,
+			.facts = &scene->facts,
+			.files = &scene->files,
+		},
+		&scene->hazards);
+	assert_int_equal(scene->hazards.list.len, HAZARDS_KEPT);
+	assert_int_equal(scene->hazards.total, HAZARDS_KEPT + 5);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_quiet_host_has_none),
+		TEST(names_of_hazards_are_words),
+		TEST(fallback_device_only_while_it_is_up),
+		TEST(foreign_tunnel_of_any_sender),
+		TEST(foreign_tunnel_between_the_same_addresses),
+		TEST(the_source_that_the_kernel_picks_is_an_endpoint),
+		TEST(module_is_missing_only_where_that_is_known),
+		TEST(legacy_tables_that_change_no_packet_are_less),
+		TEST(only_so_many_are_kept_but_all_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
