@@ -7,6 +7,7 @@
 #include "daemon/event_log.h"
 #include "daemon/hazards.h"
 #include "daemon/status.h"
+#include "daemon/why.h"
 
 #define NAMES(list, n)    .choices = (list), .n_choices = (n)
 #define CHOICE(list, ...) NAMES(list, ARRAY_LEN(list)), __VA_ARGS__
@@ -118,6 +119,37 @@ static const struct openapi_member hazards[] = {
 	{"hazards", OPENAPI_SCHEMA, OPENAPI_LIST, "Hazard",
 	 .doc = "at most 100, the worst first"},
 	{"hazards_total", OPENAPI_INTEGER, .doc = "how many there are"},
+};
+static const struct openapi_member why_check[] = {
+	{"leg", OPENAPI_CHOICE, NAMES(why_leg_names, WHY_BACK + 1),
+	 .doc = "out: of the packet; back: of its reply"},
+	{"check", OPENAPI_STRING, .doc = "what was looked at"},
+	{"verdict", OPENAPI_CHOICE, NAMES(why_verdict_names, WHY_NOT_REACHED + 1),
+	 .doc = "behind a broken one nothing is reached"},
+	{"evidence", OPENAPI_STRING, .doc = "what was seen, in one line"},
+	{"resource", OPENAPI_STRING, OPENAPI_NULLABLE, .doc = "whose it is, KIND/NAME"},
+	{"object", OPENAPI_STRING, OPENAPI_NULLABLE,
+	 .doc = "what is to blame where it is no resource"},
+	{"fix", OPENAPI_STRING, OPENAPI_NULLABLE, .doc = "one line for a root's shell"},
+};
+static const struct openapi_member why[] = {
+	{"role", OPENAPI_CHOICE, NAMES(why_role_names, 2), .doc = "which end this host is"},
+	{"to", OPENAPI_ADDRESS, .doc = "as asked"},
+	{"from", OPENAPI_ADDRESS, OPENAPI_NULLABLE, .doc = "as asked, or as the kernel picks"},
+	{"protocol", OPENAPI_CHOICE, NAMES(why_protocol_names, 3), .doc = "of the packets"},
+	{"port", OPENAPI_INTEGER, OPENAPI_NULLABLE, .doc = "null: icmp has none"},
+	{"id", OPENAPI_INTEGER, OPENAPI_NULLABLE, .doc = "of the probes, or their source port"},
+	{"probe", OPENAPI_BOOLEAN, .doc = "probes were asked for"},
+	{"tunnel", OPENAPI_STRING, OPENAPI_NULLABLE,
+	 .doc = "that the path goes through, or should"},
+	{"device", OPENAPI_STRING, OPENAPI_NULLABLE, .doc = "of the tunnel"},
+	{"local", OPENAPI_ADDRESS, OPENAPI_NULLABLE, .doc = "of the tunnel, resolved"},
+	{"remote", OPENAPI_ADDRESS, OPENAPI_NULLABLE, .doc = "of the tunnel"},
+	{"verdict", OPENAPI_CHOICE, NAMES(why_verdict_names, WHY_BROKEN + 1),
+	 .doc = "the worst of the checks"},
+	{"checks", OPENAPI_SCHEMA, OPENAPI_LIST, "WhyCheck",
+	 .doc = "in the order of the packet and its reply"},
+	{"took_ms", OPENAPI_INTEGER, .doc = "milliseconds"},
 };
 static const struct openapi_member op[] = {
 	{"verb", OPENAPI_CHOICE, NAMES(op_verb_names, OP_CONFLICT + 1), .doc = "what is done"},
@@ -245,6 +277,7 @@ static const struct openapi_schema answers[] = {
 	SCHEMA("Abilities", abilities), SCHEMA("HostKernel", host_kernel),
 	SCHEMA("HostAddress", host_address), SCHEMA("Host", host), SCHEMA("HostRoute", host_route),
 	SCHEMA("Hazard", hazard), SCHEMA("Hazards", hazards),
+	SCHEMA("WhyCheck", why_check), SCHEMA("Why", why),
 	SCHEMA("Op", op), SCHEMA("Plan", plan), SCHEMA("DryRun", dry_run),
 	SCHEMA("NotReady", not_ready), SCHEMA("Outcome", outcome), SCHEMA("Counters", counters),
 	SCHEMA("NatRuleStats", nat_rule_stats), SCHEMA("Received", received), SCHEMA("Sent", sent),

@@ -33,6 +33,10 @@ struct api_params {
 	bool follow;
 	uint8_t type, kind; /* enum event_type, enum kind_id */
 	const char *name;
+	uint8_t protocol; /* of why: enum of api_params.c's choices */
+	uint16_t port, id;
+	bool probe;
+	struct addr peer, local;
 };
 
 enum api_orphans { API_ORPHANS_KEEP, API_ORPHANS_DELETE };
@@ -105,6 +109,9 @@ void api_stats_get(struct api_call *call);
 void api_events_get(struct api_call *call);
 /* api_metrics.c */
 void api_metrics_get(struct api_call *call);
+
+/* api_why.c */
+void api_why_get(struct api_call *call);
 
 /* api_ping.c */
 extern const struct kind api_ping_body;

@@ -8,6 +8,7 @@
 #include "codec/value.h"
 #include "daemon/api_problem.h"
 #include "daemon/event_log.h"
+#include "daemon/why.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +62,18 @@ static const struct field params_fields[] = {
 		.doc = "only events of this kind, of resources or of kernel objects"),
 	F_STRING(api_params, name, .min = 1, .max = 255,
 		.doc = "only events that name it"),
+	F_CHOICE(api_params, protocol, why_protocol_names,
+		.doc = "of the packets that there should be a reply to"),
+	F_U16(api_params, port, .min = 1,
+		.doc = "where to, not with icmp; default: 443 of tcp, 53 of udp"),
+	F_BOOL(api_params, probe,
+		.doc = "send a handful of packets and watch them; needs the role admin"),
+	F_ADDR(api_params, peer,
+		.doc = "the outer source of what arrives: this host is the far end"),
+	F_ADDR(api_params, local,
+		.doc = "with peer: the outer destination of what arrives"),
+	F_U16(api_params, id, .min = 1,
+		.doc = "identifier of the echo requests, or source port; default: by chance"),
 };
 /* clang-format on */
 

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is known of a path without sending anything: the kernel's answers, for the judges. */
+#include "daemon/why.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/why_find.h"
+
+static void ask(struct why_known *known, struct why_route *route,
+		const struct route_question *question)
+{
+	struct kernel *kernel = known->world.kernel;
+	struct err err = {0};
+
+	route->asked = true;
+	route->question = *question;
+	if (!question->protocol) {
+		route->question.protocol = known->question.protocol;
+		route->question.port = known->question.port;
+	}
+	int error = kernel->vt->route(kernel, &route->question, &route->answer, &err);
+	if (error)
+		route->answer = (struct route_answer){.error = error};
+}
+
+static int ask_sysctl(const struct why_known *known, const char *device, const char *name)
+{
+	struct kernel *kernel = known->world.kernel;
+	struct err err = {0};
+	int value = -1;
+
+	if (!*device || !kernel->vt->sysctl ||
+	    kernel->vt->sysctl(kernel, device, name, &value, &err))
+		return -1;
+	return value;
+}
+
+static struct why_sysctls ask_sysctls(const struct why_known *known, const char *device)
+{
+	return (struct why_sysctls){ask_sysctl(known, device, "forwarding"),
+				    ask_sysctl(known, device, "rp_filter")};
+}
+
+static void use_tunnel(struct why_known *known, const struct tunnel *tunnel)
+{
+	if (!tunnel)
+		return;
+	known->tunnel = tunnel;
+	name_copy(known->device, tunnel_device(tunnel));
+	known->remote = tunnel->remote;
+	known->local = why_find_local(&known->world, tunnel);
+}
+
+/* The packet around it, as the tunnel sends it; once with our mark, past our rules. */
+static void ask_outer(struct why_known *known)
+{
+	struct route_question question = {
+		.to = known->remote, .from = known->local, .protocol = IPPROTO_IPIP};
+
+	if (!known->tunnel)
+		return;
+	ask(known, &known->outer, &question);
+	question.from = (struct addr){0};
+	question.underlay = true;
+	ask(known, &known->underlay, &question);
+}
+
+static void ask_neighbour(struct why_known *known)
+{
+	const struct route_answer *way = &known->underlay.answer;
+	struct kernel *kernel = known->world.kernel;
+	struct err err = {0};
+
+	known->neighbour_error = -ENODATA;
+	if (!known->underlay.asked || way->error || way->local || !kernel->vt->neighbour)
+		return;
+	known->neighbour_addr = way->gateway.host ? way->gateway : known->remote;
+	known->neighbour_error = kernel->vt->neighbour(kernel, way->device, known->neighbour_addr,
+						       &known->neighbour, &err);
+}
+
+/* Another's packets come in by the device that leads to him. */
+static void find_ingress(struct why_known *known)
+{
+	struct why_question *q = &known->question;
+	struct why_route where = {0};
+
+	if (!q->from.host || q->in[0] || facts_addr(known->world.facts, q->from) ||
+	    why_find_address(&known->world, q->from))
+		return;
+	ask(known, &where, &(struct route_question){.to = q->from, .underlay = true});
+	if (!where.answer.error && !where.answer.local &&
+	    !why_is_tunnel(known, where.answer.device))
+		name_copy(q->in, where.answer.device);
+}
+
+static void ask_path(struct why_known *known)
+{
+	const struct why_question *q = &known->question;
+	struct route_question question = {.to = q->to, .from = q->from};
+
+	memcpy(question.in, q->in, sizeof(question.in));
+	if (!q->from.host && !q->in[0]) {
+		ask(known, &known->first, &question);
+		question.from = known->from = known->first.answer.source;
+	}
+	ask(known, &known->path, &question);
+}
+
+/* The tunnel that the path goes into, else that it should go into. */
+static void find_tunnel(struct why_known *known)
+{
+	const struct route_answer *path = &known->path.answer;
+	const struct tunnel *tunnel = NULL;
+
+	if (!path->error && !path->local)
+		tunnel = why_find_device(&known->world, path->device);
+	known->enters = tunnel;
+	if (!tunnel) {
+		struct why_exit exit = why_find_exit(known, NULL, known->question.to, known->from,
+						     true);
+		if (exit.route)
+			tunnel = (const struct tunnel *)declaration_find(
+				known->world.declaration, KIND_TUNNEL, exit.route->tunnel, NULL);
+	}
+	use_tunnel(known, tunnel);
+}
+
+static void ask_client(struct why_known *known)
+{
+	const struct why_question *q = &known->question;
+	struct route_question back = {.from = q->to};
+
+	find_ingress(known);
+	ask_path(known);
+	find_tunnel(known);
+	ask_outer(known);
+	ask_neighbour(known);
+	if (!known->enters)
+		return;
+	back.to = known->from;
+	memcpy(back.in, known->device, sizeof(back.in));
+	ask(known, &known->back, &back);
+	ask(known, &known->reverse, &(struct route_question){.to = q->to});
+	known->of_tunnel = ask_sysctls(known, known->device);
+}
+
+/* Where the exit's packets leave: a local one does not. */
+static void find_wan(struct why_known *known)
+{
+	struct why_route out = {0};
+
+	ask(known, &out, &(struct route_question){.to = known->question.to});
+	if (!out.answer.error && !out.answer.local)
+		memcpy(known->wan, out.answer.device, sizeof(known->wan));
+	if (!known->path.answer.error && known->path.asked && !known->path.answer.local)
+		memcpy(known->wan, known->path.answer.device, sizeof(known->wan));
+	known->of_wan = ask_sysctls(known, known->wan);
+}
+
+static void ask_exit(struct why_known *known)
+{
+	const struct why_question *q = &known->question;
+	struct route_question path = {.to = q->to, .from = q->from};
+	struct route_question back = {.to = q->from, .from = q->to};
+
+	use_tunnel(known, why_find_tunnel(&known->world, q->local, q->peer));
+	ask(known, &known->reverse, &(struct route_question){.to = q->from});
+	if (known->tunnel) {
+		memcpy(path.in, known->device, sizeof(path.in));
+		ask(known, &known->path, &path);
+		known->of_tunnel = ask_sysctls(known, known->device);
+	}
+	find_wan(known);
+	ask_outer(known);
+	memcpy(back.in, known->wan, sizeof(back.in));
+	ask(known, &known->back, &back);
+}
+
+void why_ask(const struct why_world *world, const struct why_question *question,
+	     struct why_known *known)
+{
+	struct why_probed probed = known->probed;
+	struct why_sysctls unknown = {-1, -1};
+
+	*known = (struct why_known){.world = *world, .question = *question, .from = question->from};
+	known->probed = probed;
+	known->of_tunnel = known->of_wan = unknown;
+	known->of_all = ask_sysctls(known, "all");
+	known->neighbour_error = -ENODATA;
+	if (question->exit)
+		ask_exit(known);
+	else
+		ask_client(known);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commands that repair: of resources, the underlay, NAT and the way back. */
+#include "daemon/why_fix.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool why_fix_is_word(const char *name)
+{
+	return *name && name[0] != '-' &&
+	       name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				 "0123456789_.-")] == '\0';
+}
+
+const char *why_fix_name(const struct why_known *known, enum kind_id kind, const char *stem,
+			 char name[static RESOURCE_NAME])
+{
+	snprintf(name, RESOURCE_NAME, "%.50s", stem);
+	for (unsigned i = 2; declaration_find(known->world.declaration, kind, name, NULL); i++)
+		snprintf(name, RESOURCE_NAME, "%.50s-%u", stem, i);
+	return name;
+}
+
+/* A device that is up, has no address and is no tunnel: perhaps it lost the one that misses. */
+static const char *bare_device(const struct why_known *known)
+{
+	const struct facts *facts = known->world.facts;
+
+	for (size_t i = 0; i < facts->links.len; i++) {
+		const struct fact_link *link = &facts->links.v[i];
+		bool has = link->loopback || why_is_tunnel(known, link->device);
+
+		for (size_t a = 0; a < facts->addrs.len && !has; a++)
+			has = strcmp(facts->addrs.v[a].device, link->device) == 0;
+		if (!has && why_fix_is_word(link->device))
+			return link->device;
+	}
+	return NULL;
+}
+
+/* The longest prefix that has both, as far as a link may be guessed to have it. */
+static unsigned common_length(struct addr a, struct addr b)
+{
+	unsigned len = 24;
+
+	while (len > 8 && ((a.host ^ b.host) & prefix_mask((uint8_t)len)))
+		len--;
+	return len > 8 ? len : 32;
+}
+
+static void add_local(const struct why_known *known, struct why_check *check)
+{
+	const struct route_answer *way = &known->underlay.answer;
+	bool has_way = known->underlay.asked && !way->error && !way->local;
+	const char *device = has_way ? way->device : bare_device(known);
+	char text[ADDR_TEXT];
+
+	if (device && why_fix_is_word(device))
+		why_fix(check, "ip address add %s/%u dev %s && ip link set %s up",
+			addr_text(known->local, text),
+			has_way ? 32 : common_length(known->local, known->remote), device, device);
+}
+
+void why_fix_underlay(const struct why_known *known, struct why_check *check)
+{
+	const struct fact_addr *local = facts_addr(known->world.facts, known->local);
+	char remote[ADDR_TEXT];
+
+	addr_text(known->remote, remote);
+	if (!local) {
+		add_local(known, check);
+		return;
+	}
+	const struct fact_link *link = facts_link(known->world.facts, local->device);
+	if (link && !link->up && why_fix_is_word(link->device)) {
+		why_fix(check, "ip link set %s up", link->device);
+		return;
+	}
+	switch (-known->underlay.answer.error) {
+	case EINVAL:
+		why_fix(check, "ip route flush type blackhole to match %s", remote);
+		return;
+	case EHOSTUNREACH:
+		why_fix(check, "ip route flush type unreachable to match %s", remote);
+		return;
+	case EACCES:
+		why_fix(check, "ip route flush type prohibit to match %s", remote);
+		return;
+	default:
+		if (prefix_covers((struct prefix){local->addr, local->len}, known->remote) &&
+		    why_fix_is_word(local->device))
+			why_fix(check, "ip route replace %s dev %s", remote, local->device);
+	}
+}
+
+static void fix_tunnel(const struct why_known *known, const char *name, enum reason reason,
+		       struct why_check *check)
+{
+	switch (reason) {
+	case REASON_DISABLED:
+	case REASON_DEPENDENCY_DISABLED:
+		why_fix(check, "ipipctl tunnel set %s --enabled", name);
+		break;
+	case REASON_KERNEL_MODULE_MISSING:
+		why_fix(check, "modprobe ipip && ipipctl reconcile");
+		break;
+	case REASON_LOCAL_ADDRESS_MISSING:
+	case REASON_UNDERLAY_UNROUTABLE:
+		why_fix_underlay(known, check);
+		break;
+	case REASON_INTERFACE_MISSING:
+		why_fix(check, "ipipctl tunnel set %s --underlay ''", name);
+		break;
+	case REASON_FOREIGN_OBJECT:
+	case REASON_DUPLICATE_ENDPOINTS:
+		why_fix(check, "ipipctl tunnel set %s --adopt", name);
+		break;
+	case REASON_CONTESTED:
+	case REASON_KERNEL_ERROR:
+	case REASON_OUT_OF_MEMORY:
+	case REASON_DEPENDENCY_FAILED:
+		why_fix(check, "ipipctl reconcile");
+		break;
+	case REASON_NONE:
+	case REASON_IN_SYNC:
+	case REASON_NOT_TRIED:
+	case REASON_PERMISSION_DENIED:
+	case REASON_DELETING:
+		break;
+	}
+}
+
+static void fix_exit(const struct why_known *known, const char *name, const struct status *status,
+		     struct why_check *check)
+{
+	const struct exit_route *exit = (const struct exit_route *)declaration_find(
+		known->world.declaration, KIND_EXIT_ROUTE, name, NULL);
+	const struct tunnel *tunnel = exit ? (const struct tunnel *)declaration_find(
+						     known->world.declaration, KIND_TUNNEL,
+						     exit->tunnel, NULL)
+					   : NULL;
+	bool is_off = tunnel && !tunnel->head.enabled;
+
+	switch (status->reason) {
+	case REASON_DISABLED:
+		why_fix(check, "ipipctl exit set %s --enabled%s%s%s", name,
+			is_off ? " && ipipctl tunnel set " : "", is_off ? exit->tunnel : "",
+			is_off ? " --enabled" : "");
+		break;
+	case REASON_DEPENDENCY_DISABLED:
+	case REASON_DEPENDENCY_FAILED:
+		if (tunnel)
+			fix_tunnel(known, exit->tunnel,
+				   why_status(known, KIND_TUNNEL, exit->tunnel)->reason, check);
+		break;
+	case REASON_FOREIGN_OBJECT:
+		why_fix(check, "ipipctl exit set %s --adopt", name);
+		break;
+	default:
+		why_fix(check, "ipipctl reconcile");
+	}
+}
+
+void why_fix_status(const struct why_known *known, enum kind_id kind, const char *name,
+		    struct why_check *check)
+{
+	const struct status *status = why_status(known, kind, name);
+	const char *message = status_message(status);
+
+	why_say(check, status->reason == REASON_NOT_TRIED ? WHY_UNKNOWN : WHY_BROKEN,
+		"%s %s is %s: %s%s%s", kinds[kind]->noun, name, state_names[status->state],
+		reason_names[status->reason], *message ? ": " : "", message);
+	why_resource(check, kind, name);
+	if (kind == KIND_TUNNEL)
+		fix_tunnel(known, name, status->reason, check);
+	else if (kind == KIND_EXIT_ROUTE)
+		fix_exit(known, name, status, check);
+	else if (status->reason == REASON_DISABLED)
+		why_fix(check, "ipipctl nat set %s --enabled", name);
+	else
+		why_fix(check, "ipipctl reconcile");
+}
+
+void why_fix_nat(const struct why_known *known, struct why_check *check)
+{
+	char name[RESOURCE_NAME], stem[RESOURCE_NAME], text[PREFIX_TEXT];
+	struct prefix source = {known->from, 32};
+
+	if (!known->tunnel || !why_fix_is_word(known->wan))
+		return;
+	why_find_subnet(known->tunnel, known->from, &source);
+	snprintf(stem, sizeof(stem), "exit-%.50s", known->tunnel->head.name);
+	why_fix(check, "ipipctl nat add %s --sources %s --out-interface %s",
+		why_fix_name(known, KIND_NAT_RULE, stem, name), prefix_text(source, text),
+		known->wan);
+}
+
+/* Another address of the subnet that FROM seems to be of: the other one of its /30, or /31. */
+static struct prefix neighbour_of(const struct why_known *known)
+{
+	const struct nat_rule *nat = why_find_nat(known, known->from, known->device, known->wan);
+	struct prefix p = {{known->from.host ^ 3}, 30};
+
+	if (known->from.host % 4 == 0 || known->from.host % 4 == 3)
+		p = (struct prefix){{known->from.host ^ 1}, 31};
+	for (uint32_t i = 0; nat && i < nat->sources.len; i++)
+		if (prefix_covers(nat->sources.v[i], known->from) &&
+		    nat->sources.v[i].len < p.len && nat->sources.v[i].len >= 16)
+			p.len = nat->sources.v[i].len;
+	return p;
+}
+
+void why_fix_return(const struct why_known *known, struct why_check *check)
+{
+	const struct tunnel *tunnel = known->tunnel;
+	char name[RESOURCE_NAME], stem[RESOURCE_NAME], from[ADDR_TEXT], one[PREFIX_TEXT];
+
+	if (!tunnel)
+		return;
+	addr_text(known->from, from);
+	if (!tunnel->addresses.len) {
+		why_fix(check, "ipipctl tunnel set %s --addresses %s", tunnel->head.name,
+			prefix_text(neighbour_of(known), one));
+		return;
+	}
+	/* an exit route ties with the longest route that main can have, and ties are ours */
+	snprintf(stem, sizeof(stem), "back-%s", from);
+	why_fix(check, "ipipctl exit add %s --tunnel %s --destinations %s/32",
+		why_fix_name(known, KIND_EXIT_ROUTE, stem, name), tunnel->head.name, from);
+}
