@@ -180,7 +180,8 @@ static void set_options(struct curl_client *c, struct transfer *transfer)
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, request->take ? 0 : (long)timeout_s);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT,
+			 request->take && !request->bounded ? 0 : (long)timeout_s);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "ipipctl/" IPIPD_VERSION);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);

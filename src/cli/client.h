@@ -28,18 +28,19 @@ struct request {
 	/* A 2xx answer goes there as it comes, in pieces and for as long as some come; false
 	 * ends it. NULL: into the response, whole. */
 	bool (*take)(void *user, const char *bytes, size_t len);
-	void *user; /* take's own */
+	bool bounded; /* with take: and for no longer than another one */
+	void *user;   /* take's own */
 };
 
 /* {0} before client_send, response_done after. */
 struct response {
 	long status;
 	struct text body;
-	json_t *json;  /* NULL when the body is not JSON */
-	char etag[64]; /* "": none */
+	json_t *json;        /* NULL when the body is not JSON */
+	char etag[64];       /* "": none */
 	char last_event[24]; /* the Last-Event-ID behind which the answer begins; "": none */
 	unsigned retry_after_s;
-	bool sent;     /* some of the request has left, whether or not an answer came */
+	bool sent; /* some of the request has left, whether or not an answer came */
 	unsigned took_ms;
 };
 

@@ -84,6 +84,15 @@ static const struct option events_options[] = {
 	{"kind", 0, "KIND", false, "tunnel, exit, nat, or one of the kernel's: link, route …"},
 	{"name", 0, "NAME", false, "only of that name"},
 };
+static const struct option why_options[] = {
+	{"from", 0, "ADDR", false, "the packet's source (default: what the host picks)"},
+	{"in", 0, "DEVICE", false, "the packet comes in by that device, from elsewhere"},
+	{"peer", 0, "HOST", false, "agent of the tunnel's other end; repeatable (default: found "
+	 "among the remotes)"},
+	{"protocol", 0, "icmp|tcp|udp", false, "of the packet (default icmp)"},
+	{"port", 0, "N", false, "its destination port (default: tcp 443, udp 53)"},
+	{"no-probe", 0, NULL, false, "send nothing, only ask both kernels what they would do"},
+};
 static const struct option api_options[] = {
 	{"data", 'd', "JSON|@FILE", false, "the request's body; @- is stdin"},
 };
@@ -177,6 +186,9 @@ const struct command command_bare[] = {
 	 .example = "tunnel/tun_a exit/qq --timeout 10"},
 	{"events", "", 0, 0, OPTIONS(events_options), .run = events_events,
 	 .doc = "what happens, as it happens, and who did it", .example = "--since 0 --no-follow"},
+	{"why", "DST", 1, 1, OPTIONS(why_options), .run = why_why,
+	 .doc = "does no reply come? At which hop the packet dies, on which host, and what helps",
+	 .example = "180.163.26.39 --peer https://b.example:7443"},
 	{"api", "METHOD PATH", 2, 2, OPTIONS(api_options), .run = raw_api,
 	 .doc = "one raw request", .example = "GET /v1/host"},
 	{"top", "", 0, 0, OPTIONS(top_options), .is_text = true, .run = top_top,

@@ -140,9 +140,10 @@ static void add_cut(struct text *out, const char *s, unsigned width)
 static const struct {
 	const char *state, *color;
 } colors[] = {
-	{"ready", "32"},    {"in-sync", "32"},  {"pending", "33"},
-	{"missing", "33"},  {"degraded", "33"}, {"failed", "31"},
-	{"conflict", "31"}, {"disabled", "90"}, {"deleting", "90"},
+	{"ok", "32"},       {"warn", "33"},    {"unknown", "33"},  {"BROKEN", "31"},
+	{"ready", "32"},    {"in-sync", "32"}, {"pending", "33"},  {"missing", "33"},
+	{"degraded", "33"}, {"failed", "31"},  {"conflict", "31"}, {"disabled", "90"},
+	{"deleting", "90"},
 };
 
 void output_add_state(struct text *out, const char *state, bool color)
@@ -171,7 +172,8 @@ static void add_row(const struct output_table *table, const struct output_style 
 	for (unsigned c = 0; c < table->columns && widths[c]; c++) {
 		const char *cell = table->cells.v[first + c];
 		size_t width = output_width_of(cell);
-		bool is_state = first && strcmp(table->cells.v[c], "STATE") == 0;
+		bool is_state = first && (strcmp(table->cells.v[c], "STATE") == 0 ||
+					  strcmp(table->cells.v[c], "VERDICT") == 0);
 
 		if (is_state && width <= widths[c])
 			output_add_state(out, cell, style->color);

@@ -33,6 +33,8 @@ int remote_rm(struct cli *cli);
 
 int token_new(struct cli *cli);
 
+int why_why(struct cli *cli);
+
 int completion_script(struct cli *cli);
 int completion_complete(struct cli *cli);
 

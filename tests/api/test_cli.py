@@ -503,7 +503,7 @@ class Calling(Cli):
         self.assertNotIn("GET", done.stdout)
 
     def test_unknown_commands_are_usage_errors(self):
-        for words in (("tunel", "list"), ("why", "1.1.1.1"), ("tunnel",), (),
+        for words in (("tunel", "list"), ("whi", "1.1.1.1"), ("tunnel",), (),
                       ("-o", "yaml", "status"), ("--wait=x", "status")):
             self.assertEqual(USAGE, run(*words).returncode, words)
 
@@ -522,7 +522,7 @@ class Calling(Cli):
         self.add_all()
         self.assertIn("hint: `ipipctl exit list` shows the names\n",
                       self.fails(NOT_FOUND, "exit", "show", "no"))
-        self.assertNotIn("hint", self.fails(NOT_FOUND, "api", "GET", "/v1/why"))
+        self.assertNotIn("hint", self.fails(NOT_FOUND, "api", "GET", "/v1/nothing"))
         fault = self.fails(INVALID, "exit", "add", "e", "--tunnel", "tun_a", "--destinations",
                            "10.0.0.0/8", "--source", "10.9.9.9")
         self.assertIn("a --source must be one that a declared tunnel has", fault)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the walk found: a table of steps, the break in a sentence, and the command that helps. */
+#include "cli/why_walk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/document.h"
+
+static bool is_on_back(const struct why_step *step)
+{
+	return strcmp(document_string(step->check, "leg"), "back") == 0;
+}
+
+static unsigned number_of(const struct why_walk *walk, const struct why_step *step)
+{
+	return (unsigned)(step - walk->steps.v) + 1;
+}
+
+/* "ok", "warn", "unknown"; BROKEN, because it is what one looks for */
+static const char *verdict_of(const struct why_step *step)
+{
+	const char *verdict = document_string(step->check, "verdict");
+
+	return strcmp(verdict, "broken") == 0 ? "BROKEN" : verdict;
+}
+
+static const char *blamed(const json_t *check)
+{
+	const char *resource = document_string(check, "resource");
+
+	return resource[0] ? resource : document_string(check, "object");
+}
+
+void why_add_fix(struct text *out, const struct why_host *host, const char *fix)
+{
+	static const char program[] = "ipipctl ";
+	bool begins = true;
+
+	for (const char *at = fix; *at;) {
+		if (begins && strncmp(at, program, strlen(program)) == 0) {
+			text_add(out, program);
+			if (!host->is_default)
+				text_addf(out, "-H %s ", host->name);
+			at += strlen(program);
+		}
+		begins = strncmp(at, "&& ", 3) == 0;
+		size_t len = begins ? 3 : 1;
+		text_add_len(out, at, len);
+		at += len;
+	}
+}
+
+static void add_row(const struct why_walk *walk, const struct why_step *step,
+		    struct output_table *table)
+{
+	output_cellf(table, "%u", number_of(walk, step));
+	output_cell(table, step->host->name);
+	output_cell(table, document_string(step->check, "check"));
+	output_cell(table, document_string(step->check, "evidence"));
+	output_cell(table, blamed(step->check));
+	output_cell(table, verdict_of(step));
+}
+
+/* Behind the break: one row for all of a host's. */
+static void add_unreached(const struct why_walk *walk, size_t first, struct output_table *table)
+{
+	for (size_t i = first, end; i < walk->steps.len; i = end) {
+		const struct why_host *host = walk->steps.v[i].host;
+
+		for (end = i; end < walk->steps.len && walk->steps.v[end].host == host;)
+			end++;
+		if (end == i + 1)
+			output_cellf(table, "%zu", end);
+		else
+			output_cellf(table, "%zu-%zu", i + 1, end);
+		output_cell(table, host->name);
+		output_cellf(table, "%s%s", document_string(walk->steps.v[i].check, "check"),
+			     end == i + 1 ? "" : " …");
+		output_cell(table, "not reached");
+		output_cell(table, "");
+		output_cell(table, "");
+	}
+}
+
+static void show_steps(const struct why_walk *walk)
+{
+	cleanup_table struct output_table table = {.columns = 6, .whole = 3};
+	static const char *const titles[] = {"#", "HOST", "CHECK", "EVIDENCE", "OBJECT", "VERDICT"};
+	size_t i = 0;
+
+	for (size_t t = 0; t < ARRAY_LEN(titles); t++)
+		output_cell(&table, titles[t]);
+	for (; i < walk->steps.len && walk->steps.v[i].reached; i++)
+		add_row(walk, &walk->steps.v[i], &table);
+	add_unreached(walk, i, &table);
+	output_print(&table, &walk->cli->style);
+}
+
+static void print_fix(const char *word, const struct why_host *host, const char *fix)
+{
+	cleanup_text struct text command = {0};
+
+	if (!fix[0])
+		return;
+	why_add_fix(&command, host, fix);
+	bool is_client = strncmp(fix, "ipipctl ", strlen("ipipctl ")) == 0 && !strstr(fix, "&& ");
+	if (is_client || host->is_default)
+		printf("%s: %s\n", word, text_str(&command));
+	else
+		printf("%s on %s: %s\n", word, host->name, text_str(&command));
+}
+
+static void show_break(const struct why_walk *walk)
+{
+	const struct why_step *step = walk->broken;
+
+	printf("the %s dies at %u, on %s: %s\n", is_on_back(step) ? "reply" : "packet",
+	       number_of(walk, step), step->host->name, document_string(step->check, "evidence"));
+	print_fix("fix", step->host, document_string(step->check, "fix"));
+}
+
+static void show_warnings(const struct why_walk *walk)
+{
+	for (size_t i = 0; i < walk->steps.len; i++) {
+		const struct why_step *step = &walk->steps.v[i];
+
+		if (!step->reached || strcmp(document_string(step->check, "verdict"), "warn") != 0)
+			continue;
+		printf("also: %u, on %s: %s\n", number_of(walk, step), step->host->name,
+		       document_string(step->check, "evidence"));
+		print_fix("  fix", step->host, document_string(step->check, "fix"));
+	}
+}
+
+static void show_hazards(const struct why_host *host)
+{
+	const json_t *hazard;
+	size_t i;
+
+	json_array_foreach(host->hazards, i, hazard) {
+		const char *severity = document_string(hazard, "severity");
+
+		if (strcmp(severity, "info") == 0)
+			continue;
+		printf("hazard on %s, %s: %s: %s\n", host->name, severity,
+		       document_string(hazard, "object"), document_string(hazard, "message"));
+		print_fix("  fix", host, document_string(hazard, "fix"));
+	}
+}
+
+static void show_healthy(const struct why_walk *walk)
+{
+	const json_t *near = walk->near.answer, *far = walk->far.answer;
+	const struct why_step *last = NULL;
+
+	for (size_t i = 0; i < walk->steps.len; i++)
+		if (strcmp(document_string(walk->steps.v[i].check, "check"), "reply") == 0)
+			last = &walk->steps.v[i];
+	bool answered = last && last->host == &walk->near &&
+			strcmp(document_string(last->check, "verdict"), "ok") == 0;
+	printf("%s: %s %s through %s%s%s%s%s\n", answered ? "healthy" : "no break was found",
+	       document_string(near, "to"), answered ? "answers" : "is reached",
+	       document_string(near, "tunnel"), far ? " and " : "", far ? walk->far.name : "",
+	       answered ? ", " : "", answered ? document_string(last->check, "evidence") : "");
+	if (!walk->probe)
+		puts("hint: without --no-probe a few packets are sent, which tell more");
+}
+
+/* What the command could not ask, and what it would need. */
+static void show_missing(const struct why_walk *walk)
+{
+	const char *remote = document_string(walk->near.answer, "remote");
+
+	fputs(text_str(&walk->notes), stdout);
+	if (!walk->far.client && remote[0] &&
+	    (!walk->broken || walk->broken->host == &walk->near) &&
+	    !(walk->broken && !is_on_back(walk->broken)))
+		printf("no agent is known at %s, which could tell its part: `ipipctl remote add "
+		       "NAME URL`, or --peer\n",
+		       remote);
+}
+
+static json_t *host_document(const struct why_host *host)
+{
+	return json_pack("{s:s, s:O, s:O?}", "name", host->name, "answer", host->answer, "hazards",
+			 host->hazards);
+}
+
+static json_t *step_document(const struct why_walk *walk, const struct why_step *step)
+{
+	json_t *document = json_pack("{s:i, s:s}", "step", (int)number_of(walk, step), "host",
+				     step->host->name);
+
+	json_object_update(document, (json_t *)(uintptr_t)step->check);
+	if (!step->reached)
+		json_object_set_new(document, "verdict", json_string("not-reached"));
+	return document;
+}
+
+static const char *worst(const struct why_walk *walk)
+{
+	static const char *const order[] = {"warn", "unknown", "broken"};
+	const char *found = "ok";
+
+	for (size_t w = 0; w < ARRAY_LEN(order); w++)
+		for (size_t i = 0; i < walk->steps.len; i++)
+			if (walk->steps.v[i].reached &&
+			    strcmp(document_string(walk->steps.v[i].check, "verdict"), order[w]) ==
+				    0)
+				found = order[w];
+	return found;
+}
+
+static void show_json(const struct why_walk *walk)
+{
+	const struct why_step *broken = walk->broken;
+	cleanup_text struct text fix = {0};
+	json_t *hosts = json_array(), *checks = json_array();
+
+	json_array_append_new(hosts, host_document(&walk->near));
+	if (walk->far.answer)
+		json_array_append_new(hosts, host_document(&walk->far));
+	for (size_t i = 0; i < walk->steps.len; i++)
+		json_array_append_new(checks, step_document(walk, &walk->steps.v[i]));
+	if (broken)
+		why_add_fix(&fix, broken->host, document_string(broken->check, "fix"));
+	json_t *document = json_pack(
+		"{s:O, s:O, s:s, s:o, s:s?, s:s?, s:o, s:o}", "to",
+		json_object_get(walk->near.answer, "to"), "from",
+		json_object_get(walk->near.answer, "from"), "verdict", worst(walk), "broken_at",
+		broken ? json_integer(number_of(walk, broken)) : json_null(), "fix",
+		fix.len ? text_str(&fix) : NULL, "fix_host", fix.len ? broken->host->name : NULL,
+		"hosts", hosts, "checks", checks);
+	json_dumpf(document, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(document);
+}
+
+void why_show(const struct why_walk *walk)
+{
+	if (walk->cli->format == CLI_JSON) {
+		show_json(walk);
+		return;
+	}
+	show_steps(walk);
+	if (walk->broken)
+		show_break(walk);
+	else
+		show_healthy(walk);
+	show_warnings(walk);
+	show_missing(walk);
+	show_hazards(&walk->near);
+	show_hazards(&walk->far);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Asking both ends. The far one watches for a moment from its first byte on, so near is asked
+ * to send its probes as soon as that byte is there.
+ */
+#include "cli/why_walk.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "cli/document.h"
+#include "cli/remotes.h"
+
+enum { PEER_TIMEOUT_S = 3, TUNNELS_MAX = 1000 };
+
+/* The answer of an agent to a GET; NULL, with a line in notes (NULL: none), when it is none. */
+static json_t *get(const struct why_host *host, const char *path, struct text *notes)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text ignored = {0};
+	struct request request = {.method = "GET", .path = path};
+	struct err err;
+
+	if (!notes)
+		notes = &ignored;
+	if (client_send(host->client, &request, &response, &err))
+		text_addf(notes, "%s: %s\n", host->name, err.sentence);
+	else if (response_is_ok(&response))
+		return json_incref(response.json);
+	else
+		text_addf(notes, "%s: %s: %s\n", host->name,
+			  document_string(response.json, "title"),
+			  document_string(response.json, "detail"));
+	return NULL;
+}
+
+static void add_near_path(const struct why_walk *walk, struct text *path)
+{
+	text_addf(path, "/v1/why?%s", walk->query);
+	if (walk->in) {
+		text_add(path, "&in=");
+		client_add_encoded(path, walk->in);
+	}
+}
+
+/* Without probes near's failure is that of the command. */
+static int ask_near(struct why_walk *walk)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+
+	add_near_path(walk, &path);
+	int status = cli_get(walk->cli, text_str(&path), &response);
+	if (status == CLI_OK)
+		walk->near.answer = json_incref(response.json);
+	return status == CLI_INVALID ? CLI_USAGE : status;
+}
+
+/* What it had said without probes counts if it sends none. */
+static void probe_near(struct why_walk *walk)
+{
+	cleanup_text struct text path = {0};
+
+	add_near_path(walk, &path);
+	text_addf(&path, "&id=%u&probe=true", walk->id);
+	json_t *answer = get(&walk->near, text_str(&path), &walk->notes);
+	if (!answer)
+		return;
+	json_decref(walk->near.answer);
+	walk->near.answer = answer;
+}
+
+static void add_far_path(const struct why_walk *walk, struct text *path)
+{
+	const json_t *near = walk->near.answer;
+
+	text_addf(path, "/v1/why?%s&peer=%s&local=%s&id=%u", walk->query,
+		  document_string(near, "local"), document_string(near, "remote"), walk->id);
+	if (!strstr(walk->query, "from="))
+		text_addf(path, "&from=%s", document_string(near, "from"));
+}
+
+/* What far says while near sends. */
+struct watching {
+	struct why_walk *walk;
+	struct text body;
+	bool began;
+};
+
+static bool take(void *user, const char *bytes, size_t len)
+{
+	struct watching *watching = user;
+
+	if (!watching->began) {
+		watching->began = true;
+		probe_near(watching->walk);
+	}
+	text_add_len(&watching->body, bytes, len);
+	return true;
+}
+
+static void probe_both(struct why_walk *walk)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+	struct watching watching = {.walk = walk};
+	struct err err;
+
+	add_far_path(walk, &path);
+	text_add(&path, "&probe=true");
+	struct request request = {.method = "GET",
+				  .path = text_str(&path),
+				  .take = take,
+				  .bounded = true,
+				  .user = &watching};
+	if (client_send(walk->far.client, &request, &response, &err))
+		text_addf(&walk->notes, "%s: %s\n", walk->far.name, err.sentence);
+	else if (!response_is_ok(&response))
+		text_addf(&walk->notes, "%s does not watch for probes: %s\n", walk->far.name,
+			  document_string(response.json, "detail"));
+	else
+		walk->far.answer = json_loadb(text_str(&watching.body), watching.body.len, 0, NULL);
+	text_done(&watching.body);
+	if (!watching.began)
+		probe_near(walk);
+}
+
+static void ask_both(struct why_walk *walk)
+{
+	cleanup_text struct text path = {0};
+
+	if (walk->probe && walk->far.client)
+		probe_both(walk);
+	else if (walk->probe)
+		probe_near(walk);
+	if (walk->far.answer || !walk->far.client)
+		return;
+	add_far_path(walk, &path);
+	walk->far.answer = get(&walk->far, text_str(&path), &walk->notes);
+}
+
+static bool has_address(const json_t *host, const char *wanted)
+{
+	const json_t *addresses = json_object_get(host, "addresses"), *address;
+	size_t i;
+
+	json_array_foreach(addresses, i, address) {
+		if (strcmp(document_string(address, "address"), wanted) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_tunnel(const json_t *list, const char *local, const char *remote)
+{
+	const json_t *items = json_object_get(list, "items"), *tunnel;
+	size_t i;
+
+	json_array_foreach(items, i, tunnel) {
+		const char *own = json_string_value(document_value(tunnel, "local"));
+
+		if (own && strcmp(own, local) == 0 &&
+		    strcmp(document_string(tunnel, "remote"), remote) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Is that the agent at the tunnel's other end? */
+static bool is_far_end(struct why_walk *walk, const struct why_host *host)
+{
+	const char *local = document_string(walk->near.answer, "local");
+	const char *remote = document_string(walk->near.answer, "remote");
+	json_t *about = get(host, "/v1/host", &walk->notes);
+	bool found = has_address(about, remote);
+
+	json_decref(about);
+	if (found || !about)
+		return found;
+	cleanup_text struct text path = {0};
+	text_addf(&path, "/v1/tunnels?limit=%d", TUNNELS_MAX);
+	json_t *tunnels = get(host, text_str(&path), &walk->notes);
+	found = has_tunnel(tunnels, remote, local);
+	json_decref(tunnels);
+	return found;
+}
+
+/* Opens it, and keeps it as far if it is that, or if nobody else can be. */
+static bool try_host(struct why_walk *walk, const char *name, bool only)
+{
+	struct cli quick = *walk->cli;
+	struct why_host host = {.name = name};
+
+	if (quick.config.timeout_s > PEER_TIMEOUT_S)
+		quick.config.timeout_s = PEER_TIMEOUT_S;
+	if (cli_open(&quick, name, false, &host.client) != CLI_OK)
+		return false;
+	if (!is_far_end(walk, &host) && !only) {
+		client_close(host.client);
+		return false;
+	}
+	walk->far = host;
+	return true;
+}
+
+static void find_among_remotes(struct why_walk *walk)
+{
+	struct remotes remotes = {0};
+	struct err err;
+
+	if (remotes_read(&walk->arena, &remotes, &err) == 0)
+		for (size_t i = 0; i < remotes.len; i++)
+			if (try_host(walk, remotes.v[i].name, false))
+				break;
+	vec_done(&remotes);
+}
+
+/* Among the hosts of --peer, else among all remotes. */
+static void find_far(struct why_walk *walk)
+{
+	const struct args *args = &walk->cli->args;
+	bool only = args_nth(args, "peer", 0) && !args_nth(args, "peer", 1);
+	const char *name;
+
+	for (unsigned i = 0; !walk->far.client && (name = args_nth(args, "peer", i)); i++)
+		try_host(walk, name, only);
+	if (!args_nth(args, "peer", 0))
+		find_among_remotes(walk);
+	if (walk->far.client) /* who else was asked in vain does not matter */
+		text_clear(&walk->notes);
+}
+
+static void add_steps(struct why_walk *walk, const struct why_host *host, const char *leg)
+{
+	const json_t *checks = json_object_get(host->answer, "checks"), *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check) {
+		if (strcmp(document_string(check, "leg"), leg) == 0)
+			vec_push(&walk->steps, ((struct why_step){.host = host, .check = check}));
+	}
+}
+
+/* The first break makes the rest unreached, whichever host it is on. */
+static void order(struct why_walk *walk)
+{
+	const struct why_host *near = &walk->near, *far = &walk->far;
+
+	add_steps(walk, near, "out");
+	add_steps(walk, far, "out");
+	add_steps(walk, far, "back");
+	add_steps(walk, near, "back");
+	for (size_t i = 0; i < walk->steps.len; i++) {
+		struct why_step *step = &walk->steps.v[i];
+
+		step->reached = !walk->broken;
+		if (!walk->broken && strcmp(document_string(step->check, "verdict"), "broken") == 0)
+			walk->broken = step;
+	}
+}
+
+/* The packet does not get out of there. */
+static bool is_broken_out(const struct why_host *host)
+{
+	const json_t *checks = json_object_get(host->answer, "checks"), *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check) {
+		if (strcmp(document_string(check, "verdict"), "broken") == 0)
+			return strcmp(document_string(check, "leg"), "out") == 0;
+	}
+	return false;
+}
+
+static void ask_hazards(struct why_host *host)
+{
+	json_t *answer = host->client ? get(host, "/v1/hazards", NULL) : NULL;
+
+	host->hazards = json_incref(json_object_get(answer, "hazards"));
+	json_decref(answer);
+}
+
+int why_walk(struct why_walk *walk)
+{
+	int status = CLI_OK;
+
+	walk->near.client = cli_agent(walk->cli, &status);
+	if (walk->near.client)
+		status = ask_near(walk);
+	if (status != CLI_OK)
+		return status;
+	walk->id = (unsigned)document_number(walk->near.answer, "id");
+	/* what is broken without a probe will not be mended by one */
+	if (!is_broken_out(&walk->near) && document_string(walk->near.answer, "remote")[0]) {
+		find_far(walk);
+		ask_both(walk);
+	}
+	ask_hazards(&walk->near);
+	ask_hazards(&walk->far);
+	order(walk);
+	return CLI_OK;
+}
+
+static void host_done(struct why_host *host)
+{
+	json_decref(host->answer);
+	json_decref(host->hazards);
+}
+
+void why_walk_done(struct why_walk *walk)
+{
+	client_close(walk->far.client); /* near's is the command's */
+	host_done(&walk->near);
+	host_done(&walk->far);
+	text_done(&walk->notes);
+	vec_done(&walk->steps);
+	arena_done(&walk->arena);
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ipipctl why`: how it walks over two agents, what it makes of their answers, and its words."""
+
+import json
+import tempfile
+import time
+import unittest
+
+import api
+from test_cli import FAILED, OK, UNREACHABLE, USAGE, Stub
+from test_cli_tls import run
+
+A_ADDR, B_ADDR, TO = "172.16.16.22", "172.16.1.62", "180.163.26.39"
+NEAR_OUT = ("route", "tunnel", "underlay", "send")
+NEAR_BACK = ("reply-arrival", "reply")
+FAR_OUT = ("arrival", "tunnel", "input", "nat")
+FAR_BACK = ("reply", "return")
+
+
+def check(leg, name, verdict="ok", **more):
+    return {"leg": leg, "check": name, "verdict": verdict, "evidence": f"{name} seen",
+            "resource": None, "object": None, "fix": None, **more}
+
+
+def answer(role, out, back, broken=None, **more):
+    """As an agent gives it; broken: {name: members} of its checks."""
+    checks = [check(leg, name, **(broken or {}).get(name, {}))
+              for leg, names in (("out", out), ("back", back)) for name in names]
+    verdicts = {c["verdict"] for c in checks}
+    verdict = next((v for v in ("broken", "unknown", "warn") if v in verdicts), "ok")
+    return {"role": role, "to": TO, "from": "192.168.1.1", "protocol": "icmp", "port": None,
+            "id": 4711, "probe": True, "tunnel": "tun_a", "device": "tun_a", "local": A_ADDR,
+            "remote": B_ADDR, "verdict": verdict, "checks": checks, "took_ms": 1, **more}
+
+
+class Agent(Stub):
+    """An agent whose answers are canned; it keeps when it was asked what."""
+
+    def __init__(self, folder, name, answers, slow=0):
+        self.url = f"unix://{folder}/{name}"
+        self.slow = slow
+        self.times = {}
+        super().__init__(f"{folder}/{name}", answers)
+
+    def answer(self, asked):
+        self.times.setdefault("probe" if "probe=true" in asked else asked, time.monotonic())
+        return super().answer(asked)
+
+
+class Why(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="ipipd-why-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def agent(self, name, why, **answers):
+        stub = Agent(self.folder, name, {"GET /v1/why": why, **answers})
+        self.addCleanup(stub.server_close)
+        self.addCleanup(stub.shutdown)
+        return stub
+
+    def pair(self, near=None, far=None, **more):
+        """Both, with those broken checks."""
+        a = self.agent("a", answer("client", NEAR_OUT, NEAR_BACK, near))
+        b = self.agent("b", answer("exit", FAR_OUT, FAR_BACK, far),
+                       **{"GET /v1/host": {"addresses": [{"address": B_ADDR}]}, **more})
+        return a, b
+
+    def why(self, a, *words, status=OK, **environment):
+        done = run("-H", a.url, "why", TO, *words, **environment)
+        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
+        return done.stdout
+
+    def walk(self, a, b, *words, status=OK):
+        return json.loads(self.why(a, "--peer", b.url, "-j", *words, status=status))
+
+    def test_a_healthy_path_is_called_so(self):
+        a, b = self.pair()
+        out = self.why(a, "--peer", b.url)
+        self.assertIn(f"healthy: {TO} answers through tun_a and {b.url}, reply seen", out)
+        walked = self.walk(a, b)
+        self.assertEqual([(c["host"], c["check"]) for c in walked["checks"]],
+                         [(a.url, name) for name in NEAR_OUT] +
+                         [(b.url, name) for name in FAR_OUT + FAR_BACK] +
+                         [(a.url, name) for name in NEAR_BACK])
+        self.assertEqual([c["step"] for c in walked["checks"]], list(range(1, 13)))
+        self.assertEqual((walked["verdict"], walked["broken_at"], walked["fix"]),
+                         ("ok", None, None))
+
+    def test_far_is_asked_first_and_near_sends_while_it_watches(self):
+        a, b = self.pair()
+        self.walk(a, b)
+        self.assertLess(b.times["probe"], a.times["probe"])
+        asked = next(asked for asked in b.asked if "/v1/why" in asked)
+        for part in (f"to={TO}", f"peer={A_ADDR}", f"local={B_ADDR}", "from=192.168.1.1",
+                     "id=4711", "probe=true"):
+            self.assertIn(part, asked)
+        self.assertTrue(any("id=4711" in asked and "probe=true" in asked for asked in a.asked))
+
+    def test_the_first_break_counts_and_what_is_behind_it_is_not_reached(self):
+        fix = {"verdict": "broken", "evidence": "forwarding is off on tun_b",
+               "fix": "ipipctl nat add x --sources 192.168.1.0/24 --out-interface eth0"}
+        a, b = self.pair(near={"reply": {"verdict": "broken"}}, far={"input": fix})
+        out = self.why(a, "--peer", b.url, status=FAILED)
+        self.assertIn(f"the packet dies at 7, on {b.url}: forwarding is off on tun_b\n", out)
+        self.assertIn(f"fix: ipipctl -H {b.url} nat add x --sources", out)
+        self.assertIn("not reached", out)
+        walked = self.walk(a, b, status=FAILED)
+        self.assertEqual((walked["broken_at"], walked["fix_host"]), (7, b.url))
+        self.assertEqual({c["verdict"] for c in walked["checks"][7:]}, {"not-reached"})
+
+    def test_a_break_on_the_way_back_is_the_replys(self):
+        a, b = self.pair(near={"reply-arrival": {"verdict": "broken", "fix": "nft insert x"}})
+        out = self.why(a, "--peer", b.url, status=FAILED)
+        self.assertIn(f"the reply dies at 11, on {a.url}: reply-arrival seen", out)
+        self.assertIn(f"fix on {a.url}: nft insert x", out)
+
+    def test_every_ipipctl_of_a_fix_names_the_host(self):
+        fix = {"verdict": "broken", "fix": "ipipctl tunnel rm x && ipipctl tunnel add ipipctl"}
+        a, b = self.pair(far={"tunnel": fix})
+        self.assertEqual(f"ipipctl -H {b.url} tunnel rm x && "
+                         f"ipipctl -H {b.url} tunnel add ipipctl",
+                         self.walk(a, b, status=FAILED)["fix"])
+
+    def test_what_near_knows_without_a_probe_sends_none(self):
+        a, b = self.pair(near={"route": {"verdict": "broken"}})
+        self.walk(a, b, status=FAILED)
+        self.assertEqual([], b.asked)
+        self.assertNotIn("probe", a.times)
+
+    def test_without_probes_nothing_is_sent(self):
+        a, b = self.pair()
+        out = self.why(a, "--peer", b.url, "--no-probe", "--protocol", "tcp", "--port", "22",
+                       "--in", "lan0")
+        self.assertIn("without --no-probe", out)
+        self.assertNotIn("probe", {**a.times, **b.times})
+        self.assertIn("protocol=tcp&port=22&in=lan0", a.asked[0])
+        self.assertNotIn("in=", b.asked[-1].replace("/v1/hazards", ""))
+
+    def test_the_peer_is_found_among_the_remotes(self):
+        a, b = self.pair()
+        c = self.agent("c", {}, **{"GET /v1/host": {"addresses": [{"address": "10.9.9.9"}]},
+                                   "GET /v1/tunnels": {"items": []}})
+        natted = self.agent("d", answer("exit", FAR_OUT, FAR_BACK), **{
+            "GET /v1/host": {"addresses": []}, "GET /v1/tunnels": {"items": [
+                {"name": "t", "remote": A_ADDR, "status": {"effective": {"local": B_ADDR}}}]}})
+        for far in (b, natted):
+            home = tempfile.mkdtemp(dir=self.folder)
+            for name, stub in (("aa", c), ("zz", far)):
+                self.assertEqual(OK, run("remote", "add", name, stub.url,
+                                         XDG_CONFIG_HOME=home).returncode)
+            self.assertIn("through tun_a and zz", self.why(a, XDG_CONFIG_HOME=home))
+        self.assertFalse([asked for asked in c.asked if "why" in asked])
+
+    def test_without_a_peer_it_says_what_it_would_need(self):
+        a, _ = self.pair(near={"reply-arrival": {"verdict": "broken"}})
+        out = self.why(a, status=FAILED, XDG_CONFIG_HOME=self.folder)
+        self.assertIn(f"no agent is known at {B_ADDR}, which could tell its part: "
+                      "`ipipctl remote add NAME URL`, or --peer", out)
+
+    def test_a_peer_that_is_away_is_a_note(self):
+        a, _ = self.pair()
+        out = self.why(a, "--peer", f"unix://{self.folder}/nobody")
+        self.assertIn("nobody: ", out)
+        self.assertIn("healthy", out)
+
+    def test_a_peer_that_may_not_watch_is_asked_without(self):
+        a, b = self.pair()
+        canned = b.answer
+
+        def refuse(asked):
+            if "probe=true" in asked:
+                return 403, {"title": "No", "detail": "token t may not send probes", "code": "x"}
+            return canned(asked)
+        b.answer = refuse
+        out = self.why(a, "--peer", b.url)
+        self.assertIn(f"{b.url} does not watch for probes: token t may not send probes", out)
+        self.assertIn("arrival", out)
+        self.assertIn("probe", a.times)
+
+    def test_warnings_and_hazards_are_told(self):
+        a, b = self.pair(far={"nat": {"verdict": "warn", "fix": "nft x"}})
+        b.answers["GET /v1/hazards"] = {"hazards": [
+            {"severity": severity, "object": "nft ip filter FORWARD", "message": f"it {severity}s",
+             "fix": None} for severity in ("critical", "info")]}
+        out = self.why(a, "--peer", b.url)
+        self.assertIn(f"also: 8, on {b.url}: nat seen", out)
+        self.assertIn(f"hazard on {b.url}, critical: nft ip filter FORWARD: it criticals", out)
+        self.assertNotIn("it infos", out)
+
+    def test_nonsense_asks_nobody(self):
+        a, _ = self.pair()
+        for words, fault in ((("x",), "an address a.b.c.d"), (("--from", "y"), "--from y"),
+                             (("--port", "22"), "--port goes with"), ((), "DST"),
+                             (("--protocol", "gre"), "icmp, tcp or udp")):
+            done = run("-H", a.url, "why", *([TO] if words[:1] not in ((), ("x",)) else []),
+                       *words)
+            self.assertEqual(USAGE, done.returncode, done)
+            self.assertIn(fault, done.stderr)
+        self.assertEqual([], a.asked)
+        self.assertEqual(UNREACHABLE, run("-H", f"unix://{self.folder}/no", "why", TO).returncode)
+
+
+class Real(api.ApiTest):
+    """With what an agent really answers."""
+
+    def test_it_names_the_command_that_lets_a_destination_leave(self):
+        self.three()
+        url = f"unix://{self.agent.socket}"
+        environment = {"IPIPCTL_HOST": url}
+        done = run("why", "8.8.8.8", "--no-probe", "-j", **environment)
+        self.assertEqual(FAILED, done.returncode, done.stdout + done.stderr)
+        walked = json.loads(done.stdout)
+        self.assertEqual(walked["checks"][walked["broken_at"] - 1]["check"], "route")
+        self.assertEqual(OK, run(*walked["fix"].split()[1:], "--wait").returncode)
+        self.assertEqual(OK, run("why", "8.8.8.8", "--no-probe", **environment).returncode)
+
+
+if __name__ == "__main__":
+    api.main()
