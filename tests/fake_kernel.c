@@ -208,6 +208,8 @@ static void events_read(struct kernel *kernel, struct scope *scope, struct kerne
 		events->culprit.changed = true;
 	}
 	events->overrun = fake->overrun;
+	events->ruleset = fake->foreign.changed;
+	fake->foreign.changed = false;
 	events->culprit.several |= fake->overrun;
 	scope->everything |= fake->overrun;
 	fake->overrun = false;
@@ -261,6 +263,7 @@ static void close_fake(struct kernel *kernel)
 	vec_done(&fake->link_counts);
 	vec_done(&fake->element_counts);
 	vec_done(&fake->gone);
+	fake_ruleset_clear(fake);
 	if (fake->inotify_fd >= 0)
 		close(fake->inotify_fd);
 	free(fake->directory);
@@ -279,6 +282,7 @@ static const struct kernel_vtable vtable = {
 	.link_stats = link_stats,
 	.element_stats = element_stats,
 	.count = fake_count,
+	.rulesets = fake_rulesets,
 	.close = close_fake,
 };
 

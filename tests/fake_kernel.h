@@ -53,6 +53,10 @@
  *                                            Two lines: two of them
  *   refuse-count ERRNO                       so do the counters, all at once
  *   overrun                                  events were lost
+ *   foreign-chain FAMILY TABLE NAME [nat] HOOK PRIORITY accept|drop
+ *            a base chain in somebody else's table of nftables
+ *   foreign-rule FAMILY TABLE NAME accept|drop|snat [in DEVICE] [out DEVICE]
+ *   flush foreign                            all of these
  * state    Written (by rename) after each apply and script: all objects in the order of kinds
  *          and keys, one a line: noun, key, then field=value for the other fields;
  *          `sysctl ip_forward value=…` stands last.
@@ -82,6 +86,18 @@ struct fake_element_count {
 	struct element_stats stats;
 };
 
+struct fake_foreign_rule {
+	size_t chain; /* by number */
+	struct ruleset_rule rule;
+};
+
+/* Somebody else's rules; the names are malloc'ed. */
+struct fake_ruleset {
+	struct ruleset_chains chains;
+	struct fake_foreign_rules vec_of(struct fake_foreign_rule) rules;
+	bool changed; /* and nobody was told yet */
+};
+
 /* One sysctl of net.ipv4.conf is an object like the others: made and gone with its device. */
 struct fake {
 	struct kernel kernel;
@@ -94,6 +110,7 @@ struct fake {
 	struct culprit by;  /* the script's changes */
 	int refuse_count;
 	bool overrun; /* events were lost, and nobody was told yet */
+	struct fake_ruleset foreign;
 	/* traffic since it was made, and devices that the script took away since the last events */
 	struct fake_link_counts vec_of(struct fake_link_count) link_counts;
 	struct fake_element_counts vec_of(struct fake_element_count) element_counts;
@@ -164,6 +181,14 @@ void fake_count_gone(struct fake *fake, const struct link *link);
 /* The element is made anew, or goes; NULL: all. */
 void fake_count_forget(struct fake *fake, const struct nft_element *element);
 int fake_count(struct kernel *kernel, unsigned what, struct counted *counted, struct err *err);
+
+/* fake_ruleset.c */
+void fake_ruleset_add_chain(struct fake *fake, const struct ruleset_chain *chain);
+/* False: there is no such chain. */
+bool fake_ruleset_add_rule(struct fake *fake, const char *family, const char *table,
+			   const char *chain, const struct ruleset_rule *rule);
+void fake_ruleset_clear(struct fake *fake);
+int fake_rulesets(struct kernel *kernel, struct ruleset *ruleset, struct err *err);
 
 /* fake_script.c: true when the script was another one, and was executed. */
 bool fake_script_run(struct fake *fake);

@@ -273,8 +273,55 @@ static void run_delete(struct fake *fake, struct words *words)
 	}
 }
 
+static void run_foreign_chain(struct fake *fake, struct words *words)
+{
+	static const char *const hooks[] = {"prerouting", "input", "forward", "output",
+					    "postrouting"};
+	struct ruleset_chain chain = {
+		.family = word(words), .table = word(words), .name = word(words), .base = true};
+
+	chain.nat = take(words, "nat");
+	while (chain.hook < ARRAY_LEN(hooks) && !take(words, hooks[chain.hook]))
+		chain.hook++;
+	if (chain.hook == ARRAY_LEN(hooks))
+		bad(words, "no such hook");
+	chain.priority = (int32_t)number(words);
+	chain.drops = take(words, "drop");
+	if (!chain.drops && !take(words, "accept"))
+		bad(words, "no such policy");
+	fake_ruleset_add_chain(fake, &chain);
+}
+
+static void run_foreign_rule(struct fake *fake, struct words *words)
+{
+	const char *family = word(words), *table = word(words), *chain = word(words);
+	struct ruleset_rule rule = {.verdict = RULESET_ACCEPT, .target = RULESET_NO_CHAIN};
+
+	if (take(words, "drop"))
+		rule.verdict = RULESET_DROP;
+	else if (take(words, "snat"))
+		rule.flags = RULESET_SNAT;
+	else if (!take(words, "accept"))
+		bad(words, "no such verdict");
+	while (words->next < words->n) {
+		struct ruleset_device *device = take(words, "in")    ? &rule.in
+						: take(words, "out") ? &rule.out
+								     : NULL;
+		if (!device)
+			bad(words, "no such match");
+		device->given = true;
+		name(words, device->name, sizeof(device->name));
+	}
+	if (!fake_ruleset_add_rule(fake, family, table, chain, &rule))
+		bad(words, "no such chain");
+}
+
 static void run_flush(struct fake *fake, struct words *words)
 {
+	if (take(words, "foreign")) {
+		fake_ruleset_clear(fake);
+		return;
+	}
 	if (!take(words, "nft"))
 		bad(words, "cannot flush that");
 	fake_state_clear_nft(fake);
@@ -406,14 +453,23 @@ static const struct {
 	const char *verb;
 	void (*run)(struct fake *fake, struct words *words);
 } commands[] = {
-	{"link", run_link},       {"foreign-link", run_foreign_link},
-	{"addr", run_addr},       {"route", run_route},
-	{"rule", run_rule},       {"element", run_element},
-	{"delete", run_delete},   {"traffic", run_traffic},
-	{"flush", run_flush},     {"sysctl", run_sysctl},
-	{"fail", run_fail},       {"refuse-observe", run_refuse_observe},
-	{"by", run_by},           {"refuse-count", run_refuse_count},
+	{"link", run_link},
+	{"foreign-link", run_foreign_link},
+	{"addr", run_addr},
+	{"route", run_route},
+	{"rule", run_rule},
+	{"element", run_element},
+	{"delete", run_delete},
+	{"traffic", run_traffic},
+	{"flush", run_flush},
+	{"sysctl", run_sysctl},
+	{"fail", run_fail},
+	{"refuse-observe", run_refuse_observe},
+	{"by", run_by},
+	{"refuse-count", run_refuse_count},
 	{"overrun", run_overrun},
+	{"foreign-chain", run_foreign_chain},
+	{"foreign-rule", run_foreign_rule},
 };
 
 static void run(struct fake *fake, struct words *words)

@@ -312,6 +312,7 @@ static void note(struct kern *kern, bool nft, const struct nlmsghdr *h, struct s
 	char name[16];
 
 	if (nft && nft_event_culprit(h, &pid, name)) {
+		taken->ruleset = true;
 		culprit_tell_nft(&taken->culprit, h->nlmsg_pid, pid, name);
 		return;
 	}
@@ -351,7 +352,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 		if (len == -EAGAIN)
 			return;
 		if (len < 0) { /* lost, or unreadable, which is the same */
-			taken->overrun = scope->everything = true;
+			taken->overrun = taken->ruleset = scope->everything = true;
 			taken->culprit.changed = taken->culprit.several = true;
 			kern->tables.scanned = false;
 			if (len != -ENOBUFS && len != -EMSGSIZE)

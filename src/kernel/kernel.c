@@ -251,6 +251,11 @@ static void trace_close(struct kernel *kernel)
 	tracer_close(kern_of(kernel));
 }
 
+static int rulesets(unused_ struct kernel *kernel, struct ruleset *ruleset, struct err *err)
+{
+	return ruleset_read(ruleset, err);
+}
+
 static void kern_close(struct kernel *kernel)
 {
 	struct kern *kern = kern_of(kernel);
@@ -283,6 +288,7 @@ static const struct kernel_vtable vtable = {
 	.trace_open = trace_open,
 	.trace_read = trace_read,
 	.trace_close = trace_close,
+	.rulesets = rulesets,
 	.close = kern_close,
 };
 

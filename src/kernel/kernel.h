@@ -7,6 +7,7 @@
  */
 
 #include "kernel/culprit.h"
+#include "kernel/ruleset.h"
 #include "kernel/trace.h"
 #include "model/facts.h"
 #include "model/op.h"
@@ -77,6 +78,7 @@ enum { COUNT_LINKS = 1 << 0, COUNT_ELEMENTS = 1 << 1 };
 struct kernel_events {
 	bool look;    /* something that can matter changed: the scope says where */
 	bool overrun; /* ENOBUFS: events were lost */
+	bool ruleset; /* somebody else committed a transaction of nftables, whatever it was about */
 	/* added to whom it names already: who an nftables transaction was comes behind it */
 	struct culprit culprit;
 	/* devices that somebody else took away, with what they had counted in the end */
@@ -135,6 +137,8 @@ struct kernel_vtable {
 	 * our sets that count by one each. What was appended before a failure does not count. */
 	int (*count)(struct kernel *kernel, unsigned what, struct counted *counted,
 		     struct err *err);
+	/* Everybody else's rules, into an empty one. */
+	int (*rulesets)(struct kernel *kernel, struct ruleset *ruleset, struct err *err);
 	/* Who answers for that address on that device. -ENODEV */
 	int (*neighbour)(struct kernel *kernel, const char *device, struct addr addr,
 			 struct neighbour *neighbour, struct err *err);

@@ -22,6 +22,7 @@
 #include "kernel/nft_element.h"
 #include "kernel/nft_read.h"
 #include "kernel/nft_socket.h"
+#include "kernel/ruleset.h"
 
 enum { STRING_END = 8 };
 
@@ -129,6 +130,22 @@ static void check(const struct objects *observed)
 	}
 }
 
+__attribute__((noinline)) static void read_foreign(const struct nlmsghdr *h, unused_ void *user)
+{
+	char target[RULESET_NAME];
+	struct ruleset_rule rule = {0};
+
+	in_library = true;
+	if (NFNL_MSG_TYPE(h->nlmsg_type) == NFT_MSG_NEWRULE && is_safe(h) && setjmp(broken) == 0) {
+		ruleset_rule_parse(h, &rule, target);
+		is_a_name(target, sizeof(target));
+		is_a_name(rule.in.name, sizeof(rule.in.name));
+		is_a_name(rule.out.name, sizeof(rule.out.name));
+		assert(rule.verdict <= RULESET_OTHER && rule.source.prefix.len <= 32);
+	}
+	in_library = false;
+}
+
 static void check_elements(struct nft_counteds *elements)
 {
 	nft_element_join(elements);
@@ -179,6 +196,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	each(bytes, size, STRING_END, read_message, &reading);
 	nft_reading_keep_rules(&reading);
 	check(&observed);
+	each(bytes, size, STRING_END, read_foreign, NULL);
 	each(bytes, size, 0, nft_element_parse, &elements);
 	check_elements(&elements);
 	each(bytes, size, 0, read_event, &scope);
