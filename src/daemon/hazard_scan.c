@@ -61,16 +61,22 @@ static void scan_now(struct hazard_scan *scan)
 	struct agent *agent = scan->agent;
 	struct hazard_files files = {0};
 	struct hazards hazards = {0};
+	struct ruleset ruleset = {0};
+	struct err err = {0};
 
 	loop_timer_disarm(agent->loop, scan->timer);
 	hazard_files_read(hazard_files_root(), &files);
+	bool read = agent->kernel->vt->rulesets(agent->kernel, &ruleset, &err) == 0;
 	hazards_judge(
 		&(struct hazard_view){
 			.declaration = &agent->declaration,
 			.facts = reconcile_facts(agent->reconcile),
 			.files = &files,
+			.ruleset = &ruleset,
+			.unread = read ? NULL : err.sentence,
 		},
 		&hazards);
+	ruleset_done(&ruleset);
 	hazard_files_done(&files);
 	log_difference(&hazards, &scan->hazards, true);
 	log_difference(&scan->hazards, &hazards, false);
@@ -104,6 +110,11 @@ static void on_pass(void *user)
 		schedule(scan);
 }
 
+static void on_ruleset(void *user)
+{
+	schedule(user);
+}
+
 struct hazard_scan *hazard_scan_new(struct agent *agent)
 {
 	struct hazard_scan *scan = xcalloc(1, sizeof(*scan));
@@ -111,6 +122,7 @@ struct hazard_scan *hazard_scan_new(struct agent *agent)
 	scan->agent = agent;
 	scan->timer = loop_timer_new(agent->loop, fire, scan);
 	reconcile_on_pass(agent->reconcile, on_pass, scan);
+	reconcile_on_ruleset(agent->reconcile, on_ruleset, scan);
 	return scan;
 }
 

@@ -4,7 +4,7 @@
  * means and what helps are the row's texts, in which {object}, {what} and {devices} stand for
  * what was found.
  */
-#include "daemon/hazards.h"
+#include "daemon/hazard_hunt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,43 +13,48 @@
 
 const char *const hazard_severity_names[HAZARD_SEVERITIES] = {"critical", "warning", "info"};
 
-struct hunt {
-	const struct hazard_view *view;
-	struct hazards *found;
-	enum hazard_id id; /* that is looked for */
-};
-
-/* Where a hazard is. */
-struct place {
-	enum hazard_severity severity;
-	const char *object, *what, *devices; /* NULL: not in the row's texts */
-	bool unfixable;
-	const char *resources[HAZARD_RESOURCES];
-};
-
-static void find_missing(struct hunt *hunt);
-static void find_blacklisted(struct hunt *hunt);
-static void find_legacy(struct hunt *hunt);
-static void find_fallback_device(struct hunt *hunt);
-static void find_catch_all(struct hunt *hunt);
-static void find_duplicates(struct hunt *hunt);
-
 static const struct row {
 	const char *name;
 	void (*find)(struct hunt *hunt);
 	const char *message, *fix; /* fix NULL: there is no command for it */
 } rows[HAZARDS] = {
+	[HAZARD_FORWARD_DROP] =
+		{"ForwardDrop", find_forward_drops,
+		 "{object} {what} packets that NAT rules of ours forward for {devices}: that we "
+		 "accept them does not count there",
+		 "nft '{rules}'"},
+	[HAZARD_INPUT_DROP] = {"InputDrop", find_input_drops,
+			       "{object} {what} packets of protocol 4, in which {devices} arrive",
+			       "nft '{rules}'"},
+	[HAZARD_OUTPUT_DROP] = {"OutputDrop", find_output_drops,
+				"{object} {what} packets of protocol 4, in which {devices} leave",
+				"nft '{rules}'"},
+	[HAZARD_PROTOCOL_DROP] =
+		{"Protocol4Drop", find_protocol_drops,
+		 "{object} has a rule that drops protocol 4, as Calico does with hosts that it "
+		 "does not know, and {what} the packets of {devices}",
+		 "nft '{rules}'"},
+	[HAZARD_FOREIGN_NAT] =
+		{"ForeignNat", find_foreign_nat,
+		 "{object} {what} the source of packets that NAT rules of ours forward for "
+		 "{devices}, before these are asked",
+		 "nft '{rules}'"},
+	[HAZARD_REVERSE_PATH_CHECK] =
+		{"ReversePathCheck", find_reverse_path_checks,
+		 "{object} asks the routes where a packet's source is, and may drop packets of "
+		 "{devices} that come another way",
+		 "nft '{rules}'"},
 	[HAZARD_MODULE_MISSING] =
-		{"ModuleMissing", find_missing,
+		{"ModuleMissing", find_missing_module,
 		 "the kernel has no module ipip, loaded or to be loaded: no tunnel can be made",
 		 NULL},
 	[HAZARD_MODULE_BLACKLISTED] =
-		{"ModuleBlacklisted", find_blacklisted,
+		{"ModuleBlacklisted", find_blacklisted_module,
 		 "{object} keeps the module ipip from being loaded: after the next boot no tunnel "
 		 "can be made",
 		 NULL},
 	[HAZARD_IPTABLES_LEGACY] =
-		{"IptablesLegacy", find_legacy,
+		{"IptablesLegacy", find_legacy_tables,
 		 "iptables-legacy has tables ({what}), which may drop or translate our traffic, "
 		 "and which nft does not show",
 		 NULL},
@@ -59,15 +64,17 @@ static const struct row {
 		 "declared for",
 		 "ip link set {object} down"},
 	[HAZARD_CATCH_ALL_TUNNEL] =
-		{"CatchAllTunnel", find_catch_all,
+		{"CatchAllTunnel", find_catch_all_tunnels,
 		 "{object} is somebody else's tunnel from any address: it takes packets of every "
 		 "sender that no tunnel is declared for",
 		 "ip link set {object} down"},
 	[HAZARD_DUPLICATE_ENDPOINTS] =
-		{"DuplicateEndpoints", find_duplicates,
+		{"DuplicateEndpoints", find_duplicate_endpoints,
 		 "{object} is somebody else's tunnel between the same addresses as {what}: which "
 		 "of them gets a packet is left to chance",
 		 "ip link del {object}"},
+	[HAZARD_RULES_UNREAD] = {"RulesUnread", find_unread_rules,
+				 "hazards in rules of nftables are not all told: {what}", NULL},
 };
 
 const char *hazard_name(enum hazard_id id)
@@ -83,6 +90,7 @@ static const char *value_of(const struct place *place, const char *name, size_t 
 		{"object", place->object},
 		{"what", place->what},
 		{"devices", place->devices},
+		{"rules", place->rules},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
@@ -115,7 +123,7 @@ static const char *expand(struct arena *arena, const char *pattern, const struct
 	return arena_strdup(arena, text_str(&text));
 }
 
-static void add(struct hunt *hunt, const struct place *place)
+void hunt_add(struct hunt *hunt, const struct place *place)
 {
 	struct hazards *found = hunt->found;
 	const struct row *row = &rows[hunt->id];
@@ -133,127 +141,24 @@ static void add(struct hunt *hunt, const struct place *place)
 	memcpy(hazard->resources, place->resources, sizeof(hazard->resources));
 }
 
-static const struct resources *declared(const struct hunt *hunt, enum kind_id kind)
-{
-	return &hunt->view->declaration->kind[kind];
-}
-
-static bool is_wanted(const struct resource *resource)
+bool hunt_is_wanted(const struct resource *resource)
 {
 	return resource->enabled && !resource->deleting;
 }
 
-/* "tunnel/tun_a" */
-static const char *name_of(struct hunt *hunt, enum kind_id kind, const struct resource *resource)
+bool hunt_wants(const struct hunt *hunt, enum kind_id kind)
 {
-	return arena_printf(&hunt->found->arena, "%s/%s", kinds[kind]->noun, resource->name);
-}
+	const struct resources *resources = hunt_declared(hunt, kind);
 
-static bool wants_tunnels(const struct hunt *hunt)
-{
-	const struct resources *tunnels = declared(hunt, KIND_TUNNEL);
-
-	for (size_t i = 0; i < tunnels->len; i++)
-		if (is_wanted(tunnels->v[i]))
+	for (size_t i = 0; i < resources->len; i++)
+		if (hunt_is_wanted(resources->v[i]))
 			return true;
 	return false;
 }
 
-static void find_missing(struct hunt *hunt)
+const char *hunt_name(struct hunt *hunt, enum kind_id kind, const struct resource *resource)
 {
-	if (hunt->view->files->ipip == MODULE_MISSING)
-		add(hunt, &(struct place){.severity = wants_tunnels(hunt) ? HAZARD_CRITICAL
-									  : HAZARD_WARNING,
-					  .object = "ipip"});
-}
-
-static void find_blacklisted(struct hunt *hunt)
-{
-	if (hunt->view->files->blacklisted)
-		add(hunt, &(struct place){.severity = HAZARD_WARNING,
-					  .object = hunt->view->files->blacklisted});
-}
-
-static void find_legacy(struct hunt *hunt)
-{
-	const bool *legacy = hunt->view->files->legacy;
-	cleanup_text struct text tables = {0};
-
-	for (unsigned i = 0; i < LEGACY_TABLES; i++)
-		if (legacy[i])
-			text_addf(&tables, "%s%s", tables.len ? ", " : "", hazard_legacy_tables[i]);
-	if (tables.len)
-		add(hunt, &(struct place){.severity = legacy[LEGACY_FILTER] || legacy[LEGACY_NAT]
-							      ? HAZARD_WARNING
-							      : HAZARD_INFO,
-					  .object = "iptables-legacy",
-					  .what = text_str(&tables)});
-}
-
-static bool is_foreign_tunnel(const struct fact_link *link)
-{
-	return !link->ours && strcmp(link->driver, "ipip") == 0;
-}
-
-static void find_fallback_device(struct hunt *hunt)
-{
-	const struct fact_link *link = facts_link(hunt->view->facts, "tunl0");
-
-	if (link && is_foreign_tunnel(link) && link->up)
-		add(hunt, &(struct place){.severity = HAZARD_WARNING, .object = link->device});
-}
-
-static void find_catch_all(struct hunt *hunt)
-{
-	const struct facts *facts = hunt->view->facts;
-
-	for (size_t i = 0; i < facts->links.len; i++) {
-		const struct fact_link *link = &facts->links.v[i];
-
-		if (is_foreign_tunnel(link) && link->up && !link->remote.host &&
-		    strcmp(link->device, "tunl0") != 0)
-			add(hunt,
-			    &(struct place){.severity = HAZARD_WARNING, .object = link->device});
-	}
-}
-
-/* The tunnel that has these endpoints, by another device; NULL: none. */
-static const struct tunnel *tunnel_between(const struct hunt *hunt, const struct fact_link *link)
-{
-	const struct resources *tunnels = declared(hunt, KIND_TUNNEL);
-
-	for (size_t i = 0; i < tunnels->len; i++) {
-		const struct tunnel *tunnel = (const struct tunnel *)tunnels->v[i];
-		const struct fact_remote *way = facts_remote(hunt->view->facts, tunnel->remote,
-							     tunnel->underlay);
-		struct addr local = tunnel->local.host || !way ? tunnel->local : way->source;
-
-		if (is_wanted(&tunnel->head) && tunnel->remote.host == link->remote.host &&
-		    local.host && local.host == link->local.host &&
-		    strcmp(tunnel_device(tunnel), link->device) != 0)
-			return tunnel;
-	}
-	return NULL;
-}
-
-static void find_duplicates(struct hunt *hunt)
-{
-	const struct facts *facts = hunt->view->facts;
-
-	for (size_t i = 0; i < facts->links.len; i++) {
-		const struct fact_link *link = &facts->links.v[i];
-
-		if (!is_foreign_tunnel(link) || !link->remote.host)
-			continue;
-		const struct tunnel *tunnel = tunnel_between(hunt, link);
-		if (!tunnel)
-			continue;
-		const char *name = name_of(hunt, KIND_TUNNEL, &tunnel->head);
-		add(hunt, &(struct place){.severity = HAZARD_CRITICAL,
-					  .object = link->device,
-					  .what = name,
-					  .resources = {name}});
-	}
+	return arena_printf(&hunt->found->arena, "%s/%s", kinds[kind]->noun, resource->name);
 }
 
 static int compare(const void *a, const void *b)

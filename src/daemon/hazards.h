@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "daemon/hazard_files.h"
+#include "kernel/ruleset.h"
 #include "model/declaration.h"
 #include "model/facts.h"
 
@@ -22,12 +23,19 @@ enum hazard_severity {
 extern const char *const hazard_severity_names[HAZARD_SEVERITIES];
 
 enum hazard_id {
+	HAZARD_FORWARD_DROP,
+	HAZARD_INPUT_DROP,
+	HAZARD_OUTPUT_DROP,
+	HAZARD_PROTOCOL_DROP,
+	HAZARD_FOREIGN_NAT,
+	HAZARD_REVERSE_PATH_CHECK,
 	HAZARD_MODULE_MISSING,
 	HAZARD_MODULE_BLACKLISTED,
 	HAZARD_IPTABLES_LEGACY,
 	HAZARD_FALLBACK_DEVICE_UP,
 	HAZARD_CATCH_ALL_TUNNEL,
 	HAZARD_DUPLICATE_ENDPOINTS,
+	HAZARD_RULES_UNREAD,
 	HAZARDS
 };
 /* "ForwardDrop" */
@@ -56,6 +64,8 @@ struct hazard_view {
 	const struct declaration *declaration;
 	const struct facts *facts;
 	const struct hazard_files *files;
+	const struct ruleset *ruleset;
+	const char *unread; /* why the ruleset is empty; NULL: it was read */
 };
 
 /* Fills an empty list. */

@@ -506,6 +506,8 @@ static void kernel_ready(void *user)
 	r->culprit = events.culprit;
 	reconcile_count_gone(r, &events.gone);
 	r->config.metrics->overruns += events.overrun;
+	if (events.ruleset && r->ruleset.passed)
+		r->ruleset.passed(r->ruleset.user);
 	if (!events.look)
 		return;
 	log_debug("kernel event%s, by port %u, nftables' by %u", events.overrun ? " (overrun)" : "",

@@ -35,6 +35,9 @@ void reconcile_now(struct reconcile *reconcile, bool delete_orphans);
 /* Called after each pass, in the order of registration. */
 void reconcile_on_pass(struct reconcile *reconcile, void (*passed)(void *user), void *user);
 
+/* Called when somebody else changed nftables, whatever it was about. */
+void reconcile_on_ruleset(struct reconcile *reconcile, void (*changed)(void *user), void *user);
+
 /* Revision that the last pass which judged all covered; full passes finished so far. */
 uint64_t reconcile_covered(const struct reconcile *reconcile);
 uint64_t reconcile_passes(const struct reconcile *reconcile);

@@ -119,3 +119,8 @@ const char *reconcile_blame(struct reconcile *r)
 	culprit_words(&culprit, r->contests.culprit);
 	return r->contests.culprit;
 }
+
+void reconcile_on_ruleset(struct reconcile *r, void (*changed)(void *user), void *user)
+{
+	r->ruleset = (struct pass_listener){changed, user};
+}

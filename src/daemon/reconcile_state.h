@@ -71,6 +71,7 @@ struct reconcile {
 	struct reconcile_report report;
 	struct orphans orphans;
 	struct vec_of(struct pass_listener) listeners;
+	struct pass_listener ruleset; /* called for others' changes of nftables */
 };
 
 /* reconcile_report.c: a foreign link that was found equal serves the tunnel, but bears no mark. */

@@ -3,6 +3,7 @@
 """What on the host endangers the tunnels, as GET /v1/hazards tells it."""
 
 import platform
+import time
 
 import api
 from api import TUNNEL
@@ -26,6 +27,13 @@ class HazardTest(api.ApiTest):
 
     def names(self):
         return [hazard["hazard"] for hazard in self.hazards()]
+
+    def logged(self, line):
+        """Nobody asks: it comes by itself."""
+        end = time.monotonic() + api.READY_S
+        while line not in self.agent.log:
+            self.assertLess(time.monotonic(), end, self.agent.log)
+            time.sleep(0.02)
 
     def until(self, names):
         """They may be scanned for a second later."""
@@ -71,6 +79,46 @@ class Devices(HazardTest):
         self.agent.kernel("foreign-link other ipip 172.16.16.22 0.0.0.0", "link other up")
         self.until(["CatchAllTunnel"])
         self.assertEqual(self.found("CatchAllTunnel")["fix"], "ip link set other down")
+
+
+class Rules(HazardTest):
+    """Somebody else's chains."""
+
+    def test_docker_drops_what_a_nat_rule_forwards(self):
+        self.three()
+        self.agent.kernel("foreign-chain ip filter FORWARD forward 0 drop",
+                          "foreign-rule ip filter FORWARD accept in docker0")
+        self.until(["ForwardDrop"])
+        self.assertEqual(self.found("ForwardDrop"), {
+            "hazard": "ForwardDrop", "severity": "critical", "object": "nft ip filter FORWARD",
+            "message": "nft ip filter FORWARD drops packets that NAT rules of ours forward for "
+                       "tun_a: that we accept them does not count there",
+            "fix": "nft 'insert rule ip filter FORWARD iifname \"tun_a\" accept; "
+                   "insert rule ip filter FORWARD oifname \"tun_a\" accept'",
+            "resources": ["nat-rule/exit"]})
+        self.agent.kernel("foreign-rule ip filter FORWARD accept in tun_a",
+                          "foreign-rule ip filter FORWARD accept out tun_a")
+        self.until([])
+
+    def test_what_somebody_changes_is_scanned_without_being_asked(self):
+        self.three()
+        self.agent.kernel("foreign-chain ip filter FORWARD forward 0 drop")
+        self.logged("<4>hazard ForwardDrop (critical): nft ip filter FORWARD drops")
+        self.agent.kernel("flush foreign")
+        self.logged("<6>hazard gone: ForwardDrop (critical)")
+
+    def test_what_somebody_declares_is_scanned_without_being_asked(self):
+        self.agent.kernel("foreign-chain ip filter FORWARD forward 0 drop")
+        self.three()
+        self.logged("hazard ForwardDrop")
+
+    def test_chains_of_many_are_the_worst_hundred(self):
+        self.three()
+        self.agent.kernel(*(f"foreign-chain ip filter c{i} forward {i} drop"
+                            for i in range(150)), "link tunl0 driver ipip up")
+        self.agent.until("/v1/hazards", lambda answer: answer.body["hazards_total"] == 151)
+        self.assertEqual({hazard["severity"] for hazard in self.hazards()}, {"critical"})
+        self.assertEqual(len(self.hazards()), 100)
 
 
 class Modules(HazardTest):

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <linux/netfilter.h>
 
 #include "base/text.h"
 
@@ -17,6 +18,8 @@ struct scene {
 	struct declaration declaration;
 	struct facts facts;
 	struct hazard_files files;
+	struct ruleset ruleset;
+	const char *unread;
 	struct hazards hazards;
 };
 
@@ -33,6 +36,7 @@ static int teardown(void **state)
 	declaration_done(&scene->declaration);
 	facts_done(&scene->facts);
 	hazard_files_done(&scene->files);
+	ruleset_done(&scene->ruleset);
 	hazards_done(&scene->hazards);
 	free(scene);
 	return 0;
@@ -78,6 +82,8 @@ static void judges(struct scene *scene, const char *expected)
 			.declaration = &scene->declaration,
 			.facts = &scene->facts,
 			.files = &scene->files,
+			.ruleset = &scene->ruleset,
+			.unread = scene->unread,
 		},
 		&scene->hazards);
 	for (size_t i = 0; i < scene->hazards.list.len; i++) {
@@ -198,6 +204,111 @@ static void legacy_tables_that_change_no_packet_are_less(void **state)
 	assert_non_null(strstr(scene->hazards.list.v[0].message, "(filter, raw)"));
 }
 
+/* A base chain of somebody else's table `ip other`, with no rule; it is named by its number. */
+static struct ruleset_chain *add_chain(struct scene *scene, uint8_t hook, bool drops)
+{
+	struct ruleset_chain *chain = vec_add(&scene->ruleset.chains);
+
+	*chain = (struct ruleset_chain){
+		.family = "ip",
+		.table = "other",
+		.name = arena_printf(&scene->ruleset.arena, "c%zu", scene->ruleset.chains.len),
+		.base = true,
+		.hook = hook,
+		.drops = drops,
+		.read = true};
+	return chain;
+}
+
+static void declare_rule(struct scene *scene, const char *name, const char *in)
+{
+	static struct prefix source = {{0xc0a80100}, 24};
+	struct nat_rule rule = {
+		.head.enabled = true,
+		.sources = {&source, 1},
+		.out_interface = "wan0",
+	};
+
+	name_copy(rule.head.name, name);
+	name_copy(rule.in_interface, in);
+	declaration_put(&scene->declaration, KIND_NAT_RULE, kind_copy(&nat_rule_kind, &rule, NULL));
+}
+
+static void chains_that_drop_matter_to_who_forwards(void **state)
+{
+	struct scene *scene = *state;
+
+	add_chain(scene, NF_INET_FORWARD, true);
+	judges(scene, "");
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	judges(scene, "");
+	declare_rule(scene, "exit", "");
+	judges(scene, "critical ForwardDrop nft ip other c1\n");
+	assert_string_equal(scene->hazards.list.v[0].message,
+			    "nft ip other c1 drops packets that NAT rules of ours forward for "
+			    "tun_a: that we accept them does not count there");
+	assert_string_equal(scene->hazards.list.v[0].resources[0], "nat-rule/exit");
+	scene->ruleset.chains.v[0].read = false;
+	judges(scene, "warning ForwardDrop nft ip other c1\n");
+}
+
+static void a_rule_of_its_own_device_needs_no_tunnel(void **state)
+{
+	struct scene *scene = *state;
+
+	add_chain(scene, NF_INET_FORWARD, true);
+	declare_rule(scene, "lan", "lan0");
+	judges(scene, "critical ForwardDrop nft ip other c1\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].fix, "iifname \"lan0\" accept"));
+}
+
+static void the_worst_comes_first(void **state)
+{
+	struct scene *scene = *state;
+
+	add_chain(scene, NF_INET_LOCAL_OUT, true);
+	add_chain(scene, NF_INET_LOCAL_IN, true);
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	scene->unread = "no answer";
+	link_up(scene, "tunl0", "ipip");
+	judges(scene, "critical InputDrop nft ip other c2\n"
+		      "critical OutputDrop nft ip other c1\n"
+		      "warning FallbackDeviceUp tunl0\n"
+		      "info RulesUnread nft\n");
+}
+
+static void with_many_tunnels_there_is_no_short_fix(void **state)
+{
+	struct scene *scene = *state;
+	char name[16];
+
+	add_chain(scene, NF_INET_LOCAL_IN, true);
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "t%02u", i);
+		declare_tunnel(scene, name, "10.0.0.1", "10.0.0.2");
+		if (i == 4)
+			judges(scene, "critical InputDrop nft ip other c1\n");
+		if (i == 4)
+			assert_non_null(scene->hazards.list.v[0].fix);
+	}
+	judges(scene, "critical InputDrop nft ip other c1\n");
+	assert_null(scene->hazards.list.v[0].fix);
+	assert_non_null(strstr(scene->hazards.list.v[0].message, "t00, t01, t02 and others"));
+}
+
+static void a_name_that_no_command_takes_has_no_fix(void **state)
+{
+	struct scene *scene = *state;
+
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	add_chain(scene, NF_INET_LOCAL_IN, true)->name = "fwd";
+	judges(scene, "critical InputDrop nft ip other fwd\n");
+	assert_null(scene->hazards.list.v[0].fix);
+	scene->ruleset.chains.v[0].name = "a'b";
+	judges(scene, "critical InputDrop nft ip other a'b\n");
+	assert_null(scene->hazards.list.v[0].fix);
+}
+
 static void only_so_many_are_kept_but_all_counted(void **state)
 {
 	struct scene *scene = *state;
@@ -212,6 +323,8 @@ static void only_so_many_are_kept_but_all_counted(void **state)
 			.declaration = &scene->declaration,
 			.facts = &scene->facts,
 			.files = &scene->files,
+			.ruleset = &scene->ruleset,
+			.unread = scene->unread,
 		},
 		&scene->hazards);
 	assert_int_equal(scene->hazards.list.len, HAZARDS_KEPT);
@@ -230,6 +343,11 @@ int main(void)
 		TEST(the_source_that_the_kernel_picks_is_an_endpoint),
 		TEST(module_is_missing_only_where_that_is_known),
 		TEST(legacy_tables_that_change_no_packet_are_less),
+		TEST(chains_that_drop_matter_to_who_forwards),
+		TEST(a_rule_of_its_own_device_needs_no_tunnel),
+		TEST(the_worst_comes_first),
+		TEST(with_many_tunnels_there_is_no_short_fix),
+		TEST(a_name_that_no_command_takes_has_no_fix),
 		TEST(only_so_many_are_kept_but_all_counted),
 	};
 

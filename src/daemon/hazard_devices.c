@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Hazards that are devices, or modules of the kernel. */
+#include "daemon/hazard_hunt.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+void find_missing_module(struct hunt *hunt)
+{
+	if (hunt->view->files->ipip == MODULE_MISSING)
+		hunt_add(hunt,
+			 &(struct place){.severity = hunt_wants(hunt, KIND_TUNNEL) ? HAZARD_CRITICAL
+										   : HAZARD_WARNING,
+					 .object = "ipip"});
+}
+
+void find_blacklisted_module(struct hunt *hunt)
+{
+	if (hunt->view->files->blacklisted)
+		hunt_add(hunt, &(struct place){.severity = HAZARD_WARNING,
+					       .object = hunt->view->files->blacklisted});
+}
+
+void find_legacy_tables(struct hunt *hunt)
+{
+	const bool *legacy = hunt->view->files->legacy;
+	cleanup_text struct text tables = {0};
+
+	for (unsigned i = 0; i < LEGACY_TABLES; i++)
+		if (legacy[i])
+			text_addf(&tables, "%s%s", tables.len ? ", " : "", hazard_legacy_tables[i]);
+	if (tables.len)
+		hunt_add(hunt,
+			 &(struct place){.severity = legacy[LEGACY_FILTER] || legacy[LEGACY_NAT]
+							     ? HAZARD_WARNING
+							     : HAZARD_INFO,
+					 .object = "iptables-legacy",
+					 .what = text_str(&tables)});
+}
+
+static bool is_foreign_tunnel(const struct fact_link *link)
+{
+	return !link->ours && strcmp(link->driver, "ipip") == 0;
+}
+
+void find_fallback_device(struct hunt *hunt)
+{
+	const struct fact_link *link = facts_link(hunt->view->facts, "tunl0");
+
+	if (link && is_foreign_tunnel(link) && link->up)
+		hunt_add(hunt, &(struct place){.severity = HAZARD_WARNING, .object = link->device});
+}
+
+void find_catch_all_tunnels(struct hunt *hunt)
+{
+	const struct facts *facts = hunt->view->facts;
+
+	for (size_t i = 0; i < facts->links.len; i++) {
+		const struct fact_link *link = &facts->links.v[i];
+
+		if (is_foreign_tunnel(link) && link->up && !link->remote.host &&
+		    strcmp(link->device, "tunl0") != 0)
+			hunt_add(hunt, &(struct place){.severity = HAZARD_WARNING,
+						       .object = link->device});
+	}
+}
+
+/* The tunnel that has these endpoints, by another device; NULL: none. */
+static const struct tunnel *tunnel_between(const struct hunt *hunt, const struct fact_link *link)
+{
+	const struct resources *tunnels = hunt_declared(hunt, KIND_TUNNEL);
+
+	for (size_t i = 0; i < tunnels->len; i++) {
+		const struct tunnel *tunnel = (const struct tunnel *)tunnels->v[i];
+		const struct fact_remote *way = facts_remote(hunt->view->facts, tunnel->remote,
+							     tunnel->underlay);
+		struct addr local = tunnel->local.host || !way ? tunnel->local : way->source;
+
+		if (hunt_is_wanted(&tunnel->head) && tunnel->remote.host == link->remote.host &&
+		    local.host && local.host == link->local.host &&
+		    strcmp(tunnel_device(tunnel), link->device) != 0)
+			return tunnel;
+	}
+	return NULL;
+}
+
+void find_duplicate_endpoints(struct hunt *hunt)
+{
+	const struct facts *facts = hunt->view->facts;
+
+	for (size_t i = 0; i < facts->links.len; i++) {
+		const struct fact_link *link = &facts->links.v[i];
+
+		if (!is_foreign_tunnel(link) || !link->remote.host)
+			continue;
+		const struct tunnel *tunnel = tunnel_between(hunt, link);
+		if (!tunnel)
+			continue;
+		const char *name = hunt_name(hunt, KIND_TUNNEL, &tunnel->head);
+		hunt_add(hunt, &(struct place){.severity = HAZARD_CRITICAL,
+					       .object = link->device,
+					       .what = name,
+					       .resources = {name}});
+	}
+}
