@@ -64,7 +64,7 @@ static const struct field params_fields[] = {
 		.doc = "only events that name it"),
 	F_CHOICE(api_params, protocol, why_protocol_names,
 		.doc = "of the packets that there should be a reply to"),
-	F_U16(api_params, port, .min = 1,
+	F_U16(api_params, port, .flags = FIELD_OPEN, .min = 1,
 		.doc = "where to, not with icmp; default: 443 of tcp, 53 of udp"),
 	F_BOOL(api_params, probe,
 		.doc = "send a handful of packets and watch them; needs the role admin"),
@@ -72,7 +72,7 @@ static const struct field params_fields[] = {
 		.doc = "the outer source of what arrives: this host is the far end"),
 	F_ADDR(api_params, local,
 		.doc = "with peer: the outer destination of what arrives"),
-	F_U16(api_params, id, .min = 1,
+	F_U16(api_params, id, .flags = FIELD_OPEN, .min = 1,
 		.doc = "identifier of the echo requests, or source port; default: by chance"),
 };
 /* clang-format on */

@@ -203,11 +203,6 @@ class Problems(api.ApiTest):
             with self.subTest(path):
                 self.problem(self.agent.get(path), 404, "not-found")
 
-    def test_what_is_missing_in_this_version_is_not_found(self):
-        for path in ("/v1/why?to=1.2.3.4",):
-            with self.subTest(path):
-                self.problem(self.agent.get(path), 404, "not-found")
-
     def test_query_parameters(self):
         for path in ("tunnels?limt=1", "tunnels?limit=0", "tunnels?limit=1001", "tunnels?limit=x",
                      "tunnels?limit=1&limit=2", "tunnels?state=good", "tunnels?label=a",
