@@ -58,7 +58,7 @@ struct trace_drop {
 	char in[IFNAMSIZ], out[IFNAMSIZ];
 };
 
-/* What conntrack has of the flow (out). */
+/* What conntrack has of the flow (out), or, when it has forgotten it, how its packets left. */
 struct trace_flow {
 	bool known;
 	struct addr source;      /* that the other side sees: the destination of replies */

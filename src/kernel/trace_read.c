@@ -217,6 +217,16 @@ static void note_drop(struct trace_log *log, const struct trace_passage *passage
 		log->lost[log->n_lost++] = lost;
 }
 
+static void note_left(struct trace_log *log, const struct trace_passage *passage,
+		      const struct nlattr *header)
+{
+	const uint8_t *bytes = mnl_attr_get_payload(header);
+
+	log->left_by = passage->oif;
+	log->left_from = addr_at(bytes + SADDR);
+	log->left_for = addr_at(bytes + DADDR);
+}
+
 void trace_read_message(struct trace_log *log, const struct trace_question *question,
 			const struct nlmsghdr *nlh)
 {
@@ -243,9 +253,9 @@ void trace_read_message(struct trace_log *log, const struct trace_question *ques
 	if (strcmp(passage->table, TRACE_TABLE) != 0) {
 		if (is_drop(&found))
 			note_drop(log, passage, &found);
-	} else if (passage->way == TRACE_OUT && passage->layer == TRACE_INNER &&
+	} else if (header && passage->way == TRACE_OUT && passage->layer == TRACE_INNER &&
 		   strcmp(passage->chain, TRACE_CHAIN_OUT) == 0) {
-		log->left_by = passage->oif;
+		note_left(log, passage, header);
 	}
 }
 

@@ -297,6 +297,21 @@ static void ask_flow(struct nft *nft, const struct trace_question *question,
 		*flow = (struct trace_flow){0};
 }
 
+/* A connection that is reset at once is forgotten with it: then the packets tell how they left. */
+static void tell_flow(struct nft *nft, const struct trace *trace, struct trace_seen *seen)
+{
+	const uint32_t *replies = seen->counts.packets[TRACE_BACK][TRACE_INNER][TRACE_PREROUTING];
+
+	ask_flow(nft, &trace->question, &seen->flow);
+	if (!seen->flow.known && trace->log.left_by)
+		seen->flow = (struct trace_flow){
+			.known = true,
+			.source = trace->log.left_from,
+			.destination = trace->log.left_for,
+			.replied = replies[TRACE_FIRST] > 0,
+		};
+}
+
 int tracer_read(struct kern *kern, struct trace_seen *seen, struct err *err)
 {
 	struct trace *trace = kern->trace;
@@ -310,7 +325,7 @@ int tracer_read(struct kern *kern, struct trace_seen *seen, struct err *err)
 	read_log(trace);
 	tell_drops(kern->nft, &trace->log, &now);
 	if (trace->question.exit)
-		ask_flow(kern->nft, &trace->question, &now.flow);
+		tell_flow(kern->nft, trace, &now);
 	now.rp_filter_drops = (uint32_t)(read_rp_filter_drops() - trace->rp_filter_drops);
 	*seen = now;
 	return 0;

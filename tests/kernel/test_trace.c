@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,7 +35,9 @@ static pid_t peer_new(void)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (unshare(CLONE_NEWNET) == 0 && write(ready[1], &byte, 1) == 1)
+		/* also when a test fails */
+		if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && !unshare(CLONE_NEWNET) &&
+		    write(ready[1], &byte, 1) == 1)
 			pause();
 		_exit(1);
 	}
@@ -59,8 +62,8 @@ static void connect_peer(pid_t peer, const char *device, const char *network)
 		  device, peer, network, device, device, peer, network, network);
 }
 
-/* A raw socket there; of the test's own namespace with peer 0. */
-static int raw_socket(pid_t peer)
+/* A socket there; of the test's own namespace with peer 0. */
+static int socket_at(pid_t peer, int type, int protocol)
 {
 	char path[64];
 	cleanup_fd int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -69,7 +72,7 @@ static int raw_socket(pid_t peer)
 	cleanup_fd int there = peer ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (peer)
 		assert_int_equal(setns(there, CLONE_NEWNET), 0);
-	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, protocol);
 	if (peer)
 		assert_int_equal(setns(here, CLONE_NEWNET), 0);
 	assert_true(fd >= 0);
@@ -130,7 +133,7 @@ static struct packet echo(uint8_t type, const char *from, const char *to, uint16
 
 static void send_echoes(pid_t peer, const char *from, const char *to, uint16_t first)
 {
-	cleanup_fd int fd = raw_socket(peer);
+	cleanup_fd int fd = socket_at(peer, SOCK_RAW, IPPROTO_RAW);
 
 	for (uint16_t i = 0; i < PROBES; i++) {
 		struct packet packet = echo(ICMP_ECHO, from, to, first + i);
@@ -145,7 +148,7 @@ struct tunnel {
 
 static void send_outer(pid_t peer, struct tunnel tunnel, struct packet packet)
 {
-	cleanup_fd int fd = raw_socket(peer);
+	cleanup_fd int fd = socket_at(peer, SOCK_RAW, IPPROTO_RAW);
 
 	packet.outer = header(tunnel.local, tunnel.remote, IPPROTO_IPIP, sizeof(packet));
 	send_bytes(fd, &packet, sizeof(packet), packet.outer.daddr);
@@ -252,10 +255,398 @@ static void counts_outer_packets_by_what_is_in_them(void **state)
 	peer_end(peer);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void names_the_rule_that_drops(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("192.0.2.1", "192.0.2.2");
+	struct trace_seen seen;
+	pid_t peer = peer_new();
+
+	connect_peer(peer, "v0", "192.0.2");
+	ground_sh("nft -f - <<-'END'\n"
+		  "table inet guard { chain deep { icmp type echo-request drop; }\n"
+		  "chain wall { type filter hook output priority 0; oifname v0 jump deep; }; }\n"
+		  "END");
+	open_trace(ground, &asked);
+	cleanup_fd int fd = socket_at(0, SOCK_RAW, IPPROTO_RAW);
+	struct packet packet = echo(ICMP_ECHO, "192.0.2.1", "192.0.2.2", 0);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = packet.ip.daddr};
+	sendto(fd, &packet.ip, sizeof(packet) - sizeof(packet.outer), 0, (struct sockaddr *)&to,
+	       sizeof(to));
+	read_trace(ground, &seen);
+	assert_int_equal(seen.counts.packets[TRACE_OUT][TRACE_INNER][TRACE_OUTPUT][TRACE_FIRST], 1);
+	assert_int_equal(seen.counts.packets[TRACE_OUT][TRACE_INNER][TRACE_OUTPUT][TRACE_LAST], 0);
+	assert_int_equal(seen.n_drops, 1);
+	assert_int_equal(seen.drops[0].way, TRACE_OUT);
+	assert_int_equal(seen.drops[0].layer, TRACE_INNER);
+	assert_int_equal(seen.drops[0].hook, TRACE_OUTPUT);
+	assert_string_equal(seen.drops[0].family, "inet");
+	assert_string_equal(seen.drops[0].table, "guard");
+	assert_string_equal(seen.drops[0].chain, "deep");
+	assert_string_equal(seen.drops[0].in, "");
+	assert_string_equal(seen.drops[0].out, "v0");
+	assert_string_equal(seen.left_by, "");
+	ground_sh("nft -a list chain inet guard deep | grep -q 'drop # handle %u$'",
+		  (unsigned)seen.drops[0].handle);
+	peer_end(peer);
+}
+
+static void names_the_policy_that_drops_each_layer(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("10.0.0.1", "10.9.9.9");
+	struct trace_seen seen;
+	pid_t peer = peer_new();
+
+	connect_peer(peer, "v0", "192.0.2");
+	ground_sh("nft 'table ip guard { chain wall { "
+		  "type filter hook input priority 0; policy drop; ip protocol icmp drop; }; }'");
+	open_trace(ground, &asked);
+	send_outer(peer, (struct tunnel){"192.0.2.2", "192.0.2.1"},
+		   echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.1", 0));
+	await(ground, &seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_INPUT][TRACE_FIRST], 1,
+	      &seen);
+	assert_int_equal(seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_INPUT][TRACE_LAST], 0);
+	assert_int_equal(seen.n_drops, 1);
+	assert_int_equal(seen.drops[0].way, TRACE_BACK);
+	assert_int_equal(seen.drops[0].layer, TRACE_OUTER);
+	assert_int_equal(seen.drops[0].hook, TRACE_INPUT);
+	assert_string_equal(seen.drops[0].family, "ip");
+	assert_string_equal(seen.drops[0].table, "guard");
+	assert_string_equal(seen.drops[0].chain, "wall");
+	assert_int_equal(seen.drops[0].handle, 0);
+	assert_string_equal(seen.drops[0].in, "v0");
+	peer_end(peer);
+}
+
+/* The host between two peers: 10.0.0.2 behind "v0", 198.51.100.2 behind "w0". */
+struct between {
+	pid_t inside, outside;
+};
+
+static struct between between_new(void)
+{
+	struct between between = {peer_new(), peer_new()};
+
+	connect_peer(between.inside, "v0", "10.0.0");
+	connect_peer(between.outside, "w0", "198.51.100");
+	ground_sh("sysctl -qw net.ipv4.conf.v0.forwarding=1 net.ipv4.conf.w0.forwarding=1");
+	return between;
+}
+
+static void between_end(struct between between)
+{
+	peer_end(between.inside);
+	peer_end(between.outside);
+}
+
+static struct trace_question exit_question(void)
+{
+	struct trace_question asked = question("10.0.0.2", "198.51.100.2");
+
+	asked.exit = true;
+	memcpy(asked.device, "v0", sizeof("v0"));
+	return asked;
+}
+
+static void assert_passed_through(const struct trace_seen *seen)
+{
+	for (enum trace_way way = 0; way < TRACE_WAYS; way++) {
+		assert_edges(seen, way, TRACE_INNER, TRACE_PREROUTING, PROBES);
+		assert_edges(seen, way, TRACE_INNER, TRACE_FORWARD, PROBES);
+		assert_edges(seen, way, TRACE_INNER, TRACE_POSTROUTING, PROBES);
+		assert_edges(seen, way, TRACE_INNER, TRACE_INPUT, 0);
+	}
+	assert_string_equal(seen->left_by, "w0");
+	assert_int_equal(seen->n_drops, 0);
+}
+
+static const uint32_t *last_of(const struct trace_seen *seen, enum trace_hook hook)
+{
+	return &seen->counts.packets[TRACE_BACK][TRACE_INNER][hook][TRACE_LAST];
+}
+
+static void follows_a_flow_through_nat(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 0);
+	await(ground, last_of(&seen, TRACE_POSTROUTING), PROBES, &seen);
+	assert_passed_through(&seen);
+	assert_true(seen.flow.known);
+	assert_true(seen.flow.replied);
+	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
+	assert_int_equal(seen.flow.destination.host, ground_addr("198.51.100.2").host);
+	between_end(between);
+}
+
+/* The attempt, and the reset that answers it. */
+static void follows_a_connection_through_nat(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(ID)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(443),
+		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
+	};
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+	asked.protocol = IPPROTO_TCP;
+	asked.port = 443;
+	open_trace(ground, &asked);
+	cleanup_fd int fd = socket_at(between.inside, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	read_trace(ground, &seen);
+	for (enum trace_way way = 0; way < TRACE_WAYS; way++) {
+		assert_edges(&seen, way, TRACE_INNER, TRACE_PREROUTING, 1);
+		assert_edges(&seen, way, TRACE_INNER, TRACE_FORWARD, 1);
+		assert_edges(&seen, way, TRACE_INNER, TRACE_POSTROUTING, 1);
+	}
+	/* conntrack forgets it with the reset */
+	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
+	assert_true(seen.flow.replied);
+	between_end(between);
+}
+
+static void follows_a_flow_that_nobody_translates(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 0);
+	await(ground, last_of(&seen, TRACE_POSTROUTING), PROBES, &seen);
+	assert_passed_through(&seen);
+	assert_true(seen.flow.known);
+	assert_int_equal(seen.flow.source.host, ground_addr("10.0.0.2").host);
+	between_end(between);
+}
+
+static void follows_a_flow_that_conntrack_does_not(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+
+	ground_sh("nft 'table ip n { chain p { type filter hook prerouting priority -300; "
+		  "notrack; }; }'");
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 0);
+	await(ground, last_of(&seen, TRACE_POSTROUTING), PROBES, &seen);
+	assert_passed_through(&seen);
+	assert_int_equal(seen.flow.source.host, ground_addr("10.0.0.2").host);
+	assert_true(seen.flow.replied);
+	between_end(between);
+}
+
+static void names_who_drops_the_reply_before_nat_is_undone(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+	struct timespec moment = {.tv_nsec = 1000000};
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; chain r { type filter hook prerouting priority -300; "
+		  "iifname w0 drop; }; }'");
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 0);
+	read_trace(ground, &seen);
+	for (int i = 0; i < 2000 && !seen.n_drops; i++) {
+		nanosleep(&moment, NULL);
+		read_trace(ground, &seen);
+	}
+	assert_int_equal(seen.n_drops, 1);
+	assert_int_equal(seen.drops[0].way, TRACE_BACK);
+	assert_int_equal(seen.drops[0].layer, TRACE_INNER);
+	assert_int_equal(seen.drops[0].hook, TRACE_PREROUTING);
+	assert_string_equal(seen.drops[0].chain, "r");
+	assert_int_equal(*last_of(&seen, TRACE_PREROUTING), 0);
+	between_end(between);
+}
+
+static void counts_what_the_reverse_path_filter_drops(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+
+	ground_sh("sysctl -qw net.ipv4.conf.v0.rp_filter=1 && ip route add 10.7.7.7 dev w0");
+	asked.from = ground_addr("10.7.7.7");
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.7.7.7", "198.51.100.2", 0);
+	await(ground, &seen.rp_filter_drops, PROBES, &seen);
+	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_PREROUTING, PROBES);
+	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, 0);
+	between_end(between);
+}
+
+static void only_one_flow_is_traced(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("192.0.2.1", "192.0.2.2");
+	struct trace_seen seen;
+
+	open_trace(ground, &asked);
+	assert_int_equal(ground->kernel->vt->trace_open(ground->kernel, &asked, &ground->err),
+			 -EBUSY);
+	ground->kernel->vt->trace_close(ground->kernel);
+	ground->kernel->vt->trace_close(ground->kernel);
+	assert_int_equal(ground->kernel->vt->trace_read(ground->kernel, &seen, &ground->err),
+			 -EINVAL);
+	open_trace(ground, &asked);
+}
+
+/* Somebody may save and load the ruleset while it stands. */
+static void the_nft_program_understands_it(void **state)
+{
+	struct ground *ground = *state;
+	static const uint8_t protocols[] = {IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP};
+
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		struct trace_question asked = exit_question();
+
+		asked.protocol = protocols[i];
+		asked.port = asked.protocol == IPPROTO_ICMP ? 0 : 53;
+		open_trace(ground, &asked);
+		ground_sh("nft list ruleset | grep -q 'comment \"back inner\"'");
+		ground_sh("nft list ruleset | nft -c -f -");
+		ground->kernel->vt->trace_close(ground->kernel);
+	}
+}
+
+static void nothing_is_left_of_it(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+
+	open_trace(ground, &asked);
+	ground->kernel->vt->trace_close(ground->kernel);
+	ground_prints("", "nft list ruleset");
+	open_trace(ground, &asked);
+	ground->kernel->vt->close(ground->kernel);
+	ground->kernel = NULL;
+	ground_prints("", "nft list ruleset");
+}
+
+static void what_a_killed_agent_left_goes_at_the_next_start(void **state)
+{
+	struct ground *ground = *state;
+
+	ground_sh("nft 'table ip ipipd_trace { chain a { type filter hook input priority 0; }; }; "
+		  "table inet ipipd_trace { }; table ip other { }'");
+	ground->kernel->vt->close(ground->kernel);
+	assert_int_equal(kernel_open(&ground->kernel, &ground->err), 0);
+	ground_prints("table inet ipipd_trace\ntable ip other\n", "nft list tables");
+}
+
+static int add_table(struct ground *ground)
+{
+	struct nft_table table = {.head.set = kind_all(&nft_table_kind)};
+
+	return ground_add(ground, KIND_NFT_TABLE, &table);
+}
+
+/* A batch of the plan made on the last look still fits, for nothing of it has changed. */
+static void the_reconciler_needs_no_new_look(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("192.0.2.1", "192.0.2.2");
+
+	ground_look(ground);
+	ground_quiet(ground);
+	open_trace(ground, &asked);
+	ground->kernel->vt->trace_close(ground->kernel);
+	assert_false(ground_events(ground, false).look);
+	assert_int_equal(add_table(ground), 0);
+}
+
+static void the_reconciler_notices_what_others_did_meanwhile(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("192.0.2.1", "192.0.2.2");
+
+	ground_look(ground);
+	ground_sh("nft add table ip other");
+	open_trace(ground, &asked);
+	assert_int_equal(add_table(ground), -ERESTART);
+	ground->kernel->vt->trace_close(ground->kernel);
+	assert_int_equal(add_table(ground), -ERESTART);
+}
+
+static void is_quick(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	uint64_t open_us = UINT64_MAX, read_us = UINT64_MAX, close_us = UINT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		uint64_t start = now_us(), took;
+
+		open_trace(ground, &asked);
+		took = now_us() - start;
+		open_us = took < open_us ? took : open_us;
+		start = now_us();
+		read_trace(ground, &seen);
+		took = now_us() - start;
+		read_us = took < read_us ? took : read_us;
+		start = now_us();
+		ground->kernel->vt->trace_close(ground->kernel);
+		took = now_us() - start;
+		close_us = took < close_us ? took : close_us;
+	}
+	print_message("open %ju us, read %ju us, close %ju us\n", (uintmax_t)open_us,
+		      (uintmax_t)read_us, (uintmax_t)close_us);
+	assert_true(open_us < 10000);
+	assert_true(read_us < 5000);
+}
+
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(counts_inner_packets_on_both_edges),
 	TEST(counts_outer_packets_by_what_is_in_them),
+	TEST(names_the_rule_that_drops),
+	TEST(names_the_policy_that_drops_each_layer),
+	TEST(follows_a_flow_through_nat),
+	TEST(follows_a_connection_through_nat),
+	TEST(follows_a_flow_that_nobody_translates),
+	TEST(follows_a_flow_that_conntrack_does_not),
+	TEST(names_who_drops_the_reply_before_nat_is_undone),
+	TEST(counts_what_the_reverse_path_filter_drops),
+	TEST(only_one_flow_is_traced),
+	TEST(the_nft_program_understands_it),
+	TEST(nothing_is_left_of_it),
+	TEST(what_a_killed_agent_left_goes_at_the_next_start),
+	TEST(the_reconciler_needs_no_new_look),
+	TEST(the_reconciler_notices_what_others_did_meanwhile),
+	TEST(is_quick),
 };
 
 int main(void)
