@@ -17,9 +17,14 @@ void find_missing_module(struct hunt *hunt)
 
 void find_blacklisted_module(struct hunt *hunt)
 {
-	if (hunt->view->files->blacklisted)
-		hunt_add(hunt, &(struct place){.severity = HAZARD_WARNING,
-					       .object = hunt->view->files->blacklisted});
+	const struct hazard_files *files = hunt->view->files;
+	bool now = !files->ipip_loaded && hunt_wants(hunt, KIND_TUNNEL);
+
+	if (files->blacklisted)
+		hunt_add(hunt,
+			 &(struct place){.severity = now ? HAZARD_CRITICAL : HAZARD_WARNING,
+					 .object = files->blacklisted,
+					 .what = files->ipip_loaded ? "after the next boot " : ""});
 }
 
 void find_legacy_tables(struct hunt *hunt)
@@ -37,6 +42,16 @@ void find_legacy_tables(struct hunt *hunt)
 							     : HAZARD_INFO,
 					 .object = "iptables-legacy",
 					 .what = text_str(&tables)});
+}
+
+/* With iptables-nft it stands in a rule that is found. */
+void find_xt_rpfilter(struct hunt *hunt)
+{
+	const struct hazard_files *files = hunt->view->files;
+
+	if (files->rpfilter && (files->legacy[LEGACY_RAW] || files->legacy[LEGACY_MANGLE]))
+		hunt_add(hunt,
+			 &(struct place){.severity = HAZARD_WARNING, .object = "iptables-legacy"});
 }
 
 static bool is_foreign_tunnel(const struct fact_link *link)

@@ -36,9 +36,15 @@ static inline const struct resources *hunt_declared(const struct hunt *hunt, enu
 void find_missing_module(struct hunt *hunt);
 void find_blacklisted_module(struct hunt *hunt);
 void find_legacy_tables(struct hunt *hunt);
+void find_xt_rpfilter(struct hunt *hunt);
 void find_fallback_device(struct hunt *hunt);
 void find_catch_all_tunnels(struct hunt *hunt);
 void find_duplicate_endpoints(struct hunt *hunt);
+
+/* hazard_programs.c */
+void find_networkd(struct hunt *hunt);
+void find_network_manager(struct hunt *hunt);
+void find_sysctl_lines(struct hunt *hunt);
 
 /* hazard_rules.c */
 void find_forward_drops(struct hunt *hunt);

@@ -56,6 +56,23 @@ static void log_difference(const struct hazards *of, const struct hazards *other
 	}
 }
 
+/* What udev tells NetworkManager of the first devices of ours: names of the facts. */
+static size_t ask_udev(const struct facts *facts, const char *unmanaged[HAZARD_DEVICES_ASKED])
+{
+	size_t asked = 0, n = 0;
+
+	for (size_t i = 0; i < facts->links.len && asked < HAZARD_DEVICES_ASKED; i++) {
+		const struct fact_link *link = &facts->links.v[i];
+
+		if (!link->ours)
+			continue;
+		asked++;
+		if (hazard_files_unmanaged(hazard_files_root(), link->ifindex))
+			unmanaged[n++] = link->device;
+	}
+	return n;
+}
+
 static void scan_now(struct hazard_scan *scan)
 {
 	struct agent *agent = scan->agent;
@@ -66,12 +83,17 @@ static void scan_now(struct hazard_scan *scan)
 
 	loop_timer_disarm(agent->loop, scan->timer);
 	hazard_files_read(hazard_files_root(), &files);
+	const struct facts *facts = reconcile_facts(agent->reconcile);
+	const char *unmanaged[HAZARD_DEVICES_ASKED];
+	size_t n_unmanaged = files.network_manager ? ask_udev(facts, unmanaged) : 0;
 	bool read = agent->kernel->vt->rulesets(agent->kernel, &ruleset, &err) == 0;
 	hazards_judge(
 		&(struct hazard_view){
 			.declaration = &agent->declaration,
-			.facts = reconcile_facts(agent->reconcile),
+			.facts = facts,
 			.files = &files,
+			.unmanaged = unmanaged,
+			.n_unmanaged = n_unmanaged,
 			.ruleset = &ruleset,
 			.unread = read ? NULL : err.sentence,
 		},

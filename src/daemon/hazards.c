@@ -50,14 +50,36 @@ static const struct row {
 		 NULL},
 	[HAZARD_MODULE_BLACKLISTED] =
 		{"ModuleBlacklisted", find_blacklisted_module,
-		 "{object} keeps the module ipip from being loaded: after the next boot no tunnel "
-		 "can be made",
+		 "{object} keeps the module ipip from being loaded: {what}no tunnel can be made",
 		 NULL},
 	[HAZARD_IPTABLES_LEGACY] =
 		{"IptablesLegacy", find_legacy_tables,
 		 "iptables-legacy has tables ({what}), which may drop or translate our traffic, "
 		 "and which nft does not show",
 		 NULL},
+	[HAZARD_XT_RPFILTER] =
+		{"XtRpfilterLoaded", find_xt_rpfilter,
+		 "iptables-legacy may have a rule with rpfilter, whose module is loaded: it drops "
+		 "packets of tunnels that come another way than the routes say",
+		 NULL},
+	[HAZARD_NETWORKD_REMOVES] =
+		{"NetworkdRemoves", find_networkd,
+		 "{object} removes {what} that it did not make, ours among them, whenever it "
+		 "starts",
+		 "mkdir -p /etc/systemd/networkd.conf.d && printf "
+		 "'[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' "
+		 ">/etc/systemd/networkd.conf.d/zz-ipipd.conf && "
+		 "systemctl restart systemd-networkd"},
+	[HAZARD_NETWORK_MANAGER_MANAGES] =
+		{"NetworkManagerManages", find_network_manager,
+		 "NetworkManager is not told to leave {object} alone: it may take its addresses "
+		 "and routes away",
+		 "printf '[keyfile]\\nunmanaged-devices+=interface-name:{object}\\n' "
+		 ">/etc/NetworkManager/conf.d/zz-ipipd-{object}.conf && nmcli general reload"},
+	[HAZARD_SYSCTL_UNDOES] =
+		{"SysctlUndoes", find_sysctl_lines,
+		 "{object} sets {what} when it is applied again, against what is declared",
+		 "echo '{rules}' >>/etc/sysctl.d/zz-ipipd.conf"},
 	[HAZARD_FALLBACK_DEVICE_UP] =
 		{"FallbackDeviceUp", find_fallback_device,
 		 "{object} is up: it takes tunnelled packets of every sender that no tunnel is "

@@ -32,6 +32,10 @@ enum hazard_id {
 	HAZARD_MODULE_MISSING,
 	HAZARD_MODULE_BLACKLISTED,
 	HAZARD_IPTABLES_LEGACY,
+	HAZARD_XT_RPFILTER,
+	HAZARD_NETWORKD_REMOVES,
+	HAZARD_NETWORK_MANAGER_MANAGES,
+	HAZARD_SYSCTL_UNDOES,
 	HAZARD_FALLBACK_DEVICE_UP,
 	HAZARD_CATCH_ALL_TUNNEL,
 	HAZARD_DUPLICATE_ENDPOINTS,
@@ -41,7 +45,11 @@ enum hazard_id {
 /* "ForwardDrop" */
 const char *hazard_name(enum hazard_id id);
 
-enum { HAZARD_RESOURCES = 8, HAZARDS_KEPT = 256 };
+enum {
+	HAZARD_RESOURCES = 8,
+	HAZARDS_KEPT = 256,
+	HAZARD_DEVICES_ASKED = 32, /* of udev: that many stand for all */
+};
 
 struct hazard {
 	enum hazard_id id;
@@ -64,6 +72,8 @@ struct hazard_view {
 	const struct declaration *declaration;
 	const struct facts *facts;
 	const struct hazard_files *files;
+	const char *const *unmanaged; /* devices that udev keeps NetworkManager from */
+	size_t n_unmanaged;
 	const struct ruleset *ruleset;
 	const char *unread; /* why the ruleset is empty; NULL: it was read */
 };

@@ -137,6 +137,46 @@ class Modules(HazardTest):
         self.until(["IptablesLegacy"])
         self.assertIn("(nat, raw)", self.found("IptablesLegacy")["message"])
 
+    def test_a_module_that_is_kept_away(self):
+        self.file("etc/modprobe.d/lean.conf", "blacklist ipip\n")
+        self.until(["ModuleBlacklisted"])
+        self.assertEqual(self.found("ModuleBlacklisted")["object"], "/etc/modprobe.d/lean.conf:1")
+
+
+class Programs(HazardTest):
+    def setUp(self):
+        super().setUp()
+        self.three()
+
+    def runs(self, unit):
+        self.file(f"run/systemd/units/invocation:{unit}.service")
+
+    def test_networkd_that_is_not_told_to_keep_what_it_did_not_make(self):
+        self.runs("systemd-networkd")
+        self.until(["NetworkdRemoves"])
+        self.assertIn("systemctl restart systemd-networkd", self.found("NetworkdRemoves")["fix"])
+        self.file("etc/systemd/networkd.conf.d/ours.conf",
+                  "[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n")
+        self.until([])
+
+    def test_network_manager_without_our_udev_rule(self):
+        self.runs("NetworkManager")
+        self.until(["NetworkManagerManages"])
+        self.assertEqual(self.found("NetworkManagerManages")["resources"], ["tunnel/tun_a"])
+        for index in range(1, 10):
+            self.file(f"run/udev/data/n{index}", "E:NM_UNMANAGED=1\n")
+        self.until([])
+
+    def test_sysctl_line_against_a_nat_rule(self):
+        self.file("etc/sysctl.d/50-x.conf", "# no router\nnet.ipv4.conf.eth0.forwarding = 0\n")
+        self.until(["SysctlUndoes"])
+        hazard = self.found("SysctlUndoes")
+        self.assertEqual((hazard["object"], hazard["resources"]),
+                         ("/etc/sysctl.d/50-x.conf:2", ["nat-rule/exit"]))
+        # as its fix does
+        self.file("etc/sysctl.d/zz-ipipd.conf", "net.ipv4.conf.eth0.forwarding = 1\n")
+        self.until([])
+
 
 if __name__ == "__main__":
     api.main()

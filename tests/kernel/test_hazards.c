@@ -51,9 +51,11 @@ static void judge(struct ground *ground, const struct scene *scene, struct text 
 
 	if (ground->kernel->vt->rulesets(ground->kernel, &ruleset, &ground->err))
 		fail_msg("%s", ground->err.sentence);
-	hazards_judge(
-		&(struct hazard_view){&scene->declaration, &scene->facts, &files, &ruleset, NULL},
-		&hazards);
+	hazards_judge(&(struct hazard_view){.declaration = &scene->declaration,
+					    .facts = &scene->facts,
+					    .files = &files,
+					    .ruleset = &ruleset},
+		      &hazards);
 	for (size_t i = 0; i < hazards.list.len; i++)
 		text_addf(text, "%s %s %s | %s\n",
 			  hazard_severity_names[hazards.list.v[i].severity],

@@ -19,7 +19,7 @@ struct scene {
 	struct facts facts;
 	struct hazard_files files;
 	struct ruleset ruleset;
-	const char *unread;
+	const char *unread, *unmanaged;
 	struct hazards hazards;
 };
 
@@ -84,6 +84,8 @@ static void judges(struct scene *scene, const char *expected)
 			.files = &scene->files,
 			.ruleset = &scene->ruleset,
 			.unread = scene->unread,
+			.unmanaged = &scene->unmanaged,
+			.n_unmanaged = scene->unmanaged != NULL,
 		},
 		&scene->hazards);
 	for (size_t i = 0; i < scene->hazards.list.len; i++) {
@@ -309,6 +311,125 @@ static void a_name_that_no_command_takes_has_no_fix(void **state)
 	assert_null(scene->hazards.list.v[0].fix);
 }
 
+static void declare_exit(struct scene *scene)
+{
+	struct exit_route route = {.head = {.name = "qq", .enabled = true}};
+
+	declaration_put(&scene->declaration, KIND_EXIT_ROUTE,
+			kind_copy(&exit_route_kind, &route, NULL));
+}
+
+static void networkd_removes_only_what_there_is(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->files.networkd = true;
+	judges(scene, "");
+	declare_exit(scene);
+	judges(scene, "warning NetworkdRemoves systemd-networkd\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].message, " rules and routes "));
+	scene->files.networkd_keeps_routes = true;
+	judges(scene, "warning NetworkdRemoves systemd-networkd\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].message, " rules that "));
+	scene->files.networkd_keeps_rules = true;
+	judges(scene, "");
+}
+
+static void network_manager_is_told_by_name_driver_or_udev(void **state)
+{
+	struct scene *scene = *state;
+	static const struct {
+		const char *spec, *other;
+		bool leaves;
+	} cases[] = {
+		{"interface-name:tun*", NULL, true}, {"interface-name:=tun_a", NULL, true},
+		{"driver:ipip", NULL, true},         {"interface-name:eth*", NULL, false},
+		{"*", "except:tun_a", false},        {"*", "except:eth0", true},
+	};
+
+	scene->files.network_manager = true;
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	judges(scene, "");
+	link_up(scene, "tun_a", "ipip")->ours = true;
+	judges(scene, "warning NetworkManagerManages tun_a\n");
+	scene->unmanaged = "tun_a";
+	judges(scene, "");
+	scene->unmanaged = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		vec_clear(&scene->files.unmanaged);
+		vec_push(&scene->files.unmanaged, cases[i].spec);
+		if (cases[i].other)
+			vec_push(&scene->files.unmanaged, cases[i].other);
+		judges(scene, cases[i].leaves ? "" : "warning NetworkManagerManages tun_a\n");
+	}
+}
+
+static void add_line(struct scene *scene, const char *key, const char *value)
+{
+	vec_push(&scene->files.sysctls, ((struct hazard_sysctl){key, value, "/etc/x:1"}));
+}
+
+static void sysctl_lines_against_what_nat_rules_open(void **state)
+{
+	struct scene *scene = *state;
+
+	add_line(scene, "net/ipv4/conf/wan0/forwarding", "0");
+	add_line(scene, "net/ipv4/ip_forward", "0");
+	judges(scene, "");
+	declare_rule(scene, "exit", "");
+	judges(scene, "warning SysctlUndoes /etc/x:1\n");
+	assert_string_equal(scene->hazards.list.v[0].fix,
+			    "echo 'net.ipv4.conf.wan0.forwarding = 1' "
+			    ">>/etc/sysctl.d/zz-ipipd.conf");
+	add_line(scene, "net/ipv4/conf/wan0/forwarding", "1");
+	judges(scene, "");
+	scene->facts.ip_forward = true;
+	judges(scene, "warning SysctlUndoes /etc/x:1\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].message, "net.ipv4.ip_forward to 0"));
+}
+
+static void sysctl_lines_against_a_declared_rp_filter(void **state)
+{
+	struct scene *scene = *state;
+	struct tunnel *tunnel = declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+
+	add_line(scene, "net/ipv4/conf/*/rp_filter", "2");
+	judges(scene, "");
+	tunnel->rp_filter = RP_FILTER_LOOSE;
+	judges(scene, "");
+	/* all is a name, too, and in force is the larger one */
+	tunnel->rp_filter = RP_FILTER_STRICT;
+	judges(scene, "warning SysctlUndoes /etc/x:1\nwarning SysctlUndoes /etc/x:1\n");
+	add_line(scene, "net/ipv4/conf/all/rp_filter", NULL);
+	judges(scene, "warning SysctlUndoes /etc/x:1\n");
+	add_line(scene, "net/ipv4/conf/tun_a/rp_filter", "1");
+	judges(scene, "");
+}
+
+static void a_module_that_is_kept_away(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->files.blacklisted = "/etc/modprobe.d/x.conf:1";
+	judges(scene, "warning ModuleBlacklisted /etc/modprobe.d/x.conf:1\n");
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	judges(scene, "critical ModuleBlacklisted /etc/modprobe.d/x.conf:1\n");
+	scene->files.ipip_loaded = true;
+	judges(scene, "warning ModuleBlacklisted /etc/modprobe.d/x.conf:1\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].message, "after the next boot"));
+}
+
+static void rpfilter_of_legacy_only(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->files.rpfilter = true;
+	judges(scene, "");
+	scene->files.legacy[LEGACY_RAW] = true;
+	judges(scene, "warning XtRpfilterLoaded iptables-legacy\n"
+		      "info IptablesLegacy iptables-legacy\n");
+}
+
 static void only_so_many_are_kept_but_all_counted(void **state)
 {
 	struct scene *scene = *state;
@@ -325,6 +446,8 @@ static void only_so_many_are_kept_but_all_counted(void **state)
 			.files = &scene->files,
 			.ruleset = &scene->ruleset,
 			.unread = scene->unread,
+			.unmanaged = &scene->unmanaged,
+			.n_unmanaged = scene->unmanaged != NULL,
 		},
 		&scene->hazards);
 	assert_int_equal(scene->hazards.list.len, HAZARDS_KEPT);
@@ -348,6 +471,12 @@ int main(void)
 		TEST(the_worst_comes_first),
 		TEST(with_many_tunnels_there_is_no_short_fix),
 		TEST(a_name_that_no_command_takes_has_no_fix),
+		TEST(networkd_removes_only_what_there_is),
+		TEST(network_manager_is_told_by_name_driver_or_udev),
+		TEST(sysctl_lines_against_what_nat_rules_open),
+		TEST(sysctl_lines_against_a_declared_rp_filter),
+		TEST(a_module_that_is_kept_away),
+		TEST(rpfilter_of_legacy_only),
 		TEST(only_so_many_are_kept_but_all_counted),
 	};
 
