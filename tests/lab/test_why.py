@@ -1,0 +1,317 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ipipctl why`: the path is broken in each way that there is, one at a time. It names the hop
+and the cause, and after the command that it gives the path works."""
+
+import json
+import os
+import re
+import time
+
+import lab
+from lab import A_ADDR, B_ADDR, INET, ROUTER, THIRD, ip, nft, sysctl
+
+INNER_A, INNER_B = "192.168.1.1", "192.168.1.2"
+TUN_A = {"name": "tun_a", "local": A_ADDR, "remote": B_ADDR, "addresses": [INNER_A + "/24"]}
+TUN_B = {"name": "tun_b", "local": B_ADDR, "remote": A_ADDR, "addresses": [INNER_B + "/24"]}
+QQ = {"name": "qq", "tunnel": "tun_a", "destinations": [f"{INET}/32"]}
+EXIT = {"name": "exit", "sources": ["192.168.1.0/24"], "out_interface": "eth0"}
+PORT = 7777
+
+
+def chain(hook, rule, priority=0, kind="filter", policy="accept", family="ip", device=""):
+    """A table of somebody else's with that one rule."""
+    where = f'device "{device}" ' if device else ""
+    return (f"table {family} other {{ chain c {{ type {kind} hook {hook} {where}priority "
+            f"{priority}; policy {policy}; {rule}; }}; }}")
+
+
+class Break:
+    """What is done to a host (role: its namespace), and what `why` must find.
+
+    do, undo: nft text where it begins with `table`, else a line of ip, sysctl or iptables-legacy;
+    a, b: members of the resources that are declared otherwise ({"tunnels": {…}}), None: not at
+    all. fixed: the command that is given mends it; False: none can be given from here.
+    """
+
+    def __init__(self, name, at, words, **more):
+        self.name, self.at, self.words = name, at, words
+        self.role = more.pop("role", at[0])
+        self.do, self.undo = more.pop("do", ()), more.pop("undo", ())
+        self.a, self.b = more.pop("a", {}), more.pop("b", {})
+        self.arguments = more.pop("arguments", ())
+        self.fixed = more.pop("fixed", True)
+        self.static = more.pop("static", False)
+        self.verdict = more.pop("verdict", "broken")
+        self.other_check = more.pop("or_at", None)
+        assert not more, more
+
+
+DROP_4 = "ip protocol 4 drop"
+BREAKS = (
+    # the client sends
+    Break("no exit route", ("a", "route"), "tunnel", a={"exit_routes": None}, static=True),
+    Break("a disabled exit route", ("a", "route"), "disabled", static=True,
+          a={"exit_routes": {"enabled": False}}),
+    Break("a disabled tunnel", ("a", "route"), "disabled", static=True,
+          a={"tunnels": {"enabled": False}}, or_at="tunnel"),
+    Break("a source that goes past the tunnels", ("a", "route"), A_ADDR, static=True,
+          arguments=("--from", A_ADDR), fixed=False),
+    Break("somebody's rule before ours", ("a", "route"), "rule", static=True,
+          do=(f"ip rule add priority 100 to {INET} lookup main",),
+          undo=(f"ip rule del priority 100 to {INET} lookup main",)),
+    Break("an outer packet that enters the tunnel", ("a", "loop"), "tun_a", static=True,
+          do=(f"ip route add {B_ADDR}/32 dev tun_a table 77",
+              f"ip rule add priority 50 to {B_ADDR} lookup 77"),
+          undo=(f"ip rule del priority 50 to {B_ADDR} lookup 77", "ip route flush table 77")),
+    Break("the local address gone", ("a", "underlay"), A_ADDR, static=True, or_at="tunnel",
+          do=(f"ip address del {A_ADDR}/16 dev eth0",),
+          undo=(f"ip address replace {A_ADDR}/16 dev eth0",
+                f"ip route replace default via {ROUTER}")),
+    Break("no route to the remote", ("a", "underlay"), B_ADDR, static=True, or_at="tunnel",
+          do=(f"ip address add {A_ADDR}/32 dev eth0", f"ip address del {A_ADDR}/16 dev eth0",
+              "ip route del default"),
+          undo=(f"ip address replace {A_ADDR}/16 dev eth0",
+                f"ip address del {A_ADDR}/32 dev eth0",
+                f"ip route replace default via {ROUTER}"), fixed=False),
+    Break("a neighbour that does not answer", ("a", "neighbour"), B_ADDR, role="b", fixed=False,
+          do=("ip link set eth0 arp off", "ip neigh flush all"), undo=("ip link set eth0 arp on",)),
+    Break("protocol 4 dropped on output", ("a", "send"), "other c", do=(
+        chain("output", DROP_4),)),
+    Break("the inner packet dropped on output", ("a", "send"), "other c", do=(
+        chain("output", f"ip daddr {INET} drop", family="inet"),)),
+    # between
+    Break("protocol 4 blocked on the way", ("b", "arrival"), "blocked", role="switch", fixed=False,
+          do=(chain("ingress", DROP_4, family="netdev", device="to_a"),)),
+    # the exit receives
+    Break("no tunnel on the exit", ("b", "tunnel"), A_ADDR, b={"tunnels": None}, static=True),
+    Break("another remote", ("b", "tunnel"), "172.16.1.99", static=True,
+          b={"tunnels": {"remote": "172.16.1.99"}}),
+    Break("another local", ("b", "tunnel"), THIRD, b={"tunnels": {"local": THIRD}}, static=True),
+    Break("a disabled tunnel on the exit", ("b", "tunnel"), "disabled", static=True,
+          b={"tunnels": {"enabled": False}}),
+    Break("protocol 4 dropped on input", ("b", "decapsulation"), "other c", do=(
+        chain("input", DROP_4),)),
+    Break("protocol 4 dropped before routing", ("b", "decapsulation"), "other c", do=(
+        chain("prerouting", DROP_4, -150),)),
+    Break("a strict underlay", ("b", "decapsulation"), "rp_filter", fixed=False,
+          do=("sysctl net.ipv4.conf.eth0.rp_filter=1", f"ip route add {A_ADDR}/32 dev eth1"),
+          undo=("sysctl net.ipv4.conf.eth0.rp_filter=0", f"ip route del {A_ADDR}/32 dev eth1")),
+    # the exit forwards
+    Break("forwarding off", ("b", "input"), "forwarding", b={"nat_rules": None}, static=True),
+    Break("a strict tunnel without an address", ("b", "input"), "rp_filter", static=True,
+          b={"tunnels": {"addresses": [], "rp_filter": "strict"}}),
+    Break("a forward rule that drops", ("b", "forward"), "other c", do=(
+        chain("forward", f"ip daddr {INET} drop"),)),
+    Break("a forward policy that drops", ("b", "forward"), "other c", do=(
+        chain("forward", "ct state invalid accept", family="inet", policy="drop"),)),
+    Break("iptables-legacy", ("b", "forward"), "legacy",
+          do=("iptables-legacy -A FORWARD -i tun_b -j DROP",),
+          undo=("iptables-legacy -F FORWARD",)),
+    Break("no source NAT", ("b", "nat"), INNER_A, b={"nat_rules": None},
+          do=("sysctl net.ipv4.ip_forward=1",), undo=("sysctl net.ipv4.ip_forward=0",)),
+    Break("a source that is not the exit's", ("b", "nat"), "172.16.1.99", b={"nat_rules": {
+        "action": "snat", "to_address": "172.16.1.99"}}),
+    Break("somebody's NAT before ours", ("b", "nat"), "172.16.1.98", do=(
+        chain("postrouting", 'oifname "eth0" snat to 172.16.1.98', 50, "nat"),)),
+    Break("dropped behind routing", ("b", "leave"), "other c", do=(
+        chain("postrouting", f"ip daddr {INET} drop", 50),)),
+    # the destination
+    Break("a destination that is silent", ("b", "reply"), INET, role="inet", fixed=False, do=(
+        chain("input", "drop"),)),
+    Break("a reply lost behind the exit", ("b", "reply"), INET, role="router", fixed=False, do=(
+        chain("forward", f"ip saddr {INET} drop"),)),
+    # the way back
+    Break("no way back into the tunnel", ("b", "return"), INNER_A, static=True,
+          b={"tunnels": {"addresses": []}}),
+    Break("the reply dropped on forward", ("b", "reply-forward"), "other c", do=(
+        chain("forward", f"ip saddr {INET} drop"),)),
+    Break("the outer reply dropped on output", ("b", "reply-send"), "other c", do=(
+        chain("output", DROP_4),)),
+    Break("protocol 4 blocked on the way back", ("a", "reply-arrival"), "blocked", role="switch",
+          fixed=False, do=(chain("ingress", DROP_4, family="netdev", device="to_b"),)),
+    Break("protocol 4 dropped on the client's input", ("a", "reply-input"), "other c", do=(
+        chain("input", DROP_4),)),
+    Break("the reply dropped on the client's input", ("a", "reply-input"), "other c", do=(
+        chain("input", f"ip saddr {INET} drop"),), or_at="reply"),
+    # sizes and ports
+    Break("a smaller MTU behind the exit", ("a", "mtu"), "1300", role="router", verdict="warn",
+          do=("ip link set eth1 mtu 1300",), undo=("ip link set eth1 mtu 1500",), fixed=False),
+    Break("a black hole", ("a", "mtu"), "1300", role="router",
+          do=("ip link set eth1 mtu 1300", chain("output", "icmp type destination-unreachable "
+                                                           "drop")),
+          undo=("ip link set eth1 mtu 1500",)),
+    Break("a port that is dropped", ("b", "forward"), "other c", do=(
+        chain("forward", f"tcp dport {PORT} drop"),),
+        arguments=("--protocol", "tcp", "--port", str(PORT))),
+)
+
+
+class Why(lab.LabTest):
+    def setUp(self):
+        self.t, self.a, self.b = self.pair()
+        self.took = []
+
+    def declare(self, case=None):
+        """The base, with what the case has otherwise."""
+        for agent, base, other in (
+                (self.a, {"tunnels": TUN_A, "exit_routes": QQ}, case.a if case else {}),
+                (self.b, {"tunnels": TUN_B, "nat_rules": EXIT}, case.b if case else {})):
+            config = {kind: [{**one, **(other.get(kind) or {})}]
+                      for kind, one in base.items() if other.get(kind, {}) is not None}
+            if "exit_routes" in config and "tunnels" not in config:
+                del config["exit_routes"]
+            agent.ok("PUT", "/v1/config?wait=10", config)
+
+    def why(self, *arguments):
+        begin = time.monotonic()
+        done = lab.ipipctl("why", INET, "--peer", f"unix://{self.b.socket}", "-j", *arguments,
+                           host=self.a)
+        took = time.monotonic() - begin
+        self.assertIn(done.status, (0, 1), done.out + done.err)
+        found = json.loads(done.out)
+        self.assertEqual(done.status, int(found["verdict"] == "broken"), done.out)
+        if "--no-probe" not in arguments:
+            self.took.append(took)
+        return found
+
+    def name(self, url):
+        return next(agent.name for agent in (self.a, self.b) if agent.socket in url)
+
+    def lines(self, found):
+        return "\n".join(f"{c['step']} {self.name(c['host'])} {c['check']} {c['verdict']}: "
+                         f"{c['evidence']} [{c['resource'] or c['object']}] {c['fix']}"
+                         for c in found["checks"])
+
+    def play(self, role, steps):
+        ns = getattr(self.t, role)
+        for step in steps:
+            if step.startswith("table"):
+                nft(ns, step)
+            elif step.startswith("sysctl"):
+                path, value = step.split()[1].split("=")
+                sysctl(ns, path.replace(".", "/"), value)
+            else:
+                lab.run(ns, *step.split())
+
+    def undo(self, case):
+        for step in case.do:
+            if step.startswith("table"):
+                family = step.split()[1]
+                nft(getattr(self.t, case.role), f"delete table {family} other", check=False)
+        self.play(case.role, case.undo)
+        self.declare()
+
+    def shell(self, found):
+        """As a person would, on the host that it is for."""
+        host = self.name(found["fix_host"])
+        path = f"{os.path.dirname(lab.IPIPCTL)}:{os.environ['PATH']}"
+        lab.run(getattr(self.t, host), "sh", "-c", found["fix"],
+                env={**os.environ, "PATH": path})
+
+    def assert_healthy(self, *arguments):
+        found = self.why(*arguments)
+        self.assertIn(found["verdict"], ("ok", "warn"), self.lines(found))
+        return found
+
+    def assert_found(self, case, found):
+        check = next((c for c in found["checks"] if c["verdict"] == case.verdict), None)
+        shown = f"{case.name}:\n{self.lines(found)}"
+        self.assertIsNotNone(check, shown)
+        self.assertEqual(self.name(check["host"]), case.at[0], shown)
+        self.assertIn(check["check"], (case.at[1], case.other_check), shown)
+        self.assertIn(case.words, " ".join(filter(None, (check["evidence"], check["object"],
+                                                         check["resource"]))), shown)
+        if case.verdict == "broken":
+            self.assertEqual(found["broken_at"], check["step"], shown)
+
+    def one(self, case):
+        self.declare(case)
+        self.play(case.role, case.do)
+        try:
+            self.assert_found(case, self.why(*case.arguments))
+            if case.static:
+                self.assert_found(case, self.why("--no-probe", *case.arguments))
+            if case.fixed:
+                self.mend(case)
+        finally:
+            self.undo(case)
+
+    def mend(self, case):
+        found = self.why(*case.arguments)
+        self.assertTrue(found["fix"], f"{case.name}:\n{self.lines(found)}")
+        self.shell(found)
+        for agent in (self.a, self.b):
+            agent.ok("POST", "/v1/reconcile?wait=10")
+        again = self.why(*case.arguments)
+        self.assertNotEqual(again["verdict"], "broken",
+                            f"{case.name}: after {found['fix']}\n{self.lines(again)}")
+        if "tcp" not in case.arguments:
+            self.assert_ping(self.t.a, INET)
+
+    def test_each_break_is_found_and_mended(self):
+        self.tcp_server(self.t.inet, PORT)
+        self.declare()
+        self.assert_healthy()
+        faults = []
+        wanted = os.environ.get("WHY_BREAKS")
+        for case in BREAKS:
+            if wanted and not re.search(wanted, case.name):
+                continue
+            begin = time.monotonic()
+            try:
+                self.one(case)
+                self.assert_healthy()
+            except AssertionError as fault:
+                faults.append(str(fault))
+            print(f"{'ok ' if not faults else len(faults)} {time.monotonic() - begin:5.2f} s  "
+                  f"{case.name}", flush=True)
+        self.took.sort()
+        print(f"{len(BREAKS)} breaks; a walk with probes took {self.took[len(self.took) // 2]:.2f}"
+              f" s in the median, {self.took[-1]:.2f} s at most, in the lab", flush=True)
+        if faults:
+            self.fail("\n\n".join(faults))
+
+    def test_healthy_by_each_protocol(self):
+        self.tcp_server(self.t.inet, PORT)
+        self.declare()
+        for arguments in ((), ("--protocol", "tcp", "--port", str(PORT)),
+                          ("--protocol", "tcp", "--port", "9"),
+                          ("--protocol", "udp", "--port", "9"), ("--no-probe",)):
+            self.assertIn(self.why(*arguments)["verdict"], ("ok", "warn"), arguments)
+        static = self.a.ok("GET", f"/v1/why?to={INET}")
+        print(f"without probes the client answers in {static['took_ms']} ms", flush=True)
+        # the other end itself
+        done = lab.ipipctl("why", INNER_B, "--peer", f"unix://{self.b.socket}", host=self.a)
+        self.assertEqual(0, done.status, done.out)
+
+    def test_without_a_peer_it_says_what_it_can(self):
+        self.declare()
+        done = lab.ipipctl("why", INET, host=self.a, env={**os.environ, "HOME": self.a.folder,
+                                                          "XDG_CONFIG_HOME": self.a.folder})
+        self.assertEqual(0, done.status, done.out + done.err)
+        self.assertIn("healthy", done.out)
+        self.assertIn(f"no agent is known at {B_ADDR}", done.out)
+
+    def test_nothing_stays_behind(self):
+        self.declare()
+        before = {ns: lab.snapshot(ns) for ns in (self.t.a, self.t.b)}
+        self.assert_healthy()
+        for ns, then in before.items():
+            self.assert_same(then, lab.snapshot(ns))
+        # killed while it watches: the next start takes away what it had set up
+        path = (f"/v1/why?to={INET}&from={INNER_A}&peer={A_ADDR}&local={B_ADDR}&id=77&probe=true")
+        connection = lab._UnixConnection(self.b.socket, 10)
+        connection.request("GET", path)
+        self.assertEqual(200, connection.getresponse().status)
+        self.assertIn("table ip ipipd_trace", nft(self.t.b, "list tables"))
+        self.b.kill9()
+        connection.close()
+        self.assertIn("table ip ipipd_trace", nft(self.t.b, "list tables"))
+        self.b.start()
+        self.assertNotIn("ipipd_trace", nft(self.t.b, "list tables"))
+        self.assert_healthy()
+
+
+if __name__ == "__main__":
+    lab.main()
