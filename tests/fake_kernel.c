@@ -264,6 +264,7 @@ static void close_fake(struct kernel *kernel)
 	vec_done(&fake->element_counts);
 	vec_done(&fake->gone);
 	fake_ruleset_clear(fake);
+	vec_done(&fake->neighbours);
 	if (fake->inotify_fd >= 0)
 		close(fake->inotify_fd);
 	free(fake->directory);
@@ -283,6 +284,11 @@ static const struct kernel_vtable vtable = {
 	.element_stats = element_stats,
 	.count = fake_count,
 	.rulesets = fake_rulesets,
+	.neighbour = fake_neighbour,
+	.sysctl = fake_sysctl,
+	.trace_open = fake_trace_open,
+	.trace_read = fake_trace_read,
+	.trace_close = fake_trace_close,
 	.close = close_fake,
 };
 

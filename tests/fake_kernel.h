@@ -57,9 +57,18 @@
  *            a base chain in somebody else's table of nftables
  *   foreign-rule FAMILY TABLE NAME accept|drop|snat [in DEVICE] [out DEVICE]
  *   flush foreign                            all of these
+ *   neighbour DEVICE ADDR none|incomplete|reachable|stale|delay|probe|failed|permanent|needless
+ *   seen out|back inner|outer prerouting|input|forward|output|postrouting first|last COUNT
+ *   drop out|back inner|outer HOOK FAMILY TABLE CHAIN [HANDLE]
+ *   flow SOURCE DESTINATION [replied]        what conntrack has: the addresses of replies
+ *   left DEVICE                              by which the packets left
+ *   rp-filter COUNT                          so many were dropped by it
+ *                                            these five: what every trace sees, until the next
+ *                                            script
+ *   refuse-trace ERRNO                       no trace can be opened
  * state    Written (by rename) after each apply and script: all objects in the order of kinds
  *          and keys, one a line: noun, key, then field=value for the other fields;
- *          `sysctl ip_forward value=…` stands last.
+ *          `sysctl ip_forward value=…` stands last, and `trace` while one is open.
  * memory   The same for the fake itself, so that an agent that starts again finds what it left.
  *          Remove it, while no agent runs, for a reboot.
  * boot_id, cookie   What kernel_boot_id and kernel_namespace_cookie return; fixed without them.
@@ -98,6 +107,12 @@ struct fake_ruleset {
 	bool changed; /* and nobody was told yet */
 };
 
+struct fake_neighbour {
+	char device[IFNAMSIZ];
+	struct addr addr;
+	struct neighbour neighbour;
+};
+
 /* One sysctl of net.ipv4.conf is an object like the others: made and gone with its device. */
 struct fake {
 	struct kernel kernel;
@@ -111,6 +126,10 @@ struct fake {
 	int refuse_count;
 	bool overrun; /* events were lost, and nobody was told yet */
 	struct fake_ruleset foreign;
+	struct fake_neighbours vec_of(struct fake_neighbour) neighbours;
+	bool tracing;
+	int refuse_trace;
+	struct trace_seen seen;
 	/* traffic since it was made, and devices that the script took away since the last events */
 	struct fake_link_counts vec_of(struct fake_link_count) link_counts;
 	struct fake_element_counts vec_of(struct fake_element_count) element_counts;
@@ -169,6 +188,15 @@ void fake_apply(struct kernel *kernel, struct arena *arena, struct op *ops, size
 /* fake_route.c: the answer to a route question; oif "" is any. */
 int fake_route_lookup(const struct fake *fake, const struct route_question *question,
 		      const char *oif, struct route_answer *answer);
+
+/* fake_trace.c */
+int fake_neighbour(struct kernel *kernel, const char *device, struct addr addr,
+		   struct neighbour *neighbour, struct err *err);
+int fake_sysctl(struct kernel *kernel, const char *device, const char *name, int *value,
+		struct err *err);
+int fake_trace_open(struct kernel *kernel, const struct trace_question *question, struct err *err);
+int fake_trace_read(struct kernel *kernel, struct trace_seen *seen, struct err *err);
+void fake_trace_close(struct kernel *kernel);
 
 /* fake_count.c */
 struct link_stats fake_count_link(const struct fake *fake, const struct link *link);

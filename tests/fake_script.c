@@ -3,6 +3,7 @@
 #include "fake_kernel.h"
 
 #include <errno.h>
+#include <linux/neighbour.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -389,6 +390,83 @@ static void run_refuse_count(struct fake *fake, struct words *words)
 	fake->refuse_count = error_number(words);
 }
 
+static void run_refuse_trace(struct fake *fake, struct words *words)
+{
+	fake->refuse_trace = error_number(words);
+}
+
+/* Its place in the list of words that there are. */
+static unsigned choice(struct words *words, const char *const *choices, size_t n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (take(words, choices[i]))
+			return i;
+	bad(words, "no such word");
+}
+
+static void run_neighbour(struct fake *fake, struct words *words)
+{
+	static const char *const states[] = {"none",  "incomplete", "reachable", "stale",   "delay",
+					     "probe", "failed",     "permanent", "needless"};
+	static const uint16_t bits[] = {0,          NUD_INCOMPLETE, NUD_REACHABLE,
+					NUD_STALE,  NUD_DELAY,      NUD_PROBE,
+					NUD_FAILED, NUD_PERMANENT,  NUD_NOARP};
+	struct fake_neighbour *one = vec_add(&fake->neighbours);
+
+	name(words, one->device, sizeof(one->device));
+	one->addr = address(words);
+	one->neighbour.state = bits[choice(words, states, ARRAY_LEN(states))];
+	one->neighbour.needless = one->neighbour.state == NUD_NOARP;
+}
+
+static const char *const ways[] = {"out", "back"}, *const layers[] = {"inner", "outer"},
+			 *const edges[] = {"first", "last"},
+			 *const hooks[] = {"prerouting", "input", "forward", "output",
+					   "postrouting"};
+
+static void run_seen(struct fake *fake, struct words *words)
+{
+	unsigned way = choice(words, ways, ARRAY_LEN(ways));
+	unsigned layer = choice(words, layers, ARRAY_LEN(layers));
+	unsigned hook = choice(words, hooks, ARRAY_LEN(hooks));
+	unsigned edge = choice(words, edges, ARRAY_LEN(edges));
+
+	fake->seen.counts.packets[way][layer][hook][edge] = number(words);
+}
+
+static void run_drop(struct fake *fake, struct words *words)
+{
+	if (fake->seen.n_drops == TRACE_DROPS_MAX)
+		bad(words, "too many drops");
+	struct trace_drop *drop = &fake->seen.drops[fake->seen.n_drops++];
+
+	drop->way = choice(words, ways, ARRAY_LEN(ways));
+	drop->layer = choice(words, layers, ARRAY_LEN(layers));
+	drop->hook = choice(words, hooks, ARRAY_LEN(hooks));
+	name(words, drop->family, sizeof(drop->family));
+	name(words, drop->table, sizeof(drop->table));
+	name(words, drop->chain, sizeof(drop->chain));
+	if (words->next < words->n)
+		drop->handle = number(words);
+}
+
+static void run_flow(struct fake *fake, struct words *words)
+{
+	fake->seen.flow = (struct trace_flow){.known = true, .source = address(words)};
+	fake->seen.flow.destination = address(words);
+	fake->seen.flow.replied = take(words, "replied");
+}
+
+static void run_left(struct fake *fake, struct words *words)
+{
+	name(words, fake->seen.left_by, sizeof(fake->seen.left_by));
+}
+
+static void run_rp_filter(struct fake *fake, struct words *words)
+{
+	fake->seen.rp_filter_drops = number(words);
+}
+
 static void run_overrun(struct fake *fake, unused_ struct words *words)
 {
 	fake->overrun = true;
@@ -470,6 +548,13 @@ static const struct {
 	{"overrun", run_overrun},
 	{"foreign-chain", run_foreign_chain},
 	{"foreign-rule", run_foreign_rule},
+	{"refuse-trace", run_refuse_trace},
+	{"neighbour", run_neighbour},
+	{"seen", run_seen},
+	{"drop", run_drop},
+	{"flow", run_flow},
+	{"left", run_left},
+	{"rp-filter", run_rp_filter},
 };
 
 static void run(struct fake *fake, struct words *words)
@@ -526,7 +611,8 @@ bool fake_script_run(struct fake *fake)
 	if (another) {
 		fake->script = now;
 		vec_clear(&fake->failures);
-		fake->refuse_observe = fake->refuse_count = 0;
+		fake->refuse_observe = fake->refuse_count = fake->refuse_trace = 0;
+		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};
 		while (getline(&line, &size, file) >= 0)
 			fake_script_line(fake, line);
