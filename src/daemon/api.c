@@ -219,6 +219,7 @@ static void gone(void *user, struct http_request *request)
 			api->postponed.v[i] = NULL;
 	api_wait_gone(api, request);
 	api_ping_gone(api, request);
+	api_why_gone(api, request);
 }
 
 static void refuse(void *user, struct http_request *request, unsigned status, const char *code,
@@ -302,6 +303,7 @@ void api_free(struct api *api)
 	if (!api)
 		return;
 	api_ping_stop_all(api);
+	api_why_stop(api);
 	api_events_done(api);
 	loop_timer_free(api->agent->loop, api->deadline);
 	free_waiters(&api->uncommitted);

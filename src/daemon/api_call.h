@@ -11,6 +11,7 @@
 #include "daemon/api_wait.h"
 
 struct ping;
+struct api_why;
 
 enum { API_WAITING_MAX = 64 }; /* requests that may wait at once */
 
@@ -44,6 +45,12 @@ enum api_orphans { API_ORPHANS_KEEP, API_ORPHANS_DELETE };
 struct api_pings vec_of(struct api_ping *);
 struct api_postponed vec_of(struct http_request *);
 
+/* Probes of GET /v1/why. */
+struct api_whys {
+	struct api_why *running; /* NULL: none are under way */
+	uint64_t spent_ms;       /* when all that may be sent at once can be sent again */
+};
+
 struct api {
 	struct agent *agent;
 	struct http_handler handler;
@@ -52,6 +59,7 @@ struct api {
 	struct loop_timer *deadline;    /* of the first of waiting */
 	struct api_postponed postponed; /* served when no transaction is open */
 	struct api_pings pings;
+	struct api_whys whys;
 	struct text openapi; /* the document, since somebody asked for it */
 	struct api_followers followers;
 	bool turn_open;      /* a transaction of ours is */
@@ -112,6 +120,9 @@ void api_metrics_get(struct api_call *call);
 
 /* api_why.c */
 void api_why_get(struct api_call *call);
+/* The client of probes went away. */
+void api_why_gone(struct api *api, struct http_request *request);
+void api_why_stop(struct api *api);
 
 /* api_ping.c */
 extern const struct kind api_ping_body;

@@ -261,16 +261,21 @@ void api_json_respond_text(struct http_request *request, struct text *text)
 	http_respond(request, 200, headers, text->s, text->len);
 }
 
+void api_json_text(json_t *value, struct text *text)
+{
+	if (json_dump_callback(value, append, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+		out_of_memory(0);
+	json_decref(value);
+	text_add_char(text, '\n');
+}
+
 void api_json_respond(struct http_request *request, unsigned status, const char *const *headers,
 		      json_t *value)
 {
 	static const char *const plain[] = {"Content-Type", "application/json", NULL};
 	cleanup_text struct text text = {0};
 
-	if (json_dump_callback(value, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-		out_of_memory(0);
-	json_decref(value);
-	text_add_char(&text, '\n');
+	api_json_text(value, &text);
 	http_respond(request, status, headers ? headers : plain, text.s, text.len);
 }
 

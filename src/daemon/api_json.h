@@ -36,6 +36,8 @@ bool api_json_matches(const char *list, enum api_comparison comparison, const ch
 
 /* Answers with the document that was written, 200. */
 void api_json_respond_text(struct http_request *request, struct text *text);
+/* Adds the value and the end of its line, and drops the reference to it. */
+void api_json_text(json_t *value, struct text *text);
 /* Answers with the value, and drops the reference to it. */
 void api_json_respond(struct http_request *request, unsigned status, const char *const *headers,
 		      json_t *value);

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* GET /v1/why: this host's part of a path, and what keeps replies from coming. */
+/*
+ * GET /v1/why: this host's part of a path, and what keeps replies from coming. Without probes it
+ * is answered at once. With them the near end sends, and answers when all is back or lost; the
+ * far end watches: its headers go out when it does, for whoever walks the path to begin then.
+ */
+#include "daemon/api_why.h"
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,11 +13,10 @@
 #include <unistd.h>
 
 #include "daemon/api_call.h"
-#include "daemon/api_json.h"
 #include "daemon/api_problem.h"
-#include "daemon/api_why_json.h"
+#include "daemon/why_probe.h"
 
-enum { PORT_TCP = 443, PORT_UDP = 53 };
+enum { PORT_TCP = 443, PORT_UDP = 53, BURST = 10, REFILL_MS = 2000 };
 
 static const uint8_t protocols[] = {IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP};
 
@@ -40,7 +45,7 @@ static struct why_world world_of(struct agent *agent)
 	};
 }
 
-/* Not one that a socket which asks for any would get. */
+/* Below the ports that a socket gets which asks for none. */
 static uint16_t random_id(void)
 {
 	uint16_t id = 0;
@@ -56,7 +61,22 @@ static bool refuse(struct api_call *call, const char *sentence)
 	return false;
 }
 
-static bool fill(struct api_call *call, struct why_question *q)
+static bool goes_together(struct api_call *call, const struct why_question *q)
+{
+	if (q->protocol == IPPROTO_ICMP && q->port)
+		return refuse(call, "query parameter \"port\" does not go with icmp");
+	if (q->exit && !q->from.host)
+		return refuse(call, "query parameter \"peer\" needs \"from\"");
+	if (q->exit && q->in[0])
+		return refuse(call, "query parameter \"in\" does not go with \"peer\"");
+	if (!q->exit && q->local.host)
+		return refuse(call, "query parameter \"local\" goes with \"peer\" only");
+	if (q->exit && q->probe && !q->id)
+		return refuse(call, "query parameter \"probe\" needs \"id\" with \"peer\"");
+	return true;
+}
+
+static bool read_question(struct api_call *call, struct why_question *q)
 {
 	const struct api_params *params = &call->params;
 
@@ -72,16 +92,8 @@ static bool fill(struct api_call *call, struct why_question *q)
 		.probe = params->probe,
 	};
 	memcpy(q->in, params->in, sizeof(q->in));
-	if (q->protocol == IPPROTO_ICMP && q->port)
-		return refuse(call, "query parameter \"port\" does not go with icmp");
-	if (q->exit && !q->from.host)
-		return refuse(call, "query parameter \"peer\" needs \"from\"");
-	if (q->exit && q->in[0])
-		return refuse(call, "query parameter \"in\" does not go with \"peer\"");
-	if (!q->exit && q->local.host)
-		return refuse(call, "query parameter \"local\" goes with \"peer\" only");
-	if (q->exit && q->probe && !q->id)
-		return refuse(call, "query parameter \"probe\" needs \"id\" with \"peer\"");
+	if (!goes_together(call, q))
+		return false;
 	if (q->protocol != IPPROTO_ICMP && !q->port)
 		q->port = q->protocol == IPPROTO_TCP ? PORT_TCP : PORT_UDP;
 	if (!q->exit && !q->id)
@@ -89,23 +101,167 @@ static bool fill(struct api_call *call, struct why_question *q)
 	return true;
 }
 
+/* The token bucket: what it is short of comes back with time. */
+static bool take_token(struct api_whys *whys)
+{
+	uint64_t now = loop_now_ms(), full = now + (uint64_t)BURST * REFILL_MS;
+
+	/* spent_ms: when all that was taken will be back */
+	if (whys->spent_ms < now)
+		whys->spent_ms = now;
+	if (whys->spent_ms + REFILL_MS > full)
+		return false;
+	whys->spent_ms += REFILL_MS;
+	return true;
+}
+
+static bool may_probe(struct api_call *call)
+{
+	struct http_request *request = call->request;
+
+	if (call->api->whys.running) {
+		api_problem_header(request, "too-many-requests", "Retry-After", "1",
+				   "somebody's probes are under way here");
+		return false;
+	}
+	if (!take_token(&call->api->whys)) {
+		api_problem_header(request, "too-many-requests", "Retry-After", "2",
+				   "so many probes were sent that they must wait");
+		return false;
+	}
+	return true;
+}
+
+static json_t *document(struct why_known *known, uint64_t began_ms)
+{
+	struct why_checks checks;
+
+	why_judge(known, &checks);
+	return api_why_json(known, &checks, (unsigned)(loop_now_ms() - began_ms));
+}
+
+/* It is broken before a probe could show anything. */
+static bool breaks_at_once(const struct why_known *known)
+{
+	struct why_known simulated = *known;
+	struct why_checks checks;
+
+	simulated.question.probe = false;
+	why_judge(&simulated, &checks);
+	for (unsigned i = 0; i < checks.len; i++)
+		if (checks.v[i].verdict == WHY_BROKEN)
+			return checks.v[i].leg == WHY_OUT;
+	return false;
+}
+
+static void forget(struct api_why *why)
+{
+	why->api->whys.running = NULL;
+	why_probe_free(why->probe);
+	text_done(&why->document);
+	free(why);
+}
+
+/* What was known before may be otherwise now: it is asked again. */
+static void judged(struct api_why *why, const struct why_probed *probed)
+{
+	struct why_known known = {.probed = *probed};
+	struct why_world world = world_of(why->api->agent);
+
+	why_ask(&world, &why->question, &known);
+	api_json_text(document(&known, why->began_ms), &why->document);
+	if (why->question.exit) {
+		http_stream_wake(why->request);
+		return;
+	}
+	struct http_request *request = why->request;
+	static const char *const headers[] = {"Content-Type", "application/json", NULL};
+	http_respond(request, 200, headers, why->document.s, why->document.len);
+	forget(why);
+}
+
+static void probed(void *user, const struct why_probed *probed)
+{
+	judged(user, probed);
+}
+
+/* White space, with which JSON may begin, until there is more. */
+static void write_piece(void *user, struct text *piece)
+{
+	struct api_why *why = user;
+
+	if (!why->begun)
+		text_add_char(piece, '\n');
+	why->begun = true;
+	if (!why->document.len)
+		return;
+	text_add(piece, why->document.s);
+	text_clear(&why->document);
+	http_stream_end(why->request);
+}
+
+static void end_stream(void *user)
+{
+	forget(user);
+}
+
+static void start(struct api_call *call, struct why_known *known, uint64_t began_ms)
+{
+	static const char *const headers[] = {"Content-Type", "application/json", NULL};
+	struct api_why *why = xcalloc(1, sizeof(*why));
+	struct why_probe_call probe = {call->agent->kernel, call->agent->loop, probed, why};
+
+	*why = (struct api_why){.api = call->api,
+				.request = call->request,
+				.question = known->question,
+				.began_ms = began_ms};
+	if (why_probe_start(&why->probe, &probe, known)) {
+		free(why);
+		api_json_respond(call->request, 200, NULL, document(known, began_ms));
+		return;
+	}
+	call->api->whys.running = why;
+	if (known->question.exit)
+		http_respond_stream(call->request, 200, headers,
+				    &(struct http_stream){write_piece, end_stream, why, true});
+}
+
 void api_why_get(struct api_call *call)
 {
 	uint64_t began_ms = loop_now_ms();
 	struct why_world world = world_of(call->agent);
-	struct why_checks checks;
 	struct why_question question;
 	struct why_known known = {0};
 
-	if (!fill(call, &question))
-		return;
-	if (question.probe && call->request->caller.role != HTTP_ROLE_ADMIN) {
+	if (call->params.probe && call->request->caller.role != HTTP_ROLE_ADMIN) {
 		api_problem(call->request, "forbidden", "%s may not send probes",
 			    call->request->caller.name);
 		return;
 	}
+	if (!read_question(call, &question))
+		return;
+	if (question.probe && (!may_probe(call) || api_wait_refused(call->api, call->request)))
+		return;
+	/* nobody would read what they showed */
+	question.probe &= strcmp(call->request->method, "HEAD") != 0;
 	why_ask(&world, &question, &known);
-	why_judge(&known, &checks);
-	api_json_respond(call->request, 200, NULL,
-			 api_why_json(&known, &checks, (unsigned)(loop_now_ms() - began_ms)));
+	if (question.probe && (question.exit || !breaks_at_once(&known)))
+		start(call, &known, began_ms);
+	else
+		api_json_respond(call->request, 200, NULL, document(&known, began_ms));
+}
+
+void api_why_gone(struct api *api, struct http_request *request)
+{
+	struct api_why *why = api->whys.running;
+
+	/* a stream's end is told by its own `done` */
+	if (why && why->request == request && !why->question.exit)
+		forget(why);
+}
+
+void api_why_stop(struct api *api)
+{
+	if (api->whys.running)
+		forget(api->whys.running);
 }

@@ -63,6 +63,9 @@ static void judge_row(const struct why_known *known, const struct why_judge *row
 	*check = (struct why_check){.leg = row->leg, .name = row->name};
 	if (checks->broken)
 		why_say(check, WHY_NOT_REACHED, "not reached");
+	else if (row->probed && !known->probed.done)
+		why_say(check, WHY_UNKNOWN, "%s",
+			*known->probed.fault ? known->probed.fault : "no probes were sent");
 	else
 		row->judge(known, check);
 	checks->broken |= check->verdict == WHY_BROKEN;

@@ -7,6 +7,7 @@
  * evidence, who is to blame, and a command that repairs it. Only why_ask.c asks the kernel.
  */
 
+#include "daemon/probe.h"
 #include "daemon/status.h"
 #include "kernel/kernel.h"
 
@@ -60,8 +61,10 @@ struct why_sysctls {
 
 /* What was seen while probes were under way. */
 struct why_probed {
-	bool done; /* else nothing here holds */
+	bool done;                /* else nothing here holds but the fault */
+	char fault[WHY_EVIDENCE]; /* why not */
 	struct trace_seen seen;
+	struct probe_result result;      /* of the far end: of its sizes */
 	struct link_stats before, after; /* of the tunnel's device */
 	uint32_t path_mtu;               /* of the outer way when it began; bytes */
 };
@@ -78,10 +81,10 @@ struct why_known {
 	/*
 	 * first: without a source, when none was given. path: as the packet goes. outer: the packet
 	 * around it, as the tunnel sends it. underlay: the same past our rules. reverse: where FROM
-	 * is. back: the reply as it arrives.
+	 * is. out: where TO is. back: the reply as it arrives.
 	 */
-	struct why_route first, path, outer, underlay, reverse, back;
-	struct why_sysctls of_all, of_tunnel, of_wan;
+	struct why_route first, path, outer, underlay, reverse, out, back;
+	struct why_sysctls of_all, of_tunnel, of_in, of_wan;
 	struct neighbour neighbour;
 	int neighbour_error; /* 0: there is one; negative errno */
 	struct addr neighbour_addr;

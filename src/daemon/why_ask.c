@@ -32,8 +32,7 @@ static int ask_sysctl(const struct why_known *known, const char *device, const c
 	struct err err = {0};
 	int value = -1;
 
-	if (!*device || !kernel->vt->sysctl ||
-	    kernel->vt->sysctl(kernel, device, name, &value, &err))
+	if (!*device || kernel->vt->sysctl(kernel, device, name, &value, &err))
 		return -1;
 	return value;
 }
@@ -75,7 +74,7 @@ static void ask_neighbour(struct why_known *known)
 	struct err err = {0};
 
 	known->neighbour_error = -ENODATA;
-	if (!known->underlay.asked || way->error || way->local || !kernel->vt->neighbour)
+	if (!known->underlay.asked || way->error || way->local)
 		return;
 	known->neighbour_addr = way->gateway.host ? way->gateway : known->remote;
 	known->neighbour_error = kernel->vt->neighbour(kernel, way->device, known->neighbour_addr,
@@ -135,29 +134,31 @@ static void ask_client(struct why_known *known)
 	struct route_question back = {.from = q->to};
 
 	find_ingress(known);
+	known->of_in = ask_sysctls(known, q->in);
 	ask_path(known);
 	find_tunnel(known);
 	ask_outer(known);
 	ask_neighbour(known);
-	if (!known->enters)
+	ask(known, &known->out, &(struct route_question){.to = q->to});
+	if (known->from.host)
+		ask(known, &known->reverse, &(struct route_question){.to = known->from});
+	if (!known->enters || !known->from.host)
 		return;
 	back.to = known->from;
 	memcpy(back.in, known->device, sizeof(back.in));
 	ask(known, &known->back, &back);
-	ask(known, &known->reverse, &(struct route_question){.to = q->to});
 	known->of_tunnel = ask_sysctls(known, known->device);
 }
 
-/* Where the exit's packets leave: a local one does not. */
+/* Where the exit's packets leave: what is delivered here does not. */
 static void find_wan(struct why_known *known)
 {
-	struct why_route out = {0};
+	const struct route_answer *path = &known->path.answer, *out = &known->out.answer;
 
-	ask(known, &out, &(struct route_question){.to = known->question.to});
-	if (!out.answer.error && !out.answer.local)
-		memcpy(known->wan, out.answer.device, sizeof(known->wan));
-	if (!known->path.answer.error && known->path.asked && !known->path.answer.local)
-		memcpy(known->wan, known->path.answer.device, sizeof(known->wan));
+	if (known->path.asked && !path->error && !path->local)
+		memcpy(known->wan, path->device, sizeof(known->wan));
+	else if (!out->error && !out->local)
+		memcpy(known->wan, out->device, sizeof(known->wan));
 	known->of_wan = ask_sysctls(known, known->wan);
 }
 
@@ -169,7 +170,8 @@ static void ask_exit(struct why_known *known)
 
 	use_tunnel(known, why_find_tunnel(&known->world, q->local, q->peer));
 	ask(known, &known->reverse, &(struct route_question){.to = q->from});
-	if (known->tunnel) {
+	ask(known, &known->out, &(struct route_question){.to = q->to});
+	if (known->tunnel && facts_link(known->world.facts, known->device)) {
 		memcpy(path.in, known->device, sizeof(path.in));
 		ask(known, &known->path, &path);
 		known->of_tunnel = ask_sysctls(known, known->device);
@@ -188,7 +190,7 @@ void why_ask(const struct why_world *world, const struct why_question *question,
 
 	*known = (struct why_known){.world = *world, .question = *question, .from = question->from};
 	known->probed = probed;
-	known->of_tunnel = known->of_wan = unknown;
+	known->of_tunnel = known->of_in = known->of_wan = unknown;
 	known->of_all = ask_sysctls(known, "all");
 	known->neighbour_error = -ENODATA;
 	if (question->exit)

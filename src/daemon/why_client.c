@@ -2,164 +2,319 @@
 /* The checks of the near end: out through the tunnel, and back out of it. */
 #include <errno.h>
 #include <linux/neighbour.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/why_fix.h"
+#include "daemon/why_end.h"
+#include "daemon/why_refusal.h"
+#include "daemon/why_route.h"
 
-enum { TABLE_MAIN = 254 };
-
-static bool is_ours(uint32_t table)
+static void judge_source(const struct why_known *known, struct why_check *check)
 {
-	return table >= OUR_TABLE_FIRST && table <= OUR_TABLE_LAST;
-}
+	const struct fact_addr *own = facts_addr(known->world.facts, known->from);
+	const struct tunnel *holder = why_find_address(&known->world, known->from);
+	char from[ADDR_TEXT];
 
-/* "180.163.26.39 dev tun_a src 192.168.1.1 table 7000" */
-static void say_route(struct why_check *check, enum why_verdict verdict,
-		      const struct why_route *route, const char *more)
-{
-	char to[ADDR_TEXT], source[ADDR_TEXT], gateway[ADDR_TEXT];
-	const struct route_answer *a = &route->answer;
-
-	why_say(check, verdict, "%s%s%s dev %s%s%s table %u%s", addr_text(route->question.to, to),
-		a->gateway.host ? " via " : "",
-		a->gateway.host ? addr_text(a->gateway, gateway) : "", a->device,
-		a->source.host ? " src " : "", a->source.host ? addr_text(a->source, source) : "",
-		a->table, more);
-}
-
-/* A tunnel that could take it: one with the source first, then one that is ready. */
-static const struct tunnel *any_tunnel(const struct why_known *known)
-{
-	const struct resources *list = &known->world.declaration->kind[KIND_TUNNEL];
-	const struct tunnel *found = why_find_address(&known->world, known->from);
-
-	for (size_t i = 0; i < list->len && !found; i++) {
-		const struct tunnel *tunnel = (const struct tunnel *)list->v[i];
-
-		if (tunnel->addresses.len &&
-		    why_status(known, KIND_TUNNEL, tunnel->head.name)->state == STATE_READY)
-			found = tunnel;
-	}
-	return found;
-}
-
-static void fix_by_exit(const struct why_known *known, const char *tunnel, struct why_check *check)
-{
-	char name[RESOURCE_NAME], stem[RESOURCE_NAME], to[ADDR_TEXT];
-
-	snprintf(stem, sizeof(stem), "to-%s", addr_text(known->question.to, to));
-	why_fix(check, "ipipctl exit add %s --tunnel %s --destinations %s/32",
-		why_fix_name(known, KIND_EXIT_ROUTE, stem, name), tunnel, to);
-}
-
-static void judge_uncovered(const struct why_known *known, struct why_check *check)
-{
-	const struct tunnel *tunnel = any_tunnel(known);
-
-	if (tunnel)
-		fix_by_exit(known, tunnel->head.name, check);
-}
-
-static void judge_route(const struct why_known *known, struct why_check *check)
-{
-	const struct route_answer *a = &known->path.answer;
-	struct why_exit exit = why_find_exit(known, known->enters ? known->tunnel->head.name : NULL,
-					     known->question.to, known->from, false);
-	char to[ADDR_TEXT];
-
-	if (a->error) {
-		why_say(check, WHY_BROKEN, "no route to %s: %s", addr_text(known->question.to, to),
-			strerror(-a->error));
-		judge_uncovered(known, check);
-	} else if (a->local) {
-		why_say(check, WHY_BROKEN, "%s is an address of this host",
-			addr_text(known->question.to, to));
-	} else if (known->enters) {
-		say_route(check, WHY_OK, &known->path, "");
-		if (is_ours(a->table) && exit.route)
-			why_resource(check, KIND_EXIT_ROUTE, exit.route->head.name);
-		else
-			why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
-	} else if (exit.route && why_status(known, KIND_EXIT_ROUTE, exit.route->head.name)->state !=
-					 STATE_READY) {
-		why_fix_status(known, KIND_EXIT_ROUTE, exit.route->head.name, check);
+	addr_text(known->from, from);
+	if (own) {
+		why_say(check, WHY_OK, "%s is an address of %s", from, own->device);
+	} else if (known->question.in[0]) {
+		why_say(check, WHY_OK, "%s comes in by %s", known->from.host ? from : "it",
+			known->question.in);
 	} else {
-		say_route(check, WHY_BROKEN, &known->path, ", which is no tunnel");
-		judge_uncovered(known, check);
+		why_say(check, WHY_BROKEN, "%s is no address of this host",
+			known->from.host ? from : "the source");
+		if (known->tunnel && !known->tunnel->addresses.len)
+			why_fix(check, "ipipctl tunnel set %s --addresses 10.255.0.1/31",
+				known->tunnel->head.name);
 	}
+	if (holder)
+		why_resource(check, KIND_TUNNEL, holder->head.name);
 }
 
 static void judge_tunnel(const struct why_known *known, struct why_check *check)
 {
-	const struct tunnel *tunnel = known->tunnel;
-	const struct status *status = why_status(known, KIND_TUNNEL, tunnel->head.name);
-	const struct fact_link *link = facts_link(known->world.facts, known->device);
 	char local[ADDR_TEXT], remote[ADDR_TEXT];
 
-	why_resource(check, KIND_TUNNEL, tunnel->head.name);
-	if (status->state != STATE_READY) {
-		why_fix_status(known, KIND_TUNNEL, tunnel->head.name, check);
-		/* whose own check says more of it */
-		if (status->reason == REASON_LOCAL_ADDRESS_MISSING ||
-		    status->reason == REASON_UNDERLAY_UNROUTABLE)
-			check->verdict = WHY_WARN;
-	} else if (link && !link->up) {
-		why_say(check, WHY_BROKEN, "%s is down", known->device);
-		why_fix(check, "ip link set %s up && ipipctl reconcile", known->device);
-	} else {
+	if (!why_end_tunnel(known, check))
 		why_say(check, WHY_OK, "%s: outer %s > %s ttl %u", known->device,
 			addr_text(known->local, local), addr_text(known->remote, remote),
-			tunnel->ttl);
-	}
+			known->tunnel->ttl);
 }
 
 static void judge_loop(const struct why_known *known, struct why_check *check)
 {
-	const struct route_answer *a = &known->outer.answer;
 	char remote[ADDR_TEXT];
 
-	if (a->error || !why_is_tunnel(known, a->device)) {
-		why_say(check, WHY_OK, "the outer packets enter no tunnel");
-		return;
-	}
-	say_route(check, WHY_BROKEN, &known->outer, ": the outer packets enter a tunnel again");
-	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
-	why_object(check, "route of table %u to %s", a->table, addr_text(known->remote, remote));
-	if (why_fix_is_word(a->device))
-		why_fix(check, "ip route flush table %u dev %s to match %s", a->table, a->device,
-			remote);
+	if (!why_end_loop(known, check))
+		why_say(check, WHY_OK, "what goes to %s enters no tunnel",
+			addr_text(known->remote, remote));
 }
 
-static void judge_underlay(const struct why_known *known, struct why_check *check)
+static const char *neighbour_word(uint16_t state)
 {
-	const struct route_answer *a = &known->underlay.answer;
-	char local[ADDR_TEXT], remote[ADDR_TEXT], gateway[ADDR_TEXT], via[ADDR_TEXT + 8] = "";
+	static const struct {
+		uint16_t bit;
+		const char *word;
+	} words[] = {
+		{NUD_INCOMPLETE, "INCOMPLETE"}, {NUD_REACHABLE, "REACHABLE"},
+		{NUD_STALE, "STALE"},           {NUD_DELAY, "DELAY"},
+		{NUD_PROBE, "PROBE"},           {NUD_FAILED, "FAILED"},
+		{NUD_NOARP, "NOARP"},           {NUD_PERMANENT, "PERMANENT"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (state & words[i].bit)
+			return words[i].word;
+	return "not known yet";
+}
+
+/* A gateway that is not needed, where the remote is on the link itself. */
+static void fix_neighbour(const struct why_known *known, struct why_check *check)
+{
+	const struct route_answer *way = &known->underlay.answer;
+	const struct facts *facts = known->world.facts;
+	char remote[ADDR_TEXT], addr[ADDR_TEXT];
 
 	addr_text(known->remote, remote);
-	addr_text(known->local, local);
-	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
-	if (!facts_addr(known->world.facts, known->local)) {
-		why_say(check, WHY_BROKEN, "this host has no address %s", local);
-		why_fix_underlay(known, check);
-	} else if (a->error) {
-		why_say(check, WHY_BROKEN, "no route to %s: %s", remote, strerror(-a->error));
-		why_fix_underlay(known, check);
-	} else if (a->local) {
-		why_say(check, WHY_BROKEN, "%s is an address of this host", remote);
+	addr_text(known->neighbour_addr, addr);
+	for (size_t i = 0; way->gateway.host && i < facts->addrs.len; i++) {
+		const struct fact_addr *own = &facts->addrs.v[i];
+
+		if (!prefix_covers((struct prefix){own->addr, own->len}, known->remote) ||
+		    why_is_tunnel(known, own->device))
+			continue;
+		why_fix(check, "ip route flush to match %s via %s", remote, addr);
+		return;
+	}
+	if (why_fix_is_word(way->device))
+		why_fix(check, "ip neigh flush to %s dev %s", addr, way->device);
+}
+
+/* FAILED stays as long as nobody asks again, so without a probe it says little. */
+static void judge_neighbour(const struct why_known *known, struct why_check *check)
+{
+	uint16_t state = known->neighbour.state;
+	const char *device = known->underlay.answer.device;
+	char addr[ADDR_TEXT];
+
+	addr_text(known->neighbour_addr, addr);
+	if (known->neighbour_error) {
+		why_say(check, WHY_UNKNOWN, "no neighbour to be asked about");
+	} else if (known->neighbour.needless || state & NUD_NOARP) {
+		why_say(check, WHY_OK, "%s needs no neighbours", device);
+	} else if (!state) {
+		why_say(check, WHY_UNKNOWN, "%s dev %s: nobody asked for it yet", addr, device);
+	} else if (!(state & (NUD_FAILED | NUD_INCOMPLETE))) {
+		why_say(check, WHY_OK, "%s dev %s %s", addr, device, neighbour_word(state));
 	} else {
-		if (a->gateway.host)
-			snprintf(via, sizeof(via), " via %s", addr_text(a->gateway, gateway));
-		why_say(check, WHY_OK, "%s%s dev %s src %s, mtu %u", remote, via, a->device, local,
-			a->mtu);
-		check->resource[0] = '\0';
+		why_say(check, known->probed.done ? WHY_BROKEN : WHY_UNKNOWN,
+			"%s dev %s %s: nobody answers for it", addr, device, neighbour_word(state));
+		why_object(check, "neighbour %s dev %s", addr, device);
+		fix_neighbour(known, check);
+	}
+}
+
+static void judge_device(const struct why_known *known, struct why_check *check)
+{
+	const struct link_stats *a = &known->probed.before, *b = &known->probed.after;
+	unsigned sent = (unsigned)(b->tx_packets - a->tx_packets);
+	unsigned collisions = (unsigned)(b->collisions - a->collisions);
+	unsigned carrier = (unsigned)(b->tx_carrier_errors - a->tx_carrier_errors);
+
+	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
+	if (collisions) {
+		if (!why_end_loop(known, check))
+			why_say(check, WHY_BROKEN, "%u collisions: the outer packets came back",
+				collisions);
+	} else if (carrier) {
+		why_say(check, WHY_BROKEN, "%u carrier errors: no way for the outer packets",
+			carrier);
+		why_fix_underlay(known, check);
+	} else {
+		why_say(check, WHY_OK, "%s sent %u, no collisions, no carrier errors",
+			known->device, sent);
+	}
+}
+
+static void judge_unsent(const struct why_known *known, struct why_check *check)
+{
+	int error = known->probed.result.send_error;
+
+	why_say(check, error ? WHY_BROKEN : WHY_UNKNOWN, "the probes could not be sent: %s",
+		error ? strerror(-error) : "none was seen");
+}
+
+static void judge_send(const struct why_known *known, struct why_check *check)
+{
+	static const struct why_hop hops[] = {
+		{TRACE_INNER, TRACE_OUTPUT, TRACE_FIRST},
+		{TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
+		{TRACE_INNER, TRACE_POSTROUTING, TRACE_FIRST},
+		{TRACE_INNER, TRACE_POSTROUTING, TRACE_LAST},
+		{TRACE_OUTER, TRACE_OUTPUT, TRACE_FIRST},
+		{TRACE_OUTER, TRACE_OUTPUT, TRACE_LAST},
+		{TRACE_OUTER, TRACE_POSTROUTING, TRACE_FIRST},
+		{TRACE_OUTER, TRACE_POSTROUTING, TRACE_LAST},
+	};
+	struct why_passage passage = why_hop_judge(known, TRACE_OUT, hops, ARRAY_LEN(hops), check);
+	const struct link_stats *a = &known->probed.before, *b = &known->probed.after;
+
+	if (passage.end == WHY_HOP_NONE) {
+		judge_unsent(known, check);
+	} else if (passage.end == WHY_HOP_LOST && passage.at == 4) {
+		why_say(check, WHY_BROKEN, "%s sent none: %u errors, %u dropped", known->device,
+			(unsigned)(b->tx_errors - a->tx_errors),
+			(unsigned)(b->tx_dropped - a->tx_dropped));
+		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
+		why_fix_underlay(known, check);
+	} else if (passage.end == WHY_HOP_PASSED) {
+		why_say(check, check->verdict, "%u of %u left by %s as protocol 4",
+			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_OUTER,
+						     TRACE_POSTROUTING, TRACE_LAST)),
+			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_INNER, TRACE_OUTPUT,
+						     TRACE_FIRST)),
+			known->underlay.answer.device);
+	}
+}
+
+static void say_nothing_came(const struct why_known *known, struct why_check *check)
+{
+	const struct probe_result *result = &known->probed.result;
+	char remote[ADDR_TEXT], by[ADDR_TEXT];
+
+	addr_text(known->remote, remote);
+	if (result->icmp_by.host)
+		why_say(check, WHY_BROKEN,
+			"no reply through the tunnel; %s says ICMP type %u code %u",
+			addr_text(result->icmp_by, by), result->icmp_type, result->icmp_code);
+	else if (why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST))
+		why_say(check, WHY_BROKEN, "the replies came, but not through the tunnel");
+	else if (known->question.protocol == IPPROTO_UDP)
+		why_say(check, WHY_UNKNOWN, "no reply, which UDP need not have");
+	else
+		why_say(check, WHY_BROKEN,
+			"no protocol 4 from %s: it sent none, which its agent would tell, or it is "
+			"blocked on its way",
+			remote);
+	why_object(check, "the way from %s", remote);
+}
+
+static void judge_reply_arrival(const struct why_known *known, struct why_check *check)
+{
+	uint32_t came = why_hop_count(known, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING,
+				      TRACE_FIRST);
+	unsigned of = why_hop_probes(known->probed.result.sent);
+	char remote[ADDR_TEXT];
+
+	if (!came)
+		say_nothing_came(known, check);
+	else
+		why_say(check, why_hop_probes(came) < of ? WHY_WARN : WHY_OK,
+			"protocol 4 from %s: %u of %u replies", addr_text(known->remote, remote),
+			why_hop_probes(came), of);
+}
+
+static void judge_reply_input(const struct why_known *known, struct why_check *check)
+{
+	why_end_decapsulation(known, TRACE_BACK, check);
+}
+
+static bool has_address(const struct why_known *known)
+{
+	return known->tunnel->addresses.len;
+}
+
+static void fix_rp_filter(const struct why_known *known, struct why_check *check)
+{
+	const char *name = known->tunnel->head.name;
+
+	why_resource(check, KIND_TUNNEL, name);
+	if (has_address(known))
+		why_fix(check, "ipipctl tunnel set %s --rp-filter loose", name);
+	else
+		why_fix(check,
+			"ipipctl tunnel set %s --rp-filter off && "
+			"sysctl -w net.ipv4.conf.all.rp_filter=0",
+			name);
+}
+
+/* By the kernel's answer; by its counter, when the packet came and was not let in. */
+static void judge_rp_filter(const struct why_known *known, struct why_check *check)
+{
+	char sysctl[WHY_SYSCTL], to[ADDR_TEXT];
+	uint32_t drops = known->probed.done ? known->probed.seen.rp_filter_drops : 0;
+	bool came = why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING, TRACE_LAST);
+	bool is_in = why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_INPUT, TRACE_FIRST);
+
+	addr_text(known->question.to, to);
+	if (!known->back.asked) {
+		why_say(check, WHY_UNKNOWN, "no source that a reply could go to");
+		return;
+	}
+	if (!known->back.answer.error && drops && came && !is_in && !known->question.in[0]) {
+		why_say(check, WHY_BROKEN, "rp_filter dropped %u, and no reply was let in by %s",
+			drops, known->device);
+		why_object(check, "net.ipv4.conf.%s.rp_filter", known->device);
+		fix_rp_filter(known, check);
+		return;
+	}
+	if (!known->back.answer.error) {
+		why_say(check, WHY_OK, "replies from %s are let in by %s", to, known->device);
+		return;
+	}
+	switch (why_refusal_judge(known, &known->back, &known->out, known->of_tunnel, check)) {
+	case WHY_REFUSED_FORWARDING:
+		why_fix(check, "sysctl -w %s=1",
+			why_refusal_sysctl(known->device, "forwarding", sysctl));
+		break;
+	case WHY_REFUSED_RP_FILTER:
+		fix_rp_filter(known, check);
+		break;
+	case WHY_REFUSED_SOURCE:
+	case WHY_REFUSED_NO_ROUTE:
+	case WHY_REFUSED_ROUTE:
+	case WHY_REFUSED_UNKNOWN:
+		break;
+	}
+}
+
+static void judge_reply(const struct why_known *known, struct why_check *check)
+{
+	static const struct why_hop hops[] = {
+		{TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST},
+		{TRACE_INNER, TRACE_PREROUTING, TRACE_LAST},
+		{TRACE_INNER, TRACE_INPUT, TRACE_FIRST},
+		{TRACE_INNER, TRACE_INPUT, TRACE_LAST},
+	};
+	const struct probe_result *result = &known->probed.result;
+	struct why_passage passage = why_hop_judge(known, TRACE_BACK, hops, ARRAY_LEN(hops), check);
+
+	if (result->received) {
+		check->object[0] = check->fix[0] = '\0';
+		why_say(check, result->received < result->sent ? WHY_WARN : WHY_OK,
+			"%u of %u answered, %llu.%llu ms", result->received, result->sent,
+			(unsigned long long)result->avg_us / 1000,
+			(unsigned long long)result->avg_us / 100 % 10);
+	} else if (passage.end == WHY_HOP_PASSED) {
+		why_say(check, WHY_BROKEN, "replies came, but not to the socket that asked");
 	}
 }
 
 const struct why_judge why_client_judges[] = {
-	{WHY_OUT, "route", false, judge_route},
+	{WHY_OUT, "route", false, why_route_judge},
+	{WHY_OUT, "source", false, judge_source},
 	{WHY_OUT, "tunnel", false, judge_tunnel},
 	{WHY_OUT, "loop", false, judge_loop},
-	{WHY_OUT, "underlay", false, judge_underlay},
+	{WHY_OUT, "underlay", false, why_end_underlay},
+	{WHY_OUT, "neighbour", false, judge_neighbour},
+	{WHY_OUT, "device", true, judge_device},
+	{WHY_OUT, "send", true, judge_send},
+	{WHY_BACK, "reply-arrival", true, judge_reply_arrival},
+	{WHY_BACK, "reply-input", true, judge_reply_input},
+	{WHY_BACK, "rp_filter", false, judge_rp_filter},
+	{WHY_BACK, "reply", true, judge_reply},
+	{WHY_BACK, "mtu", true, why_end_mtu},
 };
 const unsigned why_client_judges_count = ARRAY_LEN(why_client_judges);

@@ -61,6 +61,7 @@ ROUTES = [
     ("GET", "/v1/host/route?to=172.16.1.62", None, "read", 200),
     ("GET", "/v1/hazards", None, "read", 200),
     ("GET", "/v1/why?to=180.163.26.39", None, "read", 200),
+    ("GET", "/v1/why?to=180.163.26.39&probe=true&port=80", None, "admin", 400),
     ("GET", "/v1/events?follow=false", None, "read", 200),
     ("GET", "/v1/config", None, "read", 200),
     ("PUT", "/v1/config?prune=false", {}, "admin", 200),

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """GET /v1/why over the fake kernel: parameters, roles, and what each end says of its part."""
 
-import unittest
+import json
+import time
 
 import api
+import network
 from api import EXIT, NAT, TUNNEL
 
 PEER = {"remote": "172.16.1.62", "local": "172.16.16.22", "addresses": ["10.7.0.2/24"]}
@@ -87,6 +89,147 @@ class Far(WhyTest):
 
     def test_no_tunnel_of_that_peer(self):
         self.broken(FAR, "tunnel")
+
+
+# What a trace sees of a path that is whole: layer, hook, in the order of the packet.
+OUT = ("out outer prerouting", "out outer input", "out inner prerouting", "out inner forward",
+       "out inner postrouting")
+BACK = ("back inner prerouting", "back inner forward", "back inner postrouting",
+        "back outer output", "back outer postrouting")
+PROBED = FAR + "&local=172.16.16.22&id=4711&probe=true"
+
+
+def seen(*places, count=3):
+    return [f"seen {place} {edge} {count}" for place in places for edge in ("first", "last")]
+
+
+class FarProbed(WhyTest):
+    """What the trace sees, the script says: no packet moves here."""
+
+    def setUp(self):
+        super().setUp()
+        Far.three(self)
+
+    def test_a_path_that_is_whole(self):
+        self.agent.kernel(*seen(*OUT, *BACK), "left eth0",
+                          "flow 172.16.16.22 180.163.26.39 replied")
+        began = time.monotonic()
+        body, checks = self.why(PROBED)
+        self.assertLess(time.monotonic() - began, 0.7)
+        self.assertEqual(body["verdict"], "ok", body)
+        self.assertEqual([check["check"] for check in body["checks"]],
+                         ["arrival", "tunnel", "decapsulation", "input", "rp_filter", "forward",
+                          "nat", "leave", "reply", "return", "reply-forward", "reply-send", "mtu"])
+        self.assertEqual(checks["nat"]["evidence"], "10.7.0.1 becomes 172.16.16.22 of eth0")
+        self.assertNotIn("trace", self.agent.objects())
+
+    def test_nothing_arrives(self):
+        began = time.monotonic()
+        self.broken(PROBED, "arrival")
+        self.assertLess(time.monotonic() - began, 1)
+
+    def test_a_foreign_chain_drops(self):
+        self.agent.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
+                          "drop out inner forward ip filter FORWARD 7")
+        check = self.broken(PROBED, "forward")
+        self.assertEqual((check["object"], check["fix"]), (
+            "nft ip filter FORWARD",
+            "nft 'insert rule ip filter FORWARD iifname \"tun_b\" accept; "
+            "insert rule ip filter FORWARD oifname \"tun_b\" accept'"))
+
+    def test_a_chain_with_a_name_of_its_own_kind_is_in_no_command(self):
+        self.agent.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
+                          "drop out inner forward ip filter $(reboot) 7")
+        self.assertIsNone(self.broken(PROBED, "forward")["fix"])
+
+    def test_the_destination_does_not_answer(self):
+        self.agent.kernel(*seen(*OUT), "left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.broken(PROBED, "reply")
+
+    def test_no_answer_of_udp_says_nothing(self):
+        self.agent.kernel(*seen(*OUT), "left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.assertEqual(self.why(PROBED + "&protocol=udp")[0]["verdict"], "unknown")
+
+    def test_no_trace_can_be_opened(self):
+        self.agent.kernel("refuse-trace EPERM")
+        body, checks = self.why(PROBED)
+        self.assertEqual(body["verdict"], "unknown")
+        self.assertIn("Operation not permitted", checks["arrival"]["evidence"])
+
+    def begin(self):
+        """A request whose headers, and first byte, are there."""
+        connection = api.Connection(self.agent.socket)
+        self.addCleanup(connection.close)
+        connection.request("GET", PROBED)
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.read(1), b"\n")
+        return connection, response
+
+    def test_the_headers_come_when_it_begins_to_watch(self):
+        began = time.monotonic()
+        connection, response = self.begin()
+        self.assertLess(time.monotonic() - began, 0.4)
+        self.assertIn("trace", self.agent.objects())
+        self.agent.kernel(*seen(*OUT, *BACK), "flow 172.16.16.22 180.163.26.39 replied")
+        body = json.loads(response.read())
+        self.assertEqual(body["verdict"], "ok", body)
+
+    def test_one_at_a_time(self):
+        connection, response = self.begin()
+        answer = self.problem(self.agent.get(PROBED), 429, "too-many-requests")
+        self.assertEqual(answer.headers["Retry-After"], "1")
+        self.ok(self.agent.get(FAR))
+        response.read()
+        self.ok(self.agent.get(PROBED))
+
+    def test_a_client_that_goes_away(self):
+        connection, response = self.begin()
+        response.close()
+        connection.close()
+        end = time.monotonic() + 5
+        while "trace" in self.agent.objects() and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertNotIn("trace", self.agent.objects())
+        self.ok(self.agent.get(PROBED))
+
+    def test_the_agent_stops_meanwhile(self):
+        connection, response = self.begin()
+        began = time.monotonic()
+        self.assertEqual(self.agent.stop(), 0)
+        self.assertLess(time.monotonic() - began, 0.6)
+        self.assertNotIn("trace", self.agent.objects())
+
+    def test_not_too_often(self):
+        self.agent.kernel(*seen(*OUT, *BACK), "flow 172.16.16.22 180.163.26.39 replied")
+        statuses = []
+        while 429 not in statuses and len(statuses) < 20:
+            statuses.append(self.agent.get(PROBED).status)
+        self.assertIn(len(statuses), (11, 12, 13))
+        self.assertEqual(self.agent.get(PROBED).headers["Retry-After"], "2")
+        self.ok(self.agent.get(FAR))
+
+    def test_a_head_of_it(self):
+        self.assertEqual(self.agent.ask("HEAD", PROBED).status, 200)
+        self.assertNotIn("trace", self.agent.objects())
+        self.ok(self.agent.get(PROBED))
+
+
+class NearProbed(WhyTest):
+    def setUp(self):
+        super().setUp()
+        self.three()
+
+    def test_a_broken_route_sends_nothing(self):
+        self.ok(self.agent.patch("/v1/exit-routes/qq?wait=10", {"enabled": False}))
+        self.broken(NEAR + "&probe=true", "route")
+
+    def test_what_cannot_be_sent_is_not_known(self):
+        """The fake's addresses are none of this host."""
+        body, checks = self.why(NEAR + "&probe=true")
+        self.assertEqual(body["verdict"], "unknown")
+        self.assertEqual(checks["send"]["verdict"], "unknown")
+        self.assertNotIn("trace", self.agent.objects())
 
 
 class Parameters(WhyTest):

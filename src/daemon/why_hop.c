@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How far probes came, by the counters of the trace; and the command that lets them pass the
+ * chain that dropped them, in nftables or in iptables-legacy, which no trace sees.
+ */
+#include "daemon/why_hop.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const hook_names[TRACE_HOOKS] = {
+	[TRACE_PREROUTING] = "prerouting",   [TRACE_INPUT] = "input",   [TRACE_FORWARD] = "forward",
+	[TRACE_POSTROUTING] = "postrouting", [TRACE_OUTPUT] = "output",
+};
+
+/* What a rule must match, in the words of nft and of iptables. */
+struct match {
+	char nft[96], iptables[96];
+};
+
+uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum trace_layer layer,
+		       enum trace_hook hook, enum trace_edge edge)
+{
+	return known->probed.seen.counts.packets[way][layer][hook][edge];
+}
+
+unsigned why_hop_probes(uint32_t count)
+{
+	return count < PROBE_COUNT ? count : PROBE_COUNT;
+}
+
+static bool comes_in(enum trace_hook hook)
+{
+	return hook == TRACE_PREROUTING || hook == TRACE_INPUT;
+}
+
+static void match_outer(const struct why_known *known, enum trace_hook hook, struct match *match)
+{
+	const char *end = comes_in(hook) ? "saddr" : "daddr";
+	struct addr remote = known->question.exit ? known->question.peer : known->remote;
+	char text[ADDR_TEXT];
+
+	addr_text(remote, text);
+	snprintf(match->nft, sizeof(match->nft), "ip protocol 4 ip %s %s", end, text);
+	snprintf(match->iptables, sizeof(match->iptables), "-p 4 -%c %s", end[0], text);
+}
+
+/* On the exit the other side of the flow is not the tunnel. */
+static bool is_beyond(const struct why_known *known, enum trace_way way, enum trace_hook hook)
+{
+	if (!known->question.exit || !*known->wan)
+		return false;
+	return way == TRACE_OUT ? hook == TRACE_POSTROUTING : hook == TRACE_PREROUTING;
+}
+
+static void match_inner(const struct why_known *known, enum trace_way way, enum trace_hook hook,
+			struct match *match)
+{
+	bool beyond = is_beyond(known, way, hook), in = comes_in(hook);
+	const char *device = beyond ? known->wan : known->device;
+	char text[ADDR_TEXT], nft[40] = "", iptables[32] = "";
+
+	if (!why_fix_is_word(device))
+		return;
+	addr_text(known->question.to, text);
+	if (beyond) {
+		snprintf(nft, sizeof(nft), " ip %s %s", in ? "saddr" : "daddr", text);
+		snprintf(iptables, sizeof(iptables), " -%c %s", in ? 's' : 'd', text);
+	}
+	snprintf(match->nft, sizeof(match->nft), "%s \"%s\"%s", in ? "iifname" : "oifname", device,
+		 nft);
+	snprintf(match->iptables, sizeof(match->iptables), "-%c %s%s", in ? 'i' : 'o', device,
+		 iptables);
+}
+
+static void match_hook(const struct why_known *known, enum trace_way way, const struct why_hop *hop,
+		       struct match *match)
+{
+	*match = (struct match){0};
+	if (hop->layer == TRACE_OUTER)
+		match_outer(known, hop->hook, match);
+	else
+		match_inner(known, way, hop->hook, match);
+}
+
+static void list_prefixes(const struct prefixes *list, struct text *text)
+{
+	char one[PREFIX_TEXT];
+
+	for (uint32_t i = 0; i < list->len; i++)
+		text_addf(text, "%s,", prefix_text(list->v[i], one));
+}
+
+/* Our own drops: a source that the tunnel does not allow, or one that no NAT rule lets out. */
+static void fix_ours(const struct why_known *known, struct why_check *check)
+{
+	const struct tunnel *tunnel = known->tunnel;
+	cleanup_text struct text text = {0};
+	struct addr source = known->question.exit ? known->from : known->question.to;
+	bool allowed = !tunnel || !tunnel->allowed_sources.len;
+	char one[ADDR_TEXT];
+
+	for (uint32_t i = 0; !allowed && i < tunnel->allowed_sources.len; i++)
+		allowed = prefix_covers(tunnel->allowed_sources.v[i], source);
+	if (allowed) {
+		why_fix_nat(known, check);
+		return;
+	}
+	list_prefixes(&tunnel->allowed_sources, &text);
+	why_resource(check, KIND_TUNNEL, tunnel->head.name);
+	why_fix(check, "ipipctl tunnel set %s --allowed-sources %s%s/32", tunnel->head.name,
+		text_str(&text), addr_text(source, one));
+}
+
+static bool has_ip_header(const char *family)
+{
+	return strcmp(family, "ip") == 0 || strcmp(family, "inet") == 0;
+}
+
+static void fix_nft(const struct why_known *known, const struct trace_drop *drop,
+		    const struct why_hop *hop, struct why_check *check)
+{
+	struct match match;
+	const char *device = known->device;
+
+	if (strcmp(drop->family, "ip") == 0 && strcmp(drop->table, OUR_NFT_TABLE) == 0) {
+		fix_ours(known, check);
+		return;
+	}
+	if (!has_ip_header(drop->family) || !why_fix_is_word(drop->table) ||
+	    !why_fix_is_word(drop->chain))
+		return;
+	match_hook(known, drop->way, hop, &match);
+	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && why_fix_is_word(device))
+		why_fix(check,
+			"nft 'insert rule %s %s %s iifname \"%s\" accept; "
+			"insert rule %s %s %s oifname \"%s\" accept'",
+			drop->family, drop->table, drop->chain, device, drop->family, drop->table,
+			drop->chain, device);
+	else if (match.nft[0])
+		why_fix(check, "nft 'insert rule %s %s %s %s accept'", drop->family, drop->table,
+			drop->chain, match.nft);
+}
+
+static void say_dropped(const struct why_known *known, const struct trace_drop *drop,
+			const struct why_hop *hop, struct why_check *check)
+{
+	why_say(check, WHY_BROKEN, "dropped in %s by %s %s %s, %s%llu", hook_names[hop->hook],
+		drop->family, drop->table, drop->chain, drop->handle ? "rule handle " : "policy ",
+		(unsigned long long)drop->handle);
+	if (!drop->handle)
+		why_say(check, WHY_BROKEN, "dropped in %s by %s %s %s, its policy",
+			hook_names[hop->hook], drop->family, drop->table, drop->chain);
+	why_object(check, "nft %s %s %s", drop->family, drop->table, drop->chain);
+	fix_nft(known, drop, hop, check);
+}
+
+/* The tables of iptables-legacy that have the hook, the likeliest first. */
+static const struct legacy {
+	enum trace_hook hook;
+	const char *module, *table, *chain;
+} legacies[] = {
+	{TRACE_INPUT, "iptable_filter", "filter", "INPUT"},
+	{TRACE_INPUT, "iptable_mangle", "mangle", "INPUT"},
+	{TRACE_FORWARD, "iptable_filter", "filter", "FORWARD"},
+	{TRACE_FORWARD, "iptable_mangle", "mangle", "FORWARD"},
+	{TRACE_OUTPUT, "iptable_filter", "filter", "OUTPUT"},
+	{TRACE_OUTPUT, "iptable_raw", "raw", "OUTPUT"},
+	{TRACE_OUTPUT, "iptable_mangle", "mangle", "OUTPUT"},
+	{TRACE_PREROUTING, "iptable_raw", "raw", "PREROUTING"},
+	{TRACE_PREROUTING, "iptable_mangle", "mangle", "PREROUTING"},
+	{TRACE_POSTROUTING, "iptable_mangle", "mangle", "POSTROUTING"},
+};
+
+static const struct legacy *find_legacy(const struct why_known *known, enum trace_hook hook)
+{
+	for (size_t i = 0; i < ARRAY_LEN(legacies); i++)
+		if (legacies[i].hook == hook && known->world.has_module(legacies[i].module))
+			return &legacies[i];
+	return NULL;
+}
+
+static void say_vanished(const struct why_known *known, enum trace_way way,
+			 const struct why_hop *hop, struct why_check *check)
+{
+	const struct legacy *legacy = find_legacy(known, hop->hook);
+	const char *device = known->device;
+	struct match match;
+
+	why_say(check, WHY_BROKEN, "lost in %s, by no chain of nftables", hook_names[hop->hook]);
+	if (!legacy)
+		return;
+	why_say(check, WHY_BROKEN, "lost in %s, by no chain of nftables: iptables-legacy is loaded",
+		hook_names[hop->hook]);
+	why_object(check, "iptables-legacy %s %s", legacy->table, legacy->chain);
+	match_hook(known, way, hop, &match);
+	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && why_fix_is_word(device))
+		why_fix(check,
+			"iptables-legacy -t %s -I FORWARD -i %s -j ACCEPT && "
+			"iptables-legacy -t %s -I FORWARD -o %s -j ACCEPT",
+			legacy->table, device, legacy->table, device);
+	else if (match.iptables[0])
+		why_fix(check, "iptables-legacy -t %s -I %s %s -j ACCEPT", legacy->table,
+			legacy->chain, match.iptables);
+}
+
+static const struct trace_drop *find_drop(const struct why_known *known, enum trace_way way,
+					  const struct why_hop *hop)
+{
+	const struct trace_seen *seen = &known->probed.seen;
+
+	for (unsigned i = 0; i < seen->n_drops; i++)
+		if (seen->drops[i].way == way && seen->drops[i].layer == hop->layer &&
+		    seen->drops[i].hook == hop->hook)
+			return &seen->drops[i];
+	return NULL;
+}
+
+static bool is_within(const struct why_hop *before, const struct why_hop *hop)
+{
+	return before->layer == hop->layer && before->hook == hop->hook;
+}
+
+struct why_passage why_hop_judge(const struct why_known *known, enum trace_way way,
+				 const struct why_hop *hops, unsigned n, struct why_check *check)
+{
+	uint32_t came = 0, first = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct why_hop *hop = &hops[i];
+
+		came = why_hop_count(known, way, hop->layer, hop->hook, hop->edge);
+		first = i ? first : came;
+		if (came)
+			continue;
+		if (!i) {
+			why_say(check, WHY_UNKNOWN, "no packet came to %s", hook_names[hop->hook]);
+			return (struct why_passage){WHY_HOP_NONE, 0};
+		}
+		if (!is_within(&hops[i - 1], hop)) {
+			why_say(check, WHY_BROKEN, "lost between %s and %s",
+				hook_names[hops[i - 1].hook], hook_names[hop->hook]);
+			return (struct why_passage){WHY_HOP_LOST, i};
+		}
+		const struct trace_drop *drop = find_drop(known, way, hop);
+		if (drop)
+			say_dropped(known, drop, hop, check);
+		else
+			say_vanished(known, way, hop, check);
+		return (struct why_passage){WHY_HOP_DROPPED, i};
+	}
+	why_say(check, came < first ? WHY_WARN : WHY_OK, "%u of %u passed %s", why_hop_probes(came),
+		why_hop_probes(first), hook_names[hops[n - 1].hook]);
+	return (struct why_passage){WHY_HOP_PASSED, n};
+}

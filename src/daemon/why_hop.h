@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* A packet on its way through the hooks, as probes were counted: how far it came, and who dropped
+ * it. */
+
+#include "daemon/why_fix.h"
+
+struct why_hop {
+	enum trace_layer layer;
+	enum trace_hook hook;
+	enum trace_edge edge;
+};
+
+enum why_hop_end {
+	WHY_HOP_NONE,    /* it did not even come to the first: the judge says so */
+	WHY_HOP_PASSED,  /* all of it: said */
+	WHY_HOP_DROPPED, /* within a hook: said, with what repairs it */
+	WHY_HOP_LOST,    /* between two hooks, behind the one that is returned: said */
+};
+
+struct why_passage {
+	enum why_hop_end end;
+	unsigned at; /* of LOST: the first hop that it did not come to */
+};
+
+uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum trace_layer layer,
+		       enum trace_hook hook, enum trace_edge edge);
+/* "3 of 3 probes": what came to a hop, as far as it is of plain ones. */
+unsigned why_hop_probes(uint32_t count);
+/* Judges a stretch of hops, in their order; what is the packet's name in its evidence. */
+struct why_passage why_hop_judge(const struct why_known *known, enum trace_way way,
+				 const struct why_hop *hops, unsigned n, struct why_check *check);

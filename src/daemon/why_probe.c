@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of the probes of one question: trace, packets, and the end of both. */
+#include "daemon/why_probe.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	NEAR_MS = 400,  /* the near end waits so long for answers */
+	FAR_MS = 700,   /* the far end for packets */
+	LOOK_MS = 50,   /* how often it looks; it is over when so long nothing more came */
+	SIZES_MS = 400, /* of its own probes */
+};
+
+struct why_probe {
+	struct why_probe_call call;
+	struct why_question question;
+	struct why_probed probed;
+	char device[IFNAMSIZ];
+	bool traced;
+	struct probe *packets; /* NULL: none, or all is known of them */
+	struct loop_timer *timer;
+	uint64_t until_ms;
+};
+
+void why_probe_free(struct why_probe *probe)
+{
+	if (!probe)
+		return;
+	if (probe->traced)
+		probe->call.kernel->vt->trace_close(probe->call.kernel);
+	if (probe->packets)
+		probe_free(probe->packets);
+	loop_timer_free(probe->call.loop, probe->timer);
+	free(probe);
+}
+
+static void count(struct why_probe *probe, struct link_stats *stats)
+{
+	struct kernel *kernel = probe->call.kernel;
+	struct err err = {0};
+
+	if (!*probe->device || kernel->vt->link_stats(kernel, probe->device, stats, &err))
+		*stats = (struct link_stats){0};
+}
+
+static void look(struct why_probe *probe)
+{
+	struct kernel *kernel = probe->call.kernel;
+	struct err err = {0};
+
+	if (kernel->vt->trace_read(kernel, &probe->probed.seen, &err))
+		snprintf(probe->probed.fault, sizeof(probe->probed.fault), "%.150s", err.sentence);
+}
+
+static void finish(struct why_probe *probe)
+{
+	struct kernel *kernel = probe->call.kernel;
+
+	look(probe);
+	count(probe, &probe->probed.after);
+	kernel->vt->trace_close(kernel);
+	probe->traced = false;
+	loop_timer_disarm(probe->call.loop, probe->timer);
+	probe->probed.done = !probe->probed.fault[0];
+	struct why_probed told = probe->probed;
+	/* which frees it */
+	probe->call.done(probe->call.user, &told);
+}
+
+static void packets_done(void *user, const struct probe_result *result)
+{
+	struct why_probe *probe = user;
+
+	probe->probed.result = *result;
+	probe_free(probe->packets);
+	probe->packets = NULL;
+	if (!probe->question.exit)
+		finish(probe);
+}
+
+/* The reply has left, and nothing more moves. */
+static bool is_quiet(const struct why_probe *probe, const struct trace_counts *before)
+{
+	const struct trace_counts *now = &probe->probed.seen.counts;
+
+	return !probe->packets &&
+	       now->packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST] &&
+	       memcmp(now, before, sizeof(*now)) == 0;
+}
+
+static void look_again(void *user)
+{
+	struct why_probe *probe = user;
+	struct trace_counts before = probe->probed.seen.counts;
+
+	look(probe);
+	if (is_quiet(probe, &before) || loop_now_ms() >= probe->until_ms || probe->probed.fault[0])
+		finish(probe);
+	else
+		loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + LOOK_MS);
+}
+
+/* Bytes of packets: those of ways that are narrower as they mostly are, and the device's own. */
+static void choose_sizes(uint32_t mtu, struct probe_question *question)
+{
+	static const uint16_t narrower[PROBE_SIZES_MAX - 1] = {576,  1280, 1340, 1372, 1400, 1420,
+							       1440, 1452, 1460, 1472, 1480};
+
+	if (mtu < 68 || mtu > UINT16_MAX)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(narrower); i++)
+		if (narrower[i] < mtu)
+			question->sizes[question->n_sizes++] = narrower[i];
+	question->sizes[question->n_sizes++] = (uint16_t)mtu;
+}
+
+static uint32_t mtu_of(const struct why_known *known)
+{
+	const struct fact_link *link = facts_link(known->world.facts, known->device);
+
+	return link ? link->mtu : 0;
+}
+
+static int send_near(struct why_probe *probe, const struct why_known *known, struct err *err)
+{
+	const struct why_question *q = &known->question;
+	struct probe_question question = {
+		.from = known->from,
+		.to = q->to,
+		.protocol = q->protocol,
+		.id = q->id,
+		.port = q->port,
+		.count = PROBE_COUNT,
+		.timeout_ms = NEAR_MS,
+	};
+
+	if (q->protocol == IPPROTO_ICMP)
+		choose_sizes(mtu_of(known), &question);
+	return probe_start(&probe->packets, probe->call.loop, &question, packets_done, probe, err);
+}
+
+/* Through the tunnel to where the packets come from; without an own address in it there is none
+ * that could answer. */
+static void send_far(struct why_probe *probe, const struct why_known *known)
+{
+	const struct tunnel *tunnel = known->tunnel;
+	struct probe_question question = {
+		.to = known->from,
+		.device = known->device,
+		.protocol = IPPROTO_ICMP,
+		.id = known->question.id ^ 0x8000,
+		.timeout_ms = SIZES_MS,
+	};
+	struct err err = {0};
+
+	if (!tunnel || !tunnel->addresses.len)
+		return;
+	question.from = tunnel->addresses.v[0].addr;
+	choose_sizes(mtu_of(known), &question);
+	if (question.n_sizes &&
+	    probe_start(&probe->packets, probe->call.loop, &question, packets_done, probe, &err))
+		probe->packets = NULL;
+}
+
+static int open_trace(struct why_probe *probe, const struct why_known *known, struct err *err)
+{
+	const struct why_question *q = &known->question;
+	struct kernel *kernel = probe->call.kernel;
+	struct trace_question question = {
+		.from = known->from,
+		.to = q->to,
+		.local = q->exit && q->local.host ? q->local : known->local,
+		.remote = q->exit ? q->peer : known->remote,
+		.protocol = q->protocol,
+		.id = q->id,
+		.port = q->port,
+		.exit = q->exit,
+	};
+
+	memcpy(question.device, known->device, sizeof(question.device));
+	int error = kernel->vt->trace_open(kernel, &question, err);
+	probe->traced = !error;
+	return error;
+}
+
+/* What comes from elsewhere cannot be sent from here. */
+static int may_send(const struct why_known *known, struct err *err)
+{
+	if (known->question.exit || facts_addr(known->world.facts, known->from))
+		return 0;
+	return err_set(err, -EADDRNOTAVAIL,
+		       "no probes: a packet of another host cannot be sent "
+		       "from here");
+}
+
+int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
+		    struct why_known *known)
+{
+	struct why_probe *probe = xcalloc(1, sizeof(*probe));
+	struct err err = {0};
+
+	*probe = (struct why_probe){.call = *call, .question = known->question};
+	probe->timer = loop_timer_new(call->loop, look_again, probe);
+	memcpy(probe->device, known->device, sizeof(probe->device));
+	probe->probed.path_mtu = known->outer.asked ? known->outer.answer.mtu : 0;
+	count(probe, &probe->probed.before);
+	int error = may_send(known, &err);
+	if (!error)
+		error = open_trace(probe, known, &err);
+	if (!error && !known->question.exit)
+		error = send_near(probe, known, &err);
+	if (error) {
+		snprintf(known->probed.fault, sizeof(known->probed.fault), "%.150s", err.sentence);
+		why_probe_free(probe);
+		return error;
+	}
+	if (known->question.exit) {
+		send_far(probe, known);
+		probe->until_ms = loop_now_ms() + FAR_MS;
+		loop_timer_arm(call->loop, probe->timer, loop_now_ms() + LOOK_MS);
+	}
+	*out = probe;
+	return 0;
+}

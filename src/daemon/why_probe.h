@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Probes under way: the trace of their flow is open from the first to the last, and what was
+ * seen is told once. The near end sends them; the far end waits for them, and tries the sizes
+ * that its tunnel passes.
+ */
+
+#include "daemon/loop.h"
+#include "daemon/why.h"
+
+struct why_probe;
+
+struct why_probe_call {
+	struct kernel *kernel;
+	struct loop *loop;
+	/* Called once, from the loop, unless why_probe_free comes before; the trace is closed. */
+	void (*done)(void *user, const struct why_probed *probed);
+	void *user;
+};
+
+/* Negative errno: nothing is under way, and known says why not. */
+int why_probe_start(struct why_probe **probe, const struct why_probe_call *call,
+		    struct why_known *known) must_check;
+/* Closes the trace when it is open. NULL is none. */
+void why_probe_free(struct why_probe *probe);
