@@ -24,6 +24,19 @@ static bool of_state(const void *from, size_t number, struct metric_row *row)
 	return true;
 }
 
+static bool of_hazard(const void *from, size_t number, struct metric_row *row)
+{
+	const struct scrape *scrape = from;
+	size_t hazard = number / HAZARD_SEVERITIES, severity = number % HAZARD_SEVERITIES;
+
+	if (hazard >= HAZARDS)
+		return false;
+	row->labels[0] = hazard_name((enum hazard_id)hazard);
+	row->labels[1] = hazard_severity_names[severity];
+	row->base = &scrape->hazards[hazard][severity];
+	return true;
+}
+
 static bool of_trigger(const void *from, size_t number, struct metric_row *row)
 {
 	const struct scrape *scrape = from;
@@ -133,6 +146,7 @@ static const struct metric_rows
 	build = {{"version"}, once},
 	whole = {{NULL}, once},
 	states = {{"kind", "state"}, of_state},
+	hazards = {{"hazard", "severity"}, of_hazard},
 	triggers = {{"trigger"}, of_trigger},
 	objects = {{"kind"}, of_object},
 	ops = {{"kind", "verb"}, of_op},
@@ -169,6 +183,8 @@ const struct metric metric_table[] = {
 	GAUGE("ipipd_resources", "Declared resources by their state.", states, 0),
 	GAUGE("ipipd_orphans", "Objects that an agent with another database has left.", whole,
 	      METRIC_AT(struct scrape, orphans)),
+	GAUGE("ipipd_hazards", "What on the host endangers the tunnels, as of the last scan.",
+	      hazards, 0),
 	COUNTER("ipipd_passes_total", "Passes that are over, by what called for them.", triggers,
 		0),
 	COUNTER("ipipd_pass_failures_total",
@@ -266,6 +282,7 @@ void scrape_take(struct agent *agent, struct scrape *scrape)
 	scrape->one = 1;
 	scrape->ready = report.ready;
 	scrape->orphans = report.n_orphans;
+	hazard_scan_count(agent->hazards, scrape->hazards);
 	api_json_count_states(agent, scrape->resources);
 	scrape->database_bytes = store_size_bytes(agent->store);
 	scrape->database_failures = store_write_failures(agent->store);

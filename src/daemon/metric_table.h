@@ -6,6 +6,7 @@
 #include "daemon/agent.h"
 #include "daemon/exposition.h"
 #include "daemon/http.h"
+#include "daemon/hazard_scan.h"
 
 extern const struct metric metric_table[];
 extern const size_t metric_table_len;
@@ -18,6 +19,7 @@ struct scrape {
 	uint64_t database_bytes, database_failures;
 	uint64_t contested, followers; /* followers: of the events, filled by the API */
 	struct http_numbers http;
+	uint64_t hazards[HAZARDS][HAZARD_SEVERITIES]; /* as of the last scan */
 };
 
 /* Reads the kernel's counters; where that fails, they are left out. */

@@ -221,6 +221,16 @@ class Metrics(MetricsTest):
         self.assertGreater(len(orphans), 0)
         self.assertEqual(self.scrape()("ipipd_orphans"), len(orphans))
 
+    def test_hazards_by_name_and_severity(self):
+        def count():
+            return self.scrape()("ipipd_hazards", hazard="FallbackDeviceUp", severity="warning")
+        self.assertEqual(count(), 0)
+        self.agent.kernel("link tunl0 driver ipip up")
+        self.agent.until("/v1/hazards", lambda answer: answer.body["hazards_total"] == 1)
+        self.assertEqual(count(), 1)
+        self.assertEqual(self.scrape()("ipipd_hazards", hazard="ForwardDrop",
+                                       severity="critical"), 0)
+
 
 class Counters(MetricsTest):
     """Of the kernel, over all that makes it count anew."""
