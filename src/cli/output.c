@@ -140,10 +140,10 @@ static void add_cut(struct text *out, const char *s, unsigned width)
 static const struct {
 	const char *state, *color;
 } colors[] = {
-	{"ok", "32"},       {"warn", "33"},    {"unknown", "33"},  {"BROKEN", "31"},
-	{"ready", "32"},    {"in-sync", "32"}, {"pending", "33"},  {"missing", "33"},
-	{"degraded", "33"}, {"failed", "31"},  {"conflict", "31"}, {"disabled", "90"},
-	{"deleting", "90"},
+	{"ok", "32"},       {"warn", "33"},     {"unknown", "33"},  {"BROKEN", "31"},
+	{"ready", "32"},    {"in-sync", "32"},  {"pending", "33"},  {"missing", "33"},
+	{"degraded", "33"}, {"failed", "31"},   {"conflict", "31"}, {"disabled", "90"},
+	{"deleting", "90"}, {"critical", "31"}, {"warning", "33"},
 };
 
 void output_add_state(struct text *out, const char *state, bool color)

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/document.h"
+#include "cli/hazards.h"
 #include "cli/run.h"
 
 static json_int_t count_amiss(const json_t *counts)
@@ -126,6 +127,7 @@ static int print_screen(struct cli *cli, const json_t *status, const json_t *hos
 		if (amiss[command_nouns[i].kind->id])
 			print_troubled(cli, &command_nouns[i]);
 	print_orphans(status);
+	hazards_print(cli);
 	return total || !json_is_true(json_object_get(status, "ready")) ? CLI_FAILED : CLI_OK;
 }
 

@@ -380,6 +380,20 @@ class Flow(Cli):
         self.assertEqual(FAILED, done.returncode)
         self.assertRegex(done.stdout, r"tunnel/v +pending +LocalAddressMissing")
 
+    def test_status_names_hazards_and_what_helps(self):
+        self.add_all()
+        self.assertNotIn("hazards", self.ok("status"))
+        self.agent.kernel("foreign-chain ip filter FORWARD forward 0 drop",
+                          "link tunl0 driver ipip up")
+        self.agent.until("/v1/hazards", lambda answer: answer.body["hazards_total"] == 2)
+        lines = self.ok("status").splitlines()
+        lines = lines[lines.index("hazards      2"):]
+        self.assertRegex(lines[1], "^  critical  ForwardDrop: nft ip filter FORWARD drops ")
+        self.assertRegex(lines[2], r"^    fix: nft 'insert rule ip filter FORWARD .* accept'$")
+        self.assertRegex(lines[3], "^  warning  FallbackDeviceUp: tunl0 is up: ")
+        self.assertEqual(lines[4:], ["    fix: ip link set tunl0 down"])
+        self.assertNotIn("hazards", json.loads(self.ok("-j", "status")))
+
     def test_wait_ends_when_ready_or_deleted_or_over(self):
         self.add_all()
         self.ok("wait", "tunnel/tun_a", "exit/qq", "nat-rule/out")

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hazards of a host: how bad, what, and the command that helps, which is never folded. */
+#include "cli/hazards.h"
+
+#include "cli/document.h"
+
+static void add_hazard(struct text *out, const json_t *hazard, const struct output_style *style)
+{
+	const char *fix = document_string(hazard, "fix");
+	const char *severity = document_string(hazard, "severity");
+	const char *object = document_string(hazard, "object");
+	const char *message = document_string(hazard, "message");
+	cleanup_text struct text plain = {0}, words = {0};
+
+	text_addf(&plain, "  %s  ", severity);
+	text_add(out, "  ");
+	output_add_state(out, severity, style->color);
+	text_add(out, "  ");
+	bool told = strstr(message, object); /* most sentences are about it */
+	text_addf(&words, "%s: %s%s%s", document_string(hazard, "hazard"), told ? "" : object,
+		  told ? "" : ": ", message);
+	output_add_folded(out, text_str(&words), output_width_of(text_str(&plain)), style->width);
+	text_add(out, "\n");
+	if (!*fix)
+		return;
+	text_add(out, "    fix: ");
+	output_add_clean(out, fix);
+	text_add(out, "\n");
+}
+
+void hazards_print(struct cli *cli)
+{
+	cleanup_response struct response response = {0};
+	cleanup_text struct text lines = {0};
+	struct request request = {.method = "GET", .path = "/v1/hazards"};
+	const json_t *hazards, *hazard;
+	struct err err;
+	size_t i;
+
+	if (client_send(cli->client, &request, &response, &err) || !response_is_ok(&response))
+		return;
+	hazards = json_object_get(response.json, "hazards");
+	if (!json_array_size(hazards))
+		return;
+	json_array_foreach(hazards, i, hazard)
+		add_hazard(&lines, hazard, &cli->style);
+	printf("hazards      %lld\n%s", (long long)document_number(response.json, "hazards_total"),
+	       text_str(&lines));
+}
