@@ -157,13 +157,11 @@ int packet_send_syn(int fd, const struct packet_syn *syn)
 		.syn = 1,
 		.window = htons(1024),
 	};
-	struct {
-		in_addr_t from, to;
-		uint8_t zero, protocol;
-		uint16_t len;
-	} pseudo = {htonl(syn->from.host), htonl(syn->to.host), 0, IPPROTO_TCP,
-		    htons(sizeof(packet))};
+	/* RFC 9293, 3.1: the checksum is also of addresses, protocol and length */
+	uint32_t pseudo = (syn->from.host >> 16) + (syn->from.host & 0xffff) +
+			  (syn->to.host >> 16) + (syn->to.host & 0xffff) + IPPROTO_TCP +
+			  (uint32_t)sizeof(packet);
 
-	packet.check = checksum(sum(sum(0, &pseudo, sizeof(pseudo)), &packet, sizeof(packet)));
+	packet.check = checksum(sum(pseudo, &packet, sizeof(packet)));
 	return send_to(fd, syn->to, &packet, sizeof(packet));
 }
