@@ -34,6 +34,7 @@ struct probe {
 	char device[IFNAMSIZ]; /* that the question names */
 	struct addr source;
 	uint64_t sent_us, sum_us;
+	unsigned unsent; /* plain ones that could not be: no answer comes */
 	enum fate sizes[PROBE_SIZES_MAX];
 	struct probe_result result;
 	bool is_done;
@@ -43,7 +44,7 @@ struct probe {
 
 static bool all_answered(const struct probe *probe)
 {
-	if (probe->result.received < probe->result.sent)
+	if (probe->result.received + probe->unsent < probe->result.sent)
 		return false;
 	for (unsigned i = 0; i < probe->question.n_sizes; i++)
 		if (probe->sizes[i] == FATE_WAITING)
@@ -305,8 +306,10 @@ static void send_all(struct probe *probe)
 	for (unsigned i = 0; i < question->count; i++) {
 		int rc = send_plain(probe, i);
 
-		if (rc)
+		if (rc) {
 			result->send_error = rc;
+			probe->unsent++;
+		}
 		result->sent++;
 	}
 	for (unsigned i = 0; i < question->n_sizes; i++) {
@@ -381,6 +384,8 @@ int probe_start(struct probe **probe, struct loop *loop, const struct probe_ques
 	if (made->data >= 0)
 		made->data_watch = loop_watch_fd(loop, made->data, data_readable, made);
 	send_all(made);
+	if (all_answered(made)) /* by none of them having left */
+		loop_timer_arm(loop, made->timer, loop_now_ms());
 	*probe = made;
 	return 0;
 }

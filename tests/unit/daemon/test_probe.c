@@ -172,6 +172,27 @@ static void the_device_bounds_the_size_and_tells(void **state)
 	assert_int_equal(result.told_by.host, 0);
 }
 
+static void what_could_not_be_sent_is_not_waited_for(void **state)
+{
+	(void)state;
+	if (!alone)
+		skip();
+	uint64_t start_ms = loop_now_ms();
+	struct probe_result result = probe(&(struct probe_question){.to = {0x0a010101},
+								    .protocol = IPPROTO_ICMP,
+								    .id = 7,
+								    .count = 3,
+								    .sizes = {1500},
+								    .n_sizes = 1,
+								    .timeout_ms = 20000});
+
+	assert_true(loop_now_ms() - start_ms < 10000);
+	assert_int_equal(result.sent, 3);
+	assert_int_equal(result.received, 0);
+	assert_int_equal(result.send_error, -ENETUNREACH);
+	assert_int_equal(result.smallest_lost, 1500);
+}
+
 static int listener(int type, uint16_t port)
 {
 	struct sockaddr_in address = packet_sockaddr((struct addr)LOOPBACK, port);
@@ -285,6 +306,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_or_lies_is_no_packet),
 		cmocka_unit_test(echoes_come_back),
 		cmocka_unit_test(the_device_bounds_the_size_and_tells),
+		cmocka_unit_test(what_could_not_be_sent_is_not_waited_for),
 		cmocka_unit_test(tcp_is_answered_by_who_listens_and_by_who_does_not),
 		cmocka_unit_test(udp_to_nobody_is_answered_by_icmp),
 		cmocka_unit_test(silence_ends_with_the_time),
