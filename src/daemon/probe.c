@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -252,25 +253,21 @@ static int open_udp(const struct probe *probe, uint16_t source_port, int *fd, st
 	return 0;
 }
 
-/* What the kernel picks for it: the source, and the MTU of the device that it leaves by. */
-static int ask_route(const struct probe *probe, struct addr *source, unsigned *mtu)
+/* The source that the kernel picks. */
+static int ask_source(const struct probe *probe, struct addr *source)
 {
 	struct sockaddr_in to = packet_sockaddr(probe->question.to, 1), own = {0};
-	int probing = IP_PMTUDISC_PROBE, value = 0;
-	socklen_t len = sizeof(own), size = sizeof(value);
+	socklen_t len = sizeof(own);
 	cleanup_fd int fd = -1;
 	struct err err;
 
 	int rc = open_udp(probe, 0, &fd, &err);
 	if (rc)
 		return rc;
-	if (setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &probing, sizeof(probing)) < 0 ||
-	    connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
-	    getsockopt(fd, IPPROTO_IP, IP_MTU, &value, &size) < 0)
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &len) < 0)
 		return -errno;
 	*source = (struct addr){ntohl(own.sin_addr.s_addr)};
-	*mtu = (unsigned)value;
 	return 0;
 }
 
@@ -295,12 +292,49 @@ static int send_plain(const struct probe *probe, unsigned number)
 		       : 0;
 }
 
+static int send_size(const struct probe *probe, unsigned at)
+{
+	const struct probe_question *question = &probe->question;
+
+	return packet_send_echo(probe->icmp, question->to, question->id,
+				(uint16_t)(PROBE_SIZES_SEQUENCE + at),
+				question->sizes[at] - SIZE_MIN);
+}
+
+/*
+ * The MTU of the device that a size is too much for; 0: not told. The error is queued for who
+ * wants it. It is wanted for this send alone, or an ICMP error would be one of the next send's;
+ * and IP_MTU would tell what was once learned of the way.
+ */
+static unsigned ask_mtu(const struct probe *probe, unsigned at)
+{
+	union {
+		struct cmsghdr aligned;
+		uint8_t bytes[CMSG_SPACE(sizeof(struct sock_extended_err) +
+					 sizeof(struct sockaddr_in))];
+	} control;
+	struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof(control)};
+	struct sock_extended_err told = {0};
+	int on = 1, off = 0;
+
+	if (setsockopt(probe->icmp, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) < 0)
+		return 0;
+	if (send_size(probe, at) == -EMSGSIZE &&
+	    recvmsg(probe->icmp, &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
+		struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+		if (head && head->cmsg_type == IP_RECVERR)
+			memcpy(&told, CMSG_DATA(head), sizeof(told));
+	}
+	setsockopt(probe->icmp, IPPROTO_IP, IP_RECVERR, &off, sizeof(off));
+	return told.ee_errno == EMSGSIZE ? told.ee_info : 0;
+}
+
 /* What cannot be sent is lost: the result tells. */
 static void send_all(struct probe *probe)
 {
 	const struct probe_question *question = &probe->question;
 	struct probe_result *result = &probe->result;
-	struct addr source;
 
 	probe->sent_us = loop_now_us();
 	for (unsigned i = 0; i < question->count; i++) {
@@ -313,20 +347,18 @@ static void send_all(struct probe *probe)
 		result->sent++;
 	}
 	for (unsigned i = 0; i < question->n_sizes; i++) {
-		int rc = packet_send_echo(probe->icmp, question->to, question->id,
-					  (uint16_t)(PROBE_SIZES_SEQUENCE + i),
-					  question->sizes[i] - SIZE_MIN);
+		int rc = send_size(probe, i);
+
 		if (rc)
 			probe->sizes[i] = FATE_LOST;
 		if (rc == -EMSGSIZE && !result->told_mtu)
-			(void)!ask_route(probe, &source, &result->told_mtu);
+			result->told_mtu = ask_mtu(probe, i);
 	}
 }
 
 static int open_data(struct probe *probe, struct err *err)
 {
 	const struct probe_question *question = &probe->question;
-	unsigned mtu;
 	int rc;
 
 	if (question->protocol == IPPROTO_UDP)
@@ -334,7 +366,7 @@ static int open_data(struct probe *probe, struct err *err)
 	if (question->protocol != IPPROTO_TCP)
 		return 0;
 	probe->source = question->from;
-	rc = probe->source.host ? 0 : ask_route(probe, &probe->source, &mtu);
+	rc = probe->source.host ? 0 : ask_source(probe, &probe->source);
 	if (rc)
 		return err_set(err, rc, "no route: %s", strerror(-rc));
 	return packet_socket(IPPROTO_TCP, question->device, question->from, &probe->data, err);
