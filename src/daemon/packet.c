@@ -76,6 +76,10 @@ bool packet_read(const uint8_t *bytes, size_t len, struct packet *packet)
 	read.protocol = bytes[9];
 	read.source = get_addr(bytes + 12);
 	read.destination = get_addr(bytes + 16);
+	if (read.protocol == IPPROTO_IPIP) {
+		read.quoted = bytes + at;
+		read.quoted_len = len - at;
+	}
 	bool whole = read.protocol == IPPROTO_ICMP ? read_icmp(bytes + at, len - at, &read)
 		     : read.protocol == IPPROTO_TCP || read.protocol == IPPROTO_UDP
 			     ? read_ports(bytes + at, len - at, &read)
@@ -83,6 +87,18 @@ bool packet_read(const uint8_t *bytes, size_t len, struct packet *packet)
 	if (whole)
 		*packet = read;
 	return whole;
+}
+
+bool packet_read_quoted(struct packet *error, struct packet *sent)
+{
+	if (!error->quoted || !packet_read(error->quoted, error->quoted_len, sent))
+		return false;
+	if (sent->protocol != IPPROTO_IPIP)
+		return true;
+	size_t outer = (size_t)(sent->quoted - error->quoted);
+
+	error->mtu = error->mtu > outer ? (uint16_t)(error->mtu - outer) : 0;
+	return packet_read(sent->quoted, sent->quoted_len, sent);
 }
 
 struct sockaddr_in packet_sockaddr(struct addr addr, uint16_t port)

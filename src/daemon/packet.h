@@ -23,12 +23,17 @@ struct packet {
 	uint16_t mtu;               /* of fragmentation needed (RFC 1191); 0: not told */
 	uint16_t source_port, port; /* TCP, UDP; port: the destination's */
 	bool syn, ack, reset;       /* TCP */
-	const uint8_t *quoted;      /* of an ICMP error: the packet that it is about */
+	const uint8_t *quoted;      /* of an ICMP error, protocol 4: the packet within */
 	size_t quoted_len;
 };
 
 /* False: it is none, or cut off too early. Of a quoted one the first 28 bytes are enough. */
 bool packet_read(const uint8_t *bytes, size_t len, struct packet *packet) must_check;
+/*
+ * What an ICMP error is about; of a tunnel's packet the one inside, if that much is quoted, and
+ * error's mtu is then what is left for it. False: likewise.
+ */
+bool packet_read_quoted(struct packet *error, struct packet *sent) must_check;
 
 struct sockaddr_in packet_sockaddr(struct addr addr, uint16_t port);
 /* A raw socket of that protocol, bound to the device (NULL: to none) and the source (0: none). */

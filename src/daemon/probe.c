@@ -30,7 +30,11 @@ struct probe {
 	struct loop *loop;
 	struct loop_timer *timer;
 	struct loop_watch *icmp_watch, *data_watch;
-	int icmp, data; /* data: of TCP or UDP; -1: none */
+	/*
+	 * icmp sends, from the source and by the device. heard is bound to neither: an error about
+	 * a tunnel's packet comes to the tunnel's address. data: of TCP or UDP; -1: none.
+	 */
+	int icmp, heard, data;
 	struct probe_question question;
 	char device[IFNAMSIZ]; /* that the question names */
 	struct addr source;
@@ -135,20 +139,30 @@ static bool is_fragmentation_needed(const struct packet *packet)
 	return packet->type == ICMP_DEST_UNREACH && packet->code == ICMP_FRAG_NEEDED;
 }
 
-static void read_error(struct probe *probe, const struct packet *packet)
+static void note_mtu(struct probe *probe, const struct packet *packet)
+{
+	struct probe_result *result = &probe->result;
+
+	if (!packet->mtu || (result->told_mtu && packet->mtu >= result->told_mtu))
+		return;
+	result->told_mtu = packet->mtu;
+	/* the driver of a tunnel tells its own host, which answers itself */
+	result->told_by = packet->source;
+	if (packet->source.host == packet->destination.host)
+		result->told_by = (struct addr){0};
+}
+
+static void read_error(struct probe *probe, struct packet *packet)
 {
 	struct probe_result *result = &probe->result;
 	struct packet sent = {0};
 
-	if (!packet_read(packet->quoted, packet->quoted_len, &sent) || !is_ours(probe, &sent))
+	if (!packet_read_quoted(packet, &sent) || !is_ours(probe, &sent))
 		return;
 	unsigned at = sent.protocol == IPPROTO_ICMP ? size_of(probe, sent.sequence)
 						    : probe->question.n_sizes;
-	if (is_fragmentation_needed(packet) &&
-	    (!result->told_mtu || packet->mtu < result->told_mtu)) {
-		result->told_mtu = packet->mtu;
-		result->told_by = packet->source;
-	}
+	if (is_fragmentation_needed(packet))
+		note_mtu(probe, packet);
 	if (at < probe->question.n_sizes) {
 		probe->sizes[at] = FATE_LOST;
 		return;
@@ -162,7 +176,7 @@ static void read_error(struct probe *probe, const struct packet *packet)
 		note_answer(probe);
 }
 
-static void read_icmp(struct probe *probe, const struct packet *packet)
+static void read_icmp(struct probe *probe, struct packet *packet)
 {
 	if (packet->quoted)
 		read_error(probe, packet);
@@ -170,7 +184,7 @@ static void read_icmp(struct probe *probe, const struct packet *packet)
 		read_reply(probe, packet);
 }
 
-static void read_segment(struct probe *probe, const struct packet *packet)
+static void read_segment(struct probe *probe, struct packet *packet)
 {
 	const struct probe_question *question = &probe->question;
 
@@ -181,7 +195,7 @@ static void read_segment(struct probe *probe, const struct packet *packet)
 
 /* Up to as many as were sent: others' packets come here too, and must not hold the loop up. */
 static void read_socket(struct probe *probe, int fd,
-			void (*read)(struct probe *probe, const struct packet *packet))
+			void (*read)(struct probe *probe, struct packet *packet))
 {
 	uint8_t bytes[PACKET_MAX];
 	struct packet packet;
@@ -202,7 +216,7 @@ static void icmp_readable(void *user)
 {
 	struct probe *probe = user;
 
-	read_socket(probe, probe->icmp, read_icmp);
+	read_socket(probe, probe->heard, read_icmp);
 }
 
 static void data_readable(void *user)
@@ -381,6 +395,8 @@ static int open_sockets(struct probe *probe, struct err *err)
 	if (!rc && question->n_sizes &&
 	    setsockopt(probe->icmp, IPPROTO_IP, IP_MTU_DISCOVER, &probing, sizeof(probing)) < 0)
 		rc = err_set(err, -errno, "a raw socket: %s", strerror(errno));
+	if (!rc)
+		rc = packet_socket(IPPROTO_ICMP, NULL, (struct addr){0}, &probe->heard, err);
 	return rc ? rc : open_data(probe, err);
 }
 
@@ -394,6 +410,7 @@ int probe_start(struct probe **probe, struct loop *loop, const struct probe_ques
 	*made = (struct probe){
 		.loop = loop,
 		.icmp = -1,
+		.heard = -1,
 		.data = -1,
 		.question = *question,
 		.done = done,
@@ -412,7 +429,7 @@ int probe_start(struct probe **probe, struct loop *loop, const struct probe_ques
 	}
 	made->timer = loop_timer_new(loop, expire, made);
 	loop_timer_arm(loop, made->timer, loop_now_ms() + question->timeout_ms);
-	made->icmp_watch = loop_watch_fd(loop, made->icmp, icmp_readable, made);
+	made->icmp_watch = loop_watch_fd(loop, made->heard, icmp_readable, made);
 	if (made->data >= 0)
 		made->data_watch = loop_watch_fd(loop, made->data, data_readable, made);
 	send_all(made);
@@ -434,6 +451,8 @@ void probe_free(struct probe *probe)
 		loop_timer_free(probe->loop, probe->timer);
 	if (probe->icmp >= 0)
 		close(probe->icmp);
+	if (probe->heard >= 0)
+		close(probe->heard);
 	if (probe->data >= 0)
 		close(probe->data);
 	free(probe);

@@ -4,6 +4,7 @@
 #include "daemon/probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -64,6 +65,47 @@ static void an_error_tells_the_mtu_and_what_it_is_about(void **state)
 	assert_int_equal(quoted.destination.host, 0xb4a31a27);
 	assert_int_equal(quoted.id, 0x1234);
 	assert_int_equal(quoted.sequence, 101);
+}
+
+/* an error about a tunnel's packet, whose header is of 20 or more bytes, around that request */
+static size_t make_outer(uint8_t *bytes, size_t header)
+{
+	const size_t quote = PACKET_IP_HEADER + PACKET_ICMP_HEADER;
+
+	memset(bytes, 0, quote + header);
+	memcpy(bytes, too_big, quote);
+	bytes[quote] = (uint8_t)(0x40 | header / 4);
+	bytes[quote + 9] = IPPROTO_IPIP;
+	memcpy(bytes + quote + header, too_big + quote, sizeof(too_big) - quote);
+	return sizeof(too_big) + header;
+}
+
+static void of_a_tunnels_packet_the_one_inside_is_meant(void **state)
+{
+	uint8_t bytes[sizeof(too_big) + 60];
+
+	(void)state;
+	for (size_t header = 20; header <= 60; header += 20) {
+		size_t len = make_outer(bytes, header);
+		struct packet error = {0}, sent = {0};
+
+		assert_true(packet_read(bytes, len, &error));
+		assert_true(packet_read_quoted(&error, &sent));
+		assert_int_equal(sent.sequence, 101);
+		assert_int_equal(error.mtu, 1400 - header);
+		for (size_t cut = 28; cut < len; cut++) {
+			assert_true(packet_read(bytes, cut, &error));
+			assert_false(packet_read_quoted(&error, &sent));
+		}
+	}
+	struct packet error = {0}, sent = {0};
+	size_t len = make_outer(bytes, 20);
+
+	bytes[26] = 0; /* an mtu of 19: nothing is left */
+	bytes[27] = 19;
+	assert_true(packet_read(bytes, len, &error));
+	assert_true(packet_read_quoted(&error, &sent));
+	assert_int_equal(error.mtu, 0);
 }
 
 static void a_segment_has_ports_and_flags(void **state)
@@ -170,6 +212,68 @@ static void the_device_bounds_the_size_and_tells(void **state)
 	assert_int_equal(result.smallest_lost, 1500);
 	assert_int_equal(result.told_mtu, 1400);
 	assert_int_equal(result.told_by.host, 0);
+}
+
+static void answer_echoes(bool answer)
+{
+	int fd = open("/proc/sys/net/ipv4/icmp_echo_ignore_all", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(write(fd, answer ? "0" : "1", 1), 1);
+	close(fd);
+}
+
+/* Of the tunnel's packet around the first size: it comes to another address than it left from. */
+static void send_error(uint16_t id)
+{
+	uint8_t bytes[sizeof(too_big) + 20];
+	size_t len = make_outer(bytes, 20) - PACKET_IP_HEADER;
+	uint8_t *icmp = bytes + PACKET_IP_HEADER, *echo = icmp + PACKET_ICMP_HEADER + 20;
+	const uint8_t ends[] = {127, 0, 0, 2, 127, 0, 0, 1};
+	struct sockaddr_in to = packet_sockaddr((struct addr)LOOPBACK, 0);
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	uint32_t sum = 0;
+
+	memcpy(echo + 12, ends, sizeof(ends));
+	echo[24] = (uint8_t)(id >> 8);
+	echo[25] = (uint8_t)id;
+	echo[27] = PROBE_SIZES_SEQUENCE;
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)icmp[i] << 8 | icmp[i + 1];
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	icmp[2] = (uint8_t)(sum >> 8);
+	icmp[3] = (uint8_t)sum;
+	assert_int_equal(sendto(fd, icmp, len, 0, (struct sockaddr *)&to, sizeof(to)), len);
+	close(fd);
+}
+
+static void an_error_about_the_tunnels_packet_is_heard(void **state)
+{
+	struct run run = {0};
+	struct err err = {0};
+	const struct probe_question question = {.from = {0x7f000002},
+						.to = LOOPBACK,
+						.protocol = IPPROTO_ICMP,
+						.id = 9,
+						.sizes = {1400},
+						.n_sizes = 1,
+						.timeout_ms = 20000};
+
+	(void)state;
+	if (!alone)
+		skip();
+	uint64_t start_ms = loop_now_ms();
+	answer_echoes(false);
+	assert_int_equal(loop_new(&run.loop, &err), 0);
+	assert_int_equal(probe_start(&run.probe, run.loop, &question, finished, &run, &err), 0);
+	send_error(9);
+	loop_run(run.loop);
+	loop_free(run.loop);
+	answer_echoes(true);
+	assert_int_equal(run.calls, 1);
+	assert_true(loop_now_ms() - start_ms < 10000);
+	assert_int_equal(run.result.told_mtu, 1380);
+	assert_int_equal(run.result.largest_passed, 0);
+	assert_int_equal(run.result.smallest_lost, 1400);
 }
 
 static void what_could_not_be_sent_is_not_waited_for(void **state)
@@ -302,10 +406,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_echo_reply_is_read),
 		cmocka_unit_test(an_error_tells_the_mtu_and_what_it_is_about),
+		cmocka_unit_test(of_a_tunnels_packet_the_one_inside_is_meant),
 		cmocka_unit_test(a_segment_has_ports_and_flags),
 		cmocka_unit_test(what_is_cut_off_or_lies_is_no_packet),
 		cmocka_unit_test(echoes_come_back),
 		cmocka_unit_test(the_device_bounds_the_size_and_tells),
+		cmocka_unit_test(an_error_about_the_tunnels_packet_is_heard),
 		cmocka_unit_test(what_could_not_be_sent_is_not_waited_for),
 		cmocka_unit_test(tcp_is_answered_by_who_listens_and_by_who_does_not),
 		cmocka_unit_test(udp_to_nobody_is_answered_by_icmp),
