@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -179,6 +180,25 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 	}
 }
 
+/* It says itself that nothing listens there: an answer, though none of the flow. */
+static bool is_declined(const struct why_known *known)
+{
+	const struct probe_result *result = &known->probed.result;
+
+	return known->probed.done && result->icmp_by.host == known->question.to.host &&
+	       result->icmp_type == ICMP_DEST_UNREACH && result->icmp_code == ICMP_PORT_UNREACH;
+}
+
+static bool say_declined(const struct why_known *known, struct why_check *check)
+{
+	char to[ADDR_TEXT];
+
+	if (is_declined(known))
+		why_say(check, WHY_OK, "%s answers by ICMP: nothing listens on port %u",
+			addr_text(known->question.to, to), known->question.port);
+	return is_declined(known);
+}
+
 static void say_nothing_came(const struct why_known *known, struct why_check *check)
 {
 	const struct probe_result *result = &known->probed.result;
@@ -208,6 +228,8 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 	unsigned of = why_hop_probes(known->probed.result.sent);
 	char remote[ADDR_TEXT];
 
+	if (!came && say_declined(known, check))
+		return;
 	if (!came)
 		say_nothing_came(known, check);
 	else
@@ -218,7 +240,8 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 
 static void judge_reply_input(const struct why_known *known, struct why_check *check)
 {
-	why_end_decapsulation(known, TRACE_BACK, check);
+	if (!say_declined(known, check))
+		why_end_decapsulation(known, TRACE_BACK, check);
 }
 
 static bool has_address(const struct why_known *known)
@@ -291,7 +314,9 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 	const struct probe_result *result = &known->probed.result;
 	struct why_passage passage = why_hop_judge(known, TRACE_BACK, hops, ARRAY_LEN(hops), check);
 
-	if (result->received) {
+	if (say_declined(known, check)) {
+		check->object[0] = check->fix[0] = '\0';
+	} else if (result->received) {
 		check->object[0] = check->fix[0] = '\0';
 		why_say(check, result->received < result->sent ? WHY_WARN : WHY_OK,
 			"%u of %u answered, %llu.%llu ms", result->received, result->sent,

@@ -162,6 +162,19 @@ static void fix_exit(const struct why_known *known, const char *name, const stru
 	}
 }
 
+static void fix_nat(const struct why_known *known, const char *name, enum reason reason,
+		    struct why_check *check)
+{
+	if (reason == REASON_DISABLED)
+		why_fix(check, "ipipctl nat set %s --enabled", name);
+	else if (reason == REASON_LOCAL_ADDRESS_MISSING)
+		why_fix(check, "ipipctl nat set %s --action masquerade --to-address ''", name);
+	else if (reason == REASON_INTERFACE_MISSING && why_fix_is_word(known->wan))
+		why_fix(check, "ipipctl nat set %s --out-interface %s", name, known->wan);
+	else
+		why_fix(check, "ipipctl reconcile");
+}
+
 void why_fix_status(const struct why_known *known, enum kind_id kind, const char *name,
 		    struct why_check *check)
 {
@@ -176,10 +189,8 @@ void why_fix_status(const struct why_known *known, enum kind_id kind, const char
 		fix_tunnel(known, name, status->reason, check);
 	else if (kind == KIND_EXIT_ROUTE)
 		fix_exit(known, name, status, check);
-	else if (status->reason == REASON_DISABLED)
-		why_fix(check, "ipipctl nat set %s --enabled", name);
 	else
-		why_fix(check, "ipipctl reconcile");
+		fix_nat(known, name, status->reason, check);
 }
 
 void why_fix_nat(const struct why_known *known, struct why_check *check)

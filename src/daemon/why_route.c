@@ -20,12 +20,13 @@ void why_route_say(struct why_check *check, enum why_verdict verdict, const stru
 {
 	char to[ADDR_TEXT], source[ADDR_TEXT], gateway[ADDR_TEXT];
 	const struct route_answer *a = &route->answer;
+	/* a source that was asked with is not told again */
+	struct addr src = a->source.host ? a->source : route->question.from;
 
 	why_say(check, verdict, "%s%s%s dev %s%s%s table %u%s", addr_text(route->question.to, to),
 		a->gateway.host ? " via " : "",
 		a->gateway.host ? addr_text(a->gateway, gateway) : "", a->device,
-		a->source.host ? " src " : "", a->source.host ? addr_text(a->source, source) : "",
-		a->table, more);
+		src.host ? " src " : "", src.host ? addr_text(src, source) : "", a->table, more);
 }
 
 /* A tunnel that could take it: the one that has the source, else one that is ready. */
@@ -157,7 +158,20 @@ static void judge_error(const struct why_known *known, const struct why_exit *ex
 			why_fix_status(known, KIND_TUNNEL, holder->head.name, check);
 		return;
 	}
-	why_say(check, WHY_BROKEN, "no route to %s: %s", to, strerror(-known->path.answer.error));
+	switch (-known->path.answer.error) {
+	case EINVAL:
+		why_say(check, WHY_BROKEN, "%s is refused by a route or rule: blackhole", to);
+		break;
+	case EACCES:
+		why_say(check, WHY_BROKEN, "%s is refused by a route or rule: prohibit", to);
+		break;
+	case EHOSTUNREACH:
+		why_say(check, WHY_BROKEN, "%s is refused by a route or rule: unreachable", to);
+		break;
+	default:
+		why_say(check, WHY_BROKEN, "no route to %s: %s", to,
+			strerror(-known->path.answer.error));
+	}
 	if (exit->route && known->path.answer.error != -ENETUNREACH)
 		fix_by_rule(known, exit, check);
 	else

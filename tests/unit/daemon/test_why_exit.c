@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The judges of the far end: a situation, the check that is broken, and what repairs it. */
+#include "daemon/why.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ADDR(a, b, c, d) ((struct addr){(uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d)})
+
+static struct addr from = {0xc0a80101}, to = {0xb4a31a27}, peer = {0xac101016},
+		   local = {0xac10013e};
+
+/* What a situation may change. */
+struct world {
+	struct declaration declaration;
+	struct facts facts;
+	struct status status;
+	struct tunnel tunnel;
+	struct nat_rule nat;
+	struct prefix address, source;
+	bool has_nat, has_tunnel;
+	const char *module;
+	struct why_known known;
+};
+
+static const char *loaded;
+
+static bool has_module(const char *name)
+{
+	return loaded && strcmp(loaded, name) == 0;
+}
+
+static const struct status *status_of(void *user, enum kind_id kind, const char *name)
+{
+	(void)kind;
+	(void)name;
+	return &((struct world *)user)->status;
+}
+
+static void add_link(struct world *w, const char *device, const char *driver)
+{
+	struct fact_link *link = vec_add(&w->facts.links);
+
+	snprintf(link->device, sizeof(link->device), "%s", device);
+	snprintf(link->driver, sizeof(link->driver), "%s", driver);
+	link->up = true;
+	link->mtu = *driver ? 1480 : 1500;
+}
+
+static void add_addr(struct world *w, struct addr addr, uint8_t len, const char *device)
+{
+	struct fact_addr *fact = vec_add(&w->facts.addrs);
+
+	fact->addr = addr;
+	fact->len = len;
+	snprintf(fact->device, sizeof(fact->device), "%s", device);
+}
+
+static void set_route(struct why_route *route, const char *in, const char *device)
+{
+	route->asked = true;
+	snprintf(route->question.in, IFNAMSIZ, "%s", in);
+	snprintf(route->answer.device, IFNAMSIZ, "%s", device);
+	route->answer.table = 254;
+}
+
+static void see(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook hook)
+{
+	uint32_t *packets = w->known.probed.seen.counts.packets[way][layer][hook];
+
+	packets[TRACE_FIRST] = packets[TRACE_LAST] = 3;
+}
+
+/* All is well, and three probes went out and came back. */
+static void whole(struct world *w)
+{
+	struct why_known *k = &w->known;
+
+	see(w, TRACE_OUT, TRACE_OUTER, TRACE_PREROUTING);
+	see(w, TRACE_OUT, TRACE_OUTER, TRACE_INPUT);
+	see(w, TRACE_OUT, TRACE_INNER, TRACE_PREROUTING);
+	see(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD);
+	see(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING);
+	see(w, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING);
+	see(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD);
+	see(w, TRACE_BACK, TRACE_INNER, TRACE_POSTROUTING);
+	see(w, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT);
+	see(w, TRACE_BACK, TRACE_OUTER, TRACE_POSTROUTING);
+	k->probed.done = true;
+	k->probed.seen.flow = (struct trace_flow){true, local, to, true};
+	k->probed.result.largest_passed = 1480;
+	strcpy(k->wan, "eth0");
+	strcpy(k->device, "tun_b");
+	k->from = from;
+	k->local = local;
+	k->remote = peer;
+	set_route(&k->path, "tun_b", "eth0");
+	set_route(&k->back, "eth0", "tun_b");
+	set_route(&k->reverse, "", "tun_b");
+	set_route(&k->out, "", "eth0");
+	set_route(&k->outer, "", "eth0");
+	set_route(&k->underlay, "", "eth0");
+	k->path.question.from = k->back.question.to = from;
+	k->path.question.to = k->back.question.from = to;
+	k->outer.answer.mtu = k->underlay.answer.mtu = 1500;
+	k->of_tunnel = k->of_wan = (struct why_sysctls){1, 0};
+	k->question = (struct why_question){.exit = true,
+					    .to = to,
+					    .from = from,
+					    .peer = peer,
+					    .local = local,
+					    .protocol = IPPROTO_ICMP,
+					    .id = 1,
+					    .probe = true};
+}
+
+static void begin(struct world *w)
+{
+	*w = (struct world){.status = {.state = STATE_READY, .reason = REASON_IN_SYNC}};
+	w->has_tunnel = w->has_nat = true;
+	w->address = (struct prefix){ADDR(192, 168, 1, 2), 24};
+	w->source = (struct prefix){ADDR(192, 168, 1, 0), 24};
+	w->tunnel = (struct tunnel){.head = {.name = "tun_b", .enabled = true},
+				    .local = local,
+				    .remote = peer,
+				    .addresses = {&w->address, 1},
+				    .ttl = 64};
+	w->nat = (struct nat_rule){.head = {.name = "exit", .enabled = true},
+				   .sources = {&w->source, 1},
+				   .out_interface = "eth0"};
+	add_link(w, "eth0", "");
+	add_link(w, "tun_b", "ipip");
+	add_addr(w, local, 24, "eth0");
+	add_addr(w, ADDR(192, 168, 1, 2), 24, "tun_b");
+	whole(w);
+	loaded = NULL;
+}
+
+static void judge(struct world *w, struct why_checks *checks)
+{
+	facts_sort(&w->facts);
+	if (w->has_tunnel)
+		vec_push(&w->declaration.kind[KIND_TUNNEL], &w->tunnel.head);
+	if (w->has_nat)
+		vec_push(&w->declaration.kind[KIND_NAT_RULE], &w->nat.head);
+	w->known.world = (struct why_world){.declaration = &w->declaration,
+					    .facts = &w->facts,
+					    .status = status_of,
+					    .user = w,
+					    .has_module = has_module};
+	if (w->has_tunnel && w->tunnel.remote.host == peer.host &&
+	    w->tunnel.local.host == local.host)
+		w->known.tunnel = &w->tunnel;
+	why_judge(&w->known, checks);
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		vec_done(&w->declaration.kind[k]);
+	facts_done(&w->facts);
+}
+
+static uint32_t *hop(struct world *w, enum trace_way way, enum trace_layer layer,
+		     enum trace_hook hook)
+{
+	return w->known.probed.seen.counts.packets[way][layer][hook];
+}
+
+/* Nothing of the path behind that hop. */
+static void ends_in(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook at)
+{
+	hop(w, way, layer, at)[TRACE_LAST] = 0;
+}
+
+static void drops(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook at,
+		  const char *table)
+{
+	struct trace_drop *drop = &w->known.probed.seen.drops[w->known.probed.seen.n_drops++];
+
+	*drop = (struct trace_drop){.way = way, .layer = layer, .hook = at, .family = "inet"};
+	snprintf(drop->table, sizeof(drop->table), "%s", table);
+	strcpy(drop->chain, "c");
+	ends_in(w, way, layer, at);
+}
+
+static void is_whole(struct world *w)
+{
+	(void)w;
+}
+
+static void nothing_arrives(struct world *w)
+{
+	hop(w, TRACE_OUT, TRACE_OUTER, TRACE_PREROUTING)[TRACE_FIRST] = 0;
+}
+
+static void other_remote(struct world *w)
+{
+	w->tunnel.remote = ADDR(172, 16, 9, 9);
+}
+
+static void other_local(struct world *w)
+{
+	w->tunnel.local = ADDR(172, 16, 1, 63);
+}
+
+static void no_tunnel(struct world *w)
+{
+	w->has_tunnel = false;
+}
+
+static void disabled(struct world *w)
+{
+	w->status = (struct status){.state = STATE_DISABLED, .reason = REASON_DISABLED};
+}
+
+static void module_missing(struct world *w)
+{
+	w->status = (struct status){.state = STATE_FAILED, .reason = REASON_KERNEL_MODULE_MISSING};
+}
+
+static void device_down(struct world *w)
+{
+	w->facts.links.v[1].up = false;
+}
+
+static void input_drops(struct world *w)
+{
+	drops(w, TRACE_OUT, TRACE_OUTER, TRACE_INPUT, "filter");
+}
+
+static void forwarding_off(struct world *w)
+{
+	w->has_nat = false;
+	w->known.path.answer.error = -EHOSTUNREACH;
+	w->known.of_tunnel.forwarding = 0;
+}
+
+static void forwarding_off_with_rule(struct world *w)
+{
+	forwarding_off(w);
+	w->has_nat = true;
+}
+
+static void unreachable_route(struct world *w)
+{
+	w->known.path.answer.error = -EHOSTUNREACH;
+}
+
+static void blackhole(struct world *w)
+{
+	w->known.path.answer.error = -EINVAL;
+}
+
+static void own_source(struct world *w)
+{
+	w->known.path.answer.error = -EINVAL;
+	add_addr(w, from, 32, "lo");
+}
+
+static void unnumbered(struct world *w, int rp_filter, int error)
+{
+	w->tunnel.addresses.len = 0;
+	w->facts.addrs.len = 1;
+	set_route(&w->known.reverse, "", "eth0");
+	w->known.path.answer.error = error;
+	w->known.of_tunnel.rp_filter = rp_filter;
+}
+
+static void strict_unnumbered(struct world *w)
+{
+	unnumbered(w, 1, -EXDEV);
+}
+
+/* kernel.md: 6.18 says EINVAL, and 2 on a device without an address is strict. */
+static void loose_unnumbered(struct world *w)
+{
+	unnumbered(w, 2, -EINVAL);
+}
+
+static void strict_elsewhere(struct world *w)
+{
+	set_route(&w->known.reverse, "", "eth0");
+	w->known.path.answer.error = -EXDEV;
+	w->known.of_tunnel.rp_filter = 1;
+}
+
+static void forward_drops(struct world *w)
+{
+	drops(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, "docker");
+}
+
+static void forward_drops_by_a_wild_name(struct world *w)
+{
+	drops(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, "a; reboot");
+}
+
+static void legacy_drops(struct world *w)
+{
+	loaded = "iptable_filter";
+	ends_in(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD);
+}
+
+static void our_drop(struct world *w)
+{
+	static struct prefix allowed = {{0x0a000000}, 8};
+
+	drops(w, TRACE_OUT, TRACE_INNER, TRACE_PREROUTING, OUR_NFT_TABLE);
+	strcpy(w->known.probed.seen.drops[0].family, "ip");
+	w->tunnel.allowed_sources = (struct prefixes){&allowed, 1};
+}
+
+static void untranslated(struct world *w)
+{
+	w->has_nat = false;
+	w->known.probed.seen.flow = (struct trace_flow){true, from, to, false};
+}
+
+static void wrong_snat(struct world *w)
+{
+	w->nat.action = NAT_SNAT;
+	w->nat.to_address = w->known.probed.seen.flow.source = ADDR(10, 9, 9, 9);
+	w->known.probed.seen.flow.replied = false;
+}
+
+static void postrouting_drops(struct world *w)
+{
+	drops(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING, "mangle");
+}
+
+static void no_answer(struct world *w)
+{
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING)[TRACE_FIRST] = 0;
+}
+
+static void return_elsewhere(struct world *w)
+{
+	set_route(&w->known.back, "eth0", "eth1");
+}
+
+static void wan_forwarding_off(struct world *w)
+{
+	w->known.back.answer.error = -EHOSTUNREACH;
+	w->known.of_wan.forwarding = 0;
+}
+
+static void wan_strict(struct world *w)
+{
+	set_route(&w->known.out, "", "eth1");
+	w->known.back.answer.error = -EXDEV;
+	w->known.of_wan.rp_filter = 1;
+}
+
+static void reply_drops(struct world *w)
+{
+	drops(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD, "filter");
+}
+
+static void reply_output_drops(struct world *w)
+{
+	drops(w, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT, "filter");
+}
+
+static void reply_loops(struct world *w)
+{
+	memset(hop(w, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT), 0, 8);
+	set_route(&w->known.outer, "", "tun_b");
+}
+
+static void black_hole(struct world *w)
+{
+	w->known.probed.result.largest_passed = 1400;
+	w->known.probed.result.smallest_lost = 1420;
+}
+
+/* clang-format off */
+static const struct {
+	void (*is)(struct world *w);
+	const char *broken, *fix; /* NULL: none */
+} situations[] = {
+	{is_whole, NULL, NULL},
+	{nothing_arrives, "arrival", NULL},
+	{other_remote, "tunnel",
+	 "ipipctl tunnel set tun_b --remote 172.16.16.22 --local 172.16.1.62"},
+	{other_local, "tunnel", "ipipctl tunnel set tun_b --local 172.16.1.62"},
+	{no_tunnel, "tunnel", "ipipctl tunnel add to-ac101016 --device tac101016 "
+	 "--remote 172.16.16.22 --local 172.16.1.62"},
+	{disabled, "tunnel", "ipipctl tunnel set tun_b --enabled"},
+	{module_missing, "tunnel", "modprobe ipip && ipipctl reconcile"},
+	{device_down, "tunnel", "ip link set tun_b up && ipipctl reconcile"},
+	{input_drops, "decapsulation",
+	 "nft 'insert rule inet filter c ip protocol 4 ip saddr 172.16.16.22 accept'"},
+	{forwarding_off, "input",
+	 "ipipctl nat add exit-tun_b --sources 192.168.1.0/24 --out-interface eth0"},
+	{forwarding_off_with_rule, "input",
+	 "sysctl -w net.ipv4.conf.tun_b.forwarding=1 && ipipctl reconcile"},
+	{unreachable_route, "input", "ip route flush type unreachable to match 180.163.26.39"},
+	{blackhole, "input", "ip route flush type blackhole to match 180.163.26.39"},
+	{own_source, "input", "ip address del 192.168.1.1/32 dev lo"},
+	{strict_unnumbered, "input", "ipipctl tunnel set tun_b --addresses 192.168.1.2/24"},
+	{loose_unnumbered, "input", "ipipctl tunnel set tun_b --addresses 192.168.1.2/24"},
+	{strict_elsewhere, "input", "ipipctl exit add back-192.168.1.1 --tunnel tun_b "
+	 "--destinations 192.168.1.1/32"},
+	{forward_drops, "forward", "nft 'insert rule inet docker c iifname \"tun_b\" accept; "
+	 "insert rule inet docker c oifname \"tun_b\" accept'"},
+	{forward_drops_by_a_wild_name, "forward", NULL},
+	{legacy_drops, "forward", "iptables-legacy -t filter -I FORWARD -i tun_b -j ACCEPT && "
+	 "iptables-legacy -t filter -I FORWARD -o tun_b -j ACCEPT"},
+	{our_drop, "forward",
+	 "ipipctl tunnel set tun_b --allowed-sources 10.0.0.0/8,192.168.1.1/32"},
+	{untranslated, "nat",
+	 "ipipctl nat add exit-tun_b --sources 192.168.1.0/24 --out-interface eth0"},
+	{wrong_snat, "nat", "ipipctl nat set exit --action masquerade --to-address ''"},
+	{postrouting_drops, "leave",
+	 "nft 'insert rule inet mangle c oifname \"eth0\" ip daddr 180.163.26.39 accept'"},
+	{no_answer, "reply", NULL},
+	{return_elsewhere, "return", "ipipctl exit add back-192.168.1.1 --tunnel tun_b "
+	 "--destinations 192.168.1.1/32"},
+	{wan_forwarding_off, "return",
+	 "sysctl -w net.ipv4.conf.eth0.forwarding=1 && ipipctl reconcile"},
+	{wan_strict, "return", "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
+	{reply_drops, "reply-forward", "nft 'insert rule inet filter c iifname \"tun_b\" accept; "
+	 "insert rule inet filter c oifname \"tun_b\" accept'"},
+	{reply_output_drops, "reply-send",
+	 "nft 'insert rule inet filter c ip protocol 4 ip daddr 172.16.16.22 accept'"},
+	{reply_loops, "reply-send", "ip route flush table 254 dev tun_b to match 172.16.16.22"},
+	{black_hole, "mtu", "ipipctl tunnel set tun_b --mtu 1400"},
+};
+/* clang-format on */
+
+static const struct why_check *broken_of(const struct why_checks *checks)
+{
+	for (unsigned i = 0; i < checks->len; i++)
+		if (checks->v[i].verdict == WHY_BROKEN)
+			return &checks->v[i];
+	return NULL;
+}
+
+static void names_the_break_and_its_fix(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(situations); i++) {
+		struct world w;
+		struct why_checks checks;
+
+		begin(&w);
+		situations[i].is(&w);
+		judge(&w, &checks);
+		const struct why_check *broken = broken_of(&checks);
+		const char *name = broken ? broken->name : "none";
+		const char *fix = broken ? broken->fix : "";
+		assert_string_equal(name, situations[i].broken ? situations[i].broken : "none");
+		assert_string_equal(fix, situations[i].fix ? situations[i].fix : "");
+		assert_int_equal(why_worst(&checks), broken ? WHY_BROKEN : WHY_OK);
+	}
+}
+
+static void reaches_nothing_behind_the_break(void **state)
+{
+	struct world w;
+	struct why_checks checks;
+
+	(void)state;
+	begin(&w);
+	forwarding_off(&w);
+	judge(&w, &checks);
+	for (unsigned i = 0, behind = 0; i < checks.len; i++) {
+		assert_true(!behind || checks.v[i].verdict == WHY_NOT_REACHED);
+		behind |= checks.v[i].verdict == WHY_BROKEN;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_the_break_and_its_fix),
+		cmocka_unit_test(reaches_nothing_behind_the_break),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
