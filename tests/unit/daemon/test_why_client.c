@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The judges of the near end: a situation, the check that is broken, and what repairs it. */
+#include "daemon/why.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct addr from = {0xc0a80101}, to = {0xb4a31a27}, remote = {0xac10013e},
+			 local = {0xac101016}, gateway = {0xac101001};
+
+/* What a situation may change. */
+struct world {
+	struct declaration declaration;
+	struct facts facts;
+	struct status tunnel_status, exit_status;
+	struct tunnel tunnel;
+	struct exit_route exit;
+	struct prefix address, destination, only;
+	bool has_exit;
+	struct why_known known;
+};
+
+static bool has_module(const char *name)
+{
+	(void)name;
+	return false;
+}
+
+static const struct status *status_of(void *user, enum kind_id kind, const char *name)
+{
+	struct world *w = user;
+
+	(void)name;
+	return kind == KIND_TUNNEL ? &w->tunnel_status : &w->exit_status;
+}
+
+static void add_link(struct world *w, const char *device, const char *driver)
+{
+	struct fact_link *link = vec_add(&w->facts.links);
+
+	snprintf(link->device, sizeof(link->device), "%s", device);
+	snprintf(link->driver, sizeof(link->driver), "%s", driver);
+	link->up = true;
+	link->mtu = *driver ? 1480 : 1500;
+}
+
+static void add_addr(struct world *w, struct addr addr, uint8_t len, const char *device)
+{
+	struct fact_addr *fact = vec_add(&w->facts.addrs);
+
+	fact->addr = addr;
+	fact->len = len;
+	snprintf(fact->device, sizeof(fact->device), "%s", device);
+}
+
+static void set_route(struct why_route *route, const char *in, const char *device, uint32_t table)
+{
+	route->asked = true;
+	snprintf(route->question.in, IFNAMSIZ, "%s", in);
+	snprintf(route->answer.device, IFNAMSIZ, "%s", device);
+	route->answer.table = table;
+}
+
+static uint32_t *hop(struct world *w, enum trace_way way, enum trace_layer layer,
+		     enum trace_hook hook)
+{
+	return w->known.probed.seen.counts.packets[way][layer][hook];
+}
+
+static void see(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook at)
+{
+	hop(w, way, layer, at)[TRACE_FIRST] = hop(w, way, layer, at)[TRACE_LAST] = 3;
+}
+
+static void see_all(struct world *w)
+{
+	see(w, TRACE_OUT, TRACE_INNER, TRACE_OUTPUT);
+	see(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING);
+	see(w, TRACE_OUT, TRACE_OUTER, TRACE_OUTPUT);
+	see(w, TRACE_OUT, TRACE_OUTER, TRACE_POSTROUTING);
+	see(w, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING);
+	see(w, TRACE_BACK, TRACE_OUTER, TRACE_INPUT);
+	see(w, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING);
+	see(w, TRACE_BACK, TRACE_INNER, TRACE_INPUT);
+	w->known.probed.done = true;
+	w->known.probed.result = (struct probe_result){
+		.sent = 3, .received = 3, .avg_us = 400, .largest_passed = 1480};
+}
+
+static void know(struct world *w)
+{
+	struct why_known *k = &w->known;
+
+	set_route(&k->path, "", "tun_a", 7000);
+	set_route(&k->back, "tun_a", "lo", 255);
+	set_route(&k->out, "", "tun_a", 7000);
+	set_route(&k->outer, "", "eth0", 254);
+	set_route(&k->underlay, "", "eth0", 254);
+	k->outer.answer.mtu = k->underlay.answer.mtu = 1500;
+	k->path.question.to = k->back.question.from = to;
+	k->path.question.from = k->back.question.to = from;
+	k->outer.question.to = remote;
+	k->enters = true;
+	k->from = from;
+	k->local = local;
+	k->remote = remote;
+	k->neighbour.state = NUD_REACHABLE;
+	k->neighbour_addr = gateway;
+	k->underlay.answer.gateway = gateway;
+	strcpy(k->device, "tun_a");
+	k->question = (struct why_question){
+		.to = to, .protocol = IPPROTO_ICMP, .id = 1, .probe = true};
+}
+
+static void begin(struct world *w)
+{
+	*w = (struct world){.tunnel_status = {.state = STATE_READY, .reason = REASON_IN_SYNC},
+			    .exit_status = {.state = STATE_READY, .reason = REASON_IN_SYNC},
+			    .has_exit = true,
+			    .address = {from, 24},
+			    .destination = {to, 32},
+			    .only = {{0x0a000000}, 8}};
+	w->tunnel = (struct tunnel){.head = {.name = "tun_a", .enabled = true},
+				    .local = local,
+				    .remote = remote,
+				    .addresses = {&w->address, 1},
+				    .ttl = 64};
+	w->exit = (struct exit_route){.head = {.name = "qq", .enabled = true},
+				      .tunnel = "tun_a",
+				      .destinations = {&w->destination, 1}};
+	add_link(w, "eth0", "");
+	add_link(w, "tun_a", "ipip");
+	add_addr(w, local, 24, "eth0");
+	add_addr(w, from, 24, "tun_a");
+	know(w);
+	see_all(w);
+}
+
+static void judge(struct world *w, struct why_checks *checks)
+{
+	facts_sort(&w->facts);
+	vec_push(&w->declaration.kind[KIND_TUNNEL], &w->tunnel.head);
+	if (w->has_exit)
+		vec_push(&w->declaration.kind[KIND_EXIT_ROUTE], &w->exit.head);
+	w->known.tunnel = &w->tunnel;
+	w->known.world = (struct why_world){.declaration = &w->declaration,
+					    .facts = &w->facts,
+					    .status = status_of,
+					    .user = w,
+					    .has_module = has_module};
+	why_judge(&w->known, checks);
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		vec_done(&w->declaration.kind[k]);
+	facts_done(&w->facts);
+}
+
+static void is_whole(struct world *w)
+{
+	(void)w;
+}
+
+static void elsewhere(struct world *w, uint32_t table)
+{
+	w->known.enters = false;
+	set_route(&w->known.path, "", "eth0", table);
+}
+
+static void uncovered(struct world *w)
+{
+	w->has_exit = false;
+	elsewhere(w, 254);
+}
+
+static void exit_disabled(struct world *w)
+{
+	elsewhere(w, 254);
+	w->exit.head.enabled = false;
+	w->exit_status = (struct status){.state = STATE_DISABLED, .reason = REASON_DISABLED};
+}
+
+static void tunnel_disabled(struct world *w)
+{
+	elsewhere(w, 254);
+	w->tunnel.head.enabled = false;
+	w->exit_status = (struct status){.state = STATE_PENDING,
+					 .reason = REASON_DEPENDENCY_DISABLED};
+	w->tunnel_status = (struct status){.state = STATE_DISABLED, .reason = REASON_DISABLED};
+}
+
+static void foreign_rule(struct world *w)
+{
+	elsewhere(w, 100);
+}
+
+static void longer_in_main(struct world *w)
+{
+	elsewhere(w, 254);
+	w->destination.len = 24;
+}
+
+static void other_from(struct world *w)
+{
+	elsewhere(w, 254);
+	w->exit.from = (struct prefixes){&w->only, 1};
+}
+
+static void from_underlay(struct world *w)
+{
+	elsewhere(w, 254);
+	w->known.from = local;
+}
+
+static void blackhole(struct world *w)
+{
+	w->known.enters = false;
+	w->known.path.answer.error = -EINVAL;
+}
+
+static void to_itself(struct world *w)
+{
+	w->known.enters = false;
+	w->known.path.answer.local = true;
+}
+
+static void device_down(struct world *w)
+{
+	w->facts.links.v[1].up = false;
+}
+
+static void loops(struct world *w)
+{
+	set_route(&w->known.outer, "", "tun_a", 254);
+}
+
+static void local_gone(struct world *w)
+{
+	w->tunnel_status = (struct status){.state = STATE_PENDING,
+					   .reason = REASON_LOCAL_ADDRESS_MISSING};
+	w->facts.addrs.v[0] = w->facts.addrs.v[1];
+	w->facts.addrs.len = 1;
+}
+
+static void no_underlay_route(struct world *w)
+{
+	w->tunnel_status = (struct status){.state = STATE_PENDING,
+					   .reason = REASON_UNDERLAY_UNROUTABLE};
+	w->known.underlay.answer.error = -EHOSTUNREACH;
+}
+
+static void dead_gateway(struct world *w)
+{
+	w->known.neighbour.state = NUD_INCOMPLETE;
+}
+
+static void needless_gateway(struct world *w)
+{
+	dead_gateway(w);
+	w->facts.addrs.v[0].len = 16;
+}
+
+static void output_drops(struct world *w)
+{
+	struct trace_drop *drop = &w->known.probed.seen.drops[w->known.probed.seen.n_drops++];
+
+	*drop = (struct trace_drop){.layer = TRACE_OUTER,
+				    .hook = TRACE_OUTPUT,
+				    .family = "ip",
+				    .table = "filter",
+				    .chain = "OUTPUT"};
+	hop(w, TRACE_OUT, TRACE_OUTER, TRACE_OUTPUT)[TRACE_LAST] = 0;
+}
+
+static void nothing_back(struct world *w)
+{
+	hop(w, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING)[TRACE_FIRST] = 0;
+}
+
+static void strict(struct world *w)
+{
+	set_route(&w->known.out, "", "eth0", 254);
+	w->known.back.answer.error = -EXDEV;
+	w->known.of_tunnel.rp_filter = 1;
+}
+
+static void strict_unnumbered(struct world *w)
+{
+	strict(w);
+	w->tunnel.addresses.len = 0;
+}
+
+static void not_to_the_socket(struct world *w)
+{
+	w->known.probed.result.received = 0;
+}
+
+static void black_hole(struct world *w)
+{
+	w->known.probed.result.largest_passed = 1400;
+}
+
+/* clang-format off */
+static const struct {
+	void (*is)(struct world *w);
+	const char *broken, *fix; /* NULL: none */
+} situations[] = {
+	{is_whole, NULL, NULL},
+	{uncovered, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
+	 "--destinations 180.163.26.39/32"},
+	{exit_disabled, "route", "ipipctl exit set qq --enabled"},
+	{tunnel_disabled, "route", "ipipctl tunnel set tun_a --enabled"},
+	{foreign_rule, "route", "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
+	{longer_in_main, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
+	 "--destinations 180.163.26.39/32"},
+	{other_from, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
+	 "--destinations 180.163.26.39/32"},
+	{from_underlay, "route", "ipipctl why 180.163.26.39 --from 192.168.1.1"},
+	{blackhole, "route", "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
+	{to_itself, "route", NULL},
+	{device_down, "tunnel", "ip link set tun_a up && ipipctl reconcile"},
+	{loops, "loop", "ip route flush table 254 dev tun_a to match 172.16.1.62"},
+	{local_gone, "underlay", "ip address add 172.16.16.22/32 dev eth0 && ip link set eth0 up"},
+	{no_underlay_route, "underlay", "ip route flush type unreachable to match 172.16.1.62"},
+	{dead_gateway, "neighbour", "ip neigh flush to 172.16.16.1 dev eth0"},
+	{needless_gateway, "neighbour", "ip route flush to match 172.16.1.62 via 172.16.16.1"},
+	{output_drops, "send",
+	 "nft 'insert rule ip filter OUTPUT ip protocol 4 ip daddr 172.16.1.62 accept'"},
+	{nothing_back, "reply-arrival", NULL},
+	{strict, "rp_filter", "ipipctl tunnel set tun_a --rp-filter loose"},
+	{strict_unnumbered, "rp_filter", "ipipctl tunnel set tun_a --rp-filter off && "
+	 "sysctl -w net.ipv4.conf.all.rp_filter=0"},
+	{not_to_the_socket, "reply", NULL},
+	{black_hole, "mtu", "ipipctl tunnel set tun_a --mtu 1400"},
+};
+/* clang-format on */
+
+static const struct why_check *broken_of(const struct why_checks *checks)
+{
+	for (unsigned i = 0; i < checks->len; i++)
+		if (checks->v[i].verdict == WHY_BROKEN)
+			return &checks->v[i];
+	return NULL;
+}
+
+static void names_the_break_and_its_fix(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(situations); i++) {
+		struct world w;
+		struct why_checks checks;
+
+		begin(&w);
+		situations[i].is(&w);
+		judge(&w, &checks);
+		const struct why_check *broken = broken_of(&checks);
+		assert_string_equal(broken ? broken->name : "none",
+				    situations[i].broken ? situations[i].broken : "none");
+		assert_string_equal(broken ? broken->fix : "",
+				    situations[i].fix ? situations[i].fix : "");
+	}
+}
+
+/* FAILED stays as long as nobody asks. */
+static void a_neighbour_that_failed_is_not_known_without_a_probe(void **state)
+{
+	struct world w;
+	struct why_checks checks;
+
+	(void)state;
+	begin(&w);
+	w.known.question.probe = w.known.probed.done = false;
+	w.known.neighbour.state = NUD_FAILED;
+	judge(&w, &checks);
+	assert_int_equal(why_worst(&checks), WHY_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_the_break_and_its_fix),
+		cmocka_unit_test(a_neighbour_that_failed_is_not_known_without_a_probe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
