@@ -81,7 +81,7 @@ static void ask_neighbour(struct why_known *known)
 						       &known->neighbour, &err);
 }
 
-/* Another's packets come in by the device that leads to him. */
+/* Another's packets come in by the device that he is on; behind a gateway that is a guess. */
 static void find_ingress(struct why_known *known)
 {
 	struct why_question *q = &known->question;
@@ -91,7 +91,7 @@ static void find_ingress(struct why_known *known)
 	    why_find_address(&known->world, q->from))
 		return;
 	ask(known, &where, &(struct route_question){.to = q->from, .underlay = true});
-	if (!where.answer.error && !where.answer.local &&
+	if (!where.answer.error && !where.answer.local && !where.answer.gateway.host &&
 	    !why_is_tunnel(known, where.answer.device))
 		name_copy(q->in, where.answer.device);
 }

@@ -174,7 +174,9 @@ void why_end_mtu(const struct why_known *known, struct why_check *check)
 			result->told_by.host ? addr_text(result->told_by, by) : "", told);
 		why_fix(check, "ipipctl tunnel set %s --mtu %u", name, told);
 	} else {
-		why_say(check, WHY_BROKEN,
+		/* an echo goes both ways: whose way is narrow, the near end's probes tell, and its
+		 * MTU is what both ends' TCP goes by */
+		why_say(check, known->question.exit ? WHY_WARN : WHY_BROKEN,
 			"%u bytes pass, of %u that %s takes; longer ones vanish, without ICMP",
 			result->largest_passed, mtu, known->device);
 		why_fix(check, "ipipctl tunnel set %s --mtu %u", name, result->largest_passed);

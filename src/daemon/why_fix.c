@@ -94,6 +94,41 @@ void why_fix_underlay(const struct why_known *known, struct why_check *check)
 	}
 }
 
+/* Another device with the tunnel's endpoints: the tunnel can be made of it. */
+static const struct fact_link *holder_of(const struct why_known *known, const struct tunnel *tunnel)
+{
+	const struct facts *facts = known->world.facts;
+	struct addr local = why_find_local(&known->world, tunnel);
+
+	for (size_t i = 0; i < facts->links.len; i++) {
+		const struct fact_link *link = &facts->links.v[i];
+
+		if (strcmp(link->driver, "ipip") == 0 && link->local.host == local.host &&
+		    link->remote.host == tunnel->remote.host &&
+		    strcmp(link->device, tunnel_device(tunnel)) != 0)
+			return link;
+	}
+	return NULL;
+}
+
+/* Taken over where it is a tunnel's; else the tunnel gets a device of another name. */
+static void fix_foreign(const struct why_known *known, const char *name, struct why_check *check)
+{
+	const struct tunnel *tunnel = (const struct tunnel *)declaration_find(
+		known->world.declaration, KIND_TUNNEL, name, NULL);
+	const struct fact_link *holder = tunnel ? holder_of(known, tunnel) : NULL;
+	const struct fact_link *link = tunnel ? facts_link(known->world.facts,
+							   tunnel_device(tunnel))
+					      : NULL;
+
+	if (holder && why_fix_is_word(holder->device))
+		why_fix(check, "ipipctl tunnel set %s --device %s --adopt", name, holder->device);
+	else if (link && strcmp(link->driver, "ipip") != 0)
+		why_fix(check, "ipipctl tunnel set %s --device t%08x", name, tunnel->remote.host);
+	else
+		why_fix(check, "ipipctl tunnel set %s --adopt", name);
+}
+
 static void fix_tunnel(const struct why_known *known, const char *name, enum reason reason,
 		       struct why_check *check)
 {
@@ -114,7 +149,7 @@ static void fix_tunnel(const struct why_known *known, const char *name, enum rea
 		break;
 	case REASON_FOREIGN_OBJECT:
 	case REASON_DUPLICATE_ENDPOINTS:
-		why_fix(check, "ipipctl tunnel set %s --adopt", name);
+		fix_foreign(known, name, check);
 		break;
 	case REASON_CONTESTED:
 	case REASON_KERNEL_ERROR:

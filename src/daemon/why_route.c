@@ -152,7 +152,8 @@ static void judge_error(const struct why_known *known, const struct why_exit *ex
 	addr_text(known->question.to, to);
 	addr_text(known->from, from);
 	if (known->from.host && !is_own) {
-		why_say(check, WHY_BROKEN, "%s is no address of this host", from);
+		why_say(check, WHY_BROKEN,
+			"%s is no address of this host; another's come in by a device: in=", from);
 		if (holder &&
 		    why_status(known, KIND_TUNNEL, holder->head.name)->state != STATE_READY)
 			why_fix_status(known, KIND_TUNNEL, holder->head.name, check);
@@ -181,12 +182,17 @@ static void judge_error(const struct why_known *known, const struct why_exit *ex
 static void judge_refusal(const struct why_known *known, const struct why_exit *exit,
 			  struct why_check *check)
 {
-	char sysctl[WHY_SYSCTL];
+	char sysctl[WHY_SYSCTL], back[WHY_SYSCTL];
 
 	switch (why_refusal_judge(known, &known->path, &known->reverse, known->of_in, check)) {
 	case WHY_REFUSED_FORWARDING:
-		why_fix(check, "sysctl -w %s=1",
-			why_refusal_sysctl(known->question.in, "forwarding", sysctl));
+		/* replies are forwarded, too */
+		why_refusal_sysctl(known->question.in, "forwarding", sysctl);
+		if (*known->device)
+			why_fix(check, "sysctl -w %s=1 %s=1", sysctl,
+				why_refusal_sysctl(known->device, "forwarding", back));
+		else
+			why_fix(check, "sysctl -w %s=1", sysctl);
 		break;
 	case WHY_REFUSED_RP_FILTER:
 		why_fix(check, "sysctl -w %s=2",

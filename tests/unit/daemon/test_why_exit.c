@@ -426,7 +426,6 @@ static const struct {
 	{reply_output_drops, "reply-send",
 	 "nft 'insert rule inet filter c ip protocol 4 ip daddr 172.16.16.22 accept'"},
 	{reply_loops, "reply-send", "ip route flush table 254 dev tun_b to match 172.16.16.22"},
-	{black_hole, "mtu", "ipipctl tunnel set tun_b --mtu 1400"},
 };
 /* clang-format on */
 
@@ -457,6 +456,20 @@ static void names_the_break_and_its_fix(void **state)
 	}
 }
 
+/* An echo goes both ways. */
+static void warns_of_a_black_hole_whose_way_is_not_known(void **state)
+{
+	struct world w;
+	struct why_checks checks;
+
+	(void)state;
+	begin(&w);
+	black_hole(&w);
+	judge(&w, &checks);
+	assert_int_equal(why_worst(&checks), WHY_WARN);
+	assert_string_equal(checks.v[checks.len - 1].fix, "ipipctl tunnel set tun_b --mtu 1400");
+}
+
 static void reaches_nothing_behind_the_break(void **state)
 {
 	struct world w;
@@ -476,6 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_break_and_its_fix),
+		cmocka_unit_test(warns_of_a_black_hole_whose_way_is_not_known),
 		cmocka_unit_test(reaches_nothing_behind_the_break),
 	};
 
