@@ -45,6 +45,7 @@ struct scan {
 	struct nft *nft;
 	struct ruleset *ruleset;
 	struct dormant vec_of(struct table) dormant;  /* tables that do nothing */
+	unsigned chains, base_chains;                 /* that were taken */
 	struct targets vec_of(struct target) targets; /* of the chain that is being read */
 };
 
@@ -142,6 +143,19 @@ static void chain_free(struct nftnl_chain **chain)
 		nftnl_chain_free(*chain);
 }
 
+/* Before the message is taken apart: there may be fifty thousand. */
+static bool has_hook(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attr) == NFTA_CHAIN_HOOK)
+			return true;
+	}
+	return false;
+}
+
 static void take_chain(const struct nlmsghdr *nlh, void *data)
 {
 	cleanup_(chain_free) struct nftnl_chain *from = nftnl_chain_alloc();
@@ -151,10 +165,13 @@ static void take_chain(const struct nlmsghdr *nlh, void *data)
 
 	if (!family)
 		return;
-	if (ruleset->chains.len >= RULESET_CHAINS_MAX) {
+	bool base = has_hook(nlh);
+	unsigned *n = base ? &scan->base_chains : &scan->chains;
+	if (*n >= (base ? RULESET_BASE_CHAINS_MAX : RULESET_CHAINS_MAX)) {
 		ruleset->partial = true;
 		return;
 	}
+	++*n;
 	if (!from || nftnl_chain_nlmsg_parse(nlh, from) < 0)
 		return;
 	const char *table = nftnl_chain_get_str(from, NFTNL_CHAIN_TABLE);
@@ -170,6 +187,7 @@ static void take_chain(const struct nlmsghdr *nlh, void *data)
 	chain->base = nftnl_chain_is_set(from, NFTNL_CHAIN_HOOKNUM) &&
 		      chain->hook < NF_INET_NUMHOOKS;
 	chain->nat = type && strcmp(type, "nat") == 0;
+	chain->uses = nftnl_chain_get_u32(from, NFTNL_CHAIN_USE);
 	chain->priority = nftnl_chain_get_s32(from, NFTNL_CHAIN_PRIO);
 	chain->drops = nftnl_chain_is_set(from, NFTNL_CHAIN_POLICY) &&
 		       nftnl_chain_get_u32(from, NFTNL_CHAIN_POLICY) == NF_DROP;
@@ -250,12 +268,13 @@ static bool is_root(const struct ruleset_chain *chain)
 	return chain->base && (!chain->nat || chain->hook == NF_INET_POST_ROUTING);
 }
 
-/* `read` says at first that a chain is to be read; where rules ran out, it is taken back. */
+/* `read` says at first that a chain is to be read; of one with too many rules it is taken back. */
 static int read_rules(struct scan *scan)
 {
 	struct ruleset_chains *chains = &scan->ruleset->chains;
 	cleanup_free uint32_t *queue = xcalloc(chains->len + 1, sizeof(*queue));
-	uint32_t queued = 0;
+	cleanup_free uint32_t *unread = xcalloc(chains->len + 1, sizeof(*unread));
+	uint32_t queued = 0, n_unread = 0;
 	int r = 0;
 
 	for (uint32_t i = 0; i < chains->len; i++)
@@ -266,14 +285,16 @@ static int read_rules(struct scan *scan)
 	for (uint32_t next = 0; next < queued && r == 0; next++) {
 		struct ruleset_chain *chain = &chains->v[queue[next]];
 
-		if (scan->ruleset->partial) {
-			chain->read = false;
+		if (scan->ruleset->rules.len + chain->uses > RULESET_RULES_MAX) {
+			scan->ruleset->partial = true;
+			unread[n_unread++] = queue[next];
 			continue;
 		}
 		r = read_chain(scan, chain);
-		chain->read = !scan->ruleset->partial;
 		follow(scan, chain, queue, &queued);
 	}
+	for (uint32_t i = 0; i < n_unread; i++)
+		chains->v[unread[i]].read = false;
 	return r;
 }
 
@@ -287,13 +308,10 @@ static int try_read(struct scan *scan)
 	if (r == 0)
 		r = dump(scan, NFT_MSG_GETCHAIN, take_chain);
 	ruleset_sort(scan->ruleset);
-	/* more chains than we want: the base chains' rules are still worth reading */
-	bool many = scan->ruleset->partial;
-	scan->ruleset->partial = false;
 	if (r == 0)
 		r = read_rules(scan);
-	scan->ruleset->partial |= many;
 	int again = nft_socket_generation(scan->nft, &after);
+	scan->chains = scan->base_chains = 0;
 	vec_done(&scan->dormant);
 	vec_done(&scan->targets);
 	return again ? again : before != after ? -EINTR : r;

@@ -73,11 +73,13 @@ struct ruleset_chain {
 	bool drops;   /* policy */
 	uint8_t hook; /* NF_INET_PRE_ROUTING … NF_INET_POST_ROUTING */
 	int32_t priority;
-	bool read; /* its rules are there */
+	bool read;     /* its rules are there */
+	uint32_t uses; /* at least as many as it has rules */
 	uint32_t first, len;
 };
 
-enum { RULESET_CHAINS_MAX = 4096, RULESET_RULES_MAX = 4096 };
+/* Base chains are not counted among the first. */
+enum { RULESET_CHAINS_MAX = 4096, RULESET_BASE_CHAINS_MAX = 1024, RULESET_RULES_MAX = 4096 };
 
 /* {0} is of a host without nftables. */
 struct ruleset {

@@ -244,12 +244,51 @@ static void a_fix_helps(void **state)
 	facts_done(&scene.facts);
 }
 
+/* The base chain, which comes behind all others, and what it says itself are read even so. */
+static void a_ruleset_without_end_is_read_in_part(void **state)
+{
+	struct ground *ground = *state;
+	struct scene scene = {0};
+	cleanup_text struct text found = {0};
+
+	declare(&scene);
+	ground_sh("{ echo 'table ip filter {'; for i in $(seq 5000); do "
+		  "echo \"chain c$i { ip daddr 10.1.1.1 accept; }\"; done; echo 'chain every {'; "
+		  "for i in $(seq 5000); do echo \"ip daddr 10.2.2.2 jump c$i\"; done; echo '}'; "
+		  "echo 'chain FORWARD { type filter hook forward priority 0; policy drop; "
+		  "jump every; }'; echo '}'; } | nft -f -");
+	judge(ground, &scene, &found);
+	assert_string_equal(text_str(&found),
+			    "warning ForwardDrop nft ip filter FORWARD | " OPEN_FORWARD
+			    "info RulesUnread nft | -\n");
+	declaration_done(&scene.declaration);
+	facts_done(&scene.facts);
+}
+
+static void any_change_of_others_is_told(void **state)
+{
+	struct ground *ground = *state;
+	struct scope scope = {0};
+	struct kernel_events events = {0};
+
+	ground_quiet(ground);
+	ground_sh("nft add table ip other");
+	ground->kernel->vt->events_read(ground->kernel, &scope, &events);
+	assert_true(events.ruleset && !events.look);
+	vec_done(&events.gone);
+	scope_done(&scope);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rules_of_others_are_judged, ground_new,
 						ground_free),
 		cmocka_unit_test_setup_teardown(a_fix_helps, ground_new, ground_free),
+		cmocka_unit_test_setup_teardown(a_ruleset_without_end_is_read_in_part, ground_new,
+						ground_free),
+		cmocka_unit_test_setup_teardown(any_change_of_others_is_told, ground_new,
+						ground_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
