@@ -112,6 +112,8 @@ static const struct {
 	 FORWARD("drop", "ct state established,related accept; "
 			 "iifname \"tun_a\" oifname \"wan0\" accept;"),
 	 ""},
+	{"policy drop, opened for all but the invalid",
+	 FORWARD("drop", "ct state != invalid accept;"), ""},
 	{"policy drop, opened for our source",
 	 FORWARD("drop", "ct state vmap { established : accept, related : accept }; "
 			 "ip saddr 192.168.0.0/16 accept;"),

@@ -103,7 +103,7 @@ static void addresses_match_whole_or_in_part(void **state)
 {
 	const struct scene *scene = *state;
 	struct ruleset_addresses wide = {{{0x0a000000}, 8}, true, false};
-	struct ruleset_addresses part = {{{0x0a000105}, 32}, true, false};
+	struct ruleset_addresses part = {{{0x0a000100}, 32}, true, false};
 	struct ruleset_addresses none = {{{0x0b000000}, 8}, true, false};
 
 	assert_int_equal(match(scene, (struct ruleset_rule){.source = wide}), HAZARD_YES);
