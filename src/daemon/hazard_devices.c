@@ -81,36 +81,44 @@ void find_catch_all_tunnels(struct hunt *hunt)
 	}
 }
 
-/* The tunnel that has these endpoints, by another device; NULL: none. */
-static const struct tunnel *tunnel_between(const struct hunt *hunt, const struct fact_link *link)
+struct foreign_tunnels vec_of(const struct fact_link *);
+
+static int compare_remotes(const void *a, const void *b)
 {
-	const struct resources *tunnels = hunt_declared(hunt, KIND_TUNNEL);
+	const struct fact_link *const *one = a, *const *other = b;
 
-	for (size_t i = 0; i < tunnels->len; i++) {
-		const struct tunnel *tunnel = (const struct tunnel *)tunnels->v[i];
-		const struct fact_remote *way = facts_remote(hunt->view->facts, tunnel->remote,
-							     tunnel->underlay);
-		struct addr local = tunnel->local.host || !way ? tunnel->local : way->source;
-
-		if (hunt_is_wanted(&tunnel->head) && tunnel->remote.host == link->remote.host &&
-		    local.host && local.host == link->local.host &&
-		    strcmp(tunnel_device(tunnel), link->device) != 0)
-			return tunnel;
-	}
-	return NULL;
+	return addr_compare(&(*one)->remote, &(*other)->remote);
 }
 
-void find_duplicate_endpoints(struct hunt *hunt)
+/* Where the first with that remote is, or would be. */
+static size_t first_of(const struct foreign_tunnels *tunnels, struct addr remote)
 {
-	const struct facts *facts = hunt->view->facts;
+	size_t from = 0, to = tunnels->len;
 
-	for (size_t i = 0; i < facts->links.len; i++) {
-		const struct fact_link *link = &facts->links.v[i];
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
 
-		if (!is_foreign_tunnel(link) || !link->remote.host)
-			continue;
-		const struct tunnel *tunnel = tunnel_between(hunt, link);
-		if (!tunnel)
+		if (tunnels->v[middle]->remote.host < remote.host)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static void try_tunnel(struct hunt *hunt, const struct tunnel *tunnel,
+		       const struct foreign_tunnels *others)
+{
+	const struct fact_remote *way = facts_remote(hunt->view->facts, tunnel->remote,
+						     tunnel->underlay);
+	struct addr local = tunnel->local.host || !way ? tunnel->local : way->source;
+	size_t i = first_of(others, tunnel->remote);
+
+	for (; i < others->len && others->v[i]->remote.host == tunnel->remote.host; i++) {
+		const struct fact_link *link = others->v[i];
+
+		if (!local.host || local.host != link->local.host ||
+		    strcmp(tunnel_device(tunnel), link->device) == 0)
 			continue;
 		const char *name = hunt_name(hunt, KIND_TUNNEL, &tunnel->head);
 		hunt_add(hunt, &(struct place){.severity = HAZARD_CRITICAL,
@@ -118,4 +126,20 @@ void find_duplicate_endpoints(struct hunt *hunt)
 					       .what = name,
 					       .resources = {name}});
 	}
+}
+
+void find_duplicate_endpoints(struct hunt *hunt)
+{
+	const struct resources *tunnels = hunt_declared(hunt, KIND_TUNNEL);
+	const struct facts *facts = hunt->view->facts;
+	struct foreign_tunnels others = {0};
+
+	for (size_t i = 0; i < facts->links.len; i++)
+		if (is_foreign_tunnel(&facts->links.v[i]) && facts->links.v[i].remote.host)
+			vec_push(&others, &facts->links.v[i]);
+	vec_sort(&others, compare_remotes);
+	for (size_t i = 0; i < tunnels->len && others.len; i++)
+		if (hunt_is_wanted(tunnels->v[i]))
+			try_tunnel(hunt, (const struct tunnel *)tunnels->v[i], &others);
+	vec_done(&others);
 }

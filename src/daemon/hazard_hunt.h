@@ -10,6 +10,7 @@ struct hunt {
 	const struct hazard_view *view;
 	struct hazards *found;
 	enum hazard_id id; /* that is looked for */
+	size_t kept;       /* of that one */
 };
 
 /* Where a hazard is. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 enum {
+	SETTLE_MS = 100, /* after a change: what has to be repaired is, before anything is read */
 	APART_MS = 1000, /* scans that nobody asked for */
 	ASKED_MS = 100,  /* and those for answers, when one is due */
 	FRESH_MS = 1000, /* an older one is no answer: files may have changed */
@@ -115,10 +116,11 @@ static void fire(void *user)
 
 static void schedule(struct hazard_scan *scan)
 {
-	uint64_t now = loop_now_ms(), next = scan->at_ms ? scan->at_ms + APART_MS : 0;
+	uint64_t soon = loop_now_ms() + SETTLE_MS, next = scan->at_ms + APART_MS;
 
 	if (!loop_timer_at(scan->timer))
-		loop_timer_arm(scan->agent->loop, scan->timer, next > now ? next : now);
+		loop_timer_arm(scan->agent->loop, scan->timer,
+			       scan->at_ms && next > soon ? next : soon);
 }
 
 /* The periodic look finds nothing new, as a rule: no scan then, and no work for an idle host. */

@@ -151,8 +151,9 @@ void hunt_add(struct hunt *hunt, const struct place *place)
 	const struct row *row = &rows[hunt->id];
 
 	found->total++;
-	if (found->list.len >= HAZARDS_KEPT)
+	if (hunt->kept >= HAZARDS_KEPT)
 		return;
+	hunt->kept++;
 	struct hazard *hazard = vec_add(&found->list);
 	hazard->id = hunt->id;
 	hazard->severity = place->severity;
@@ -195,10 +196,12 @@ static int compare(const void *a, const void *b)
 
 void hazards_judge(const struct hazard_view *view, struct hazards *hazards)
 {
-	struct hunt hunt = {view, hazards, 0};
+	struct hunt hunt = {view, hazards, 0, 0};
 
-	for (; hunt.id < HAZARDS; hunt.id++)
+	for (; hunt.id < HAZARDS; hunt.id++) {
+		hunt.kept = 0;
 		rows[hunt.id].find(&hunt);
+	}
 	vec_sort(&hazards->list, compare);
 }
 

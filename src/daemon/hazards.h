@@ -47,7 +47,7 @@ const char *hazard_name(enum hazard_id id);
 
 enum {
 	HAZARD_RESOURCES = 8,
-	HAZARDS_KEPT = 256,
+	HAZARDS_KEPT = 100,        /* of one name */
 	HAZARD_DEVICES_ASKED = 32, /* of udev: that many stand for all */
 };
 
@@ -63,7 +63,7 @@ struct hazard {
  * none. */
 struct hazards {
 	struct arena arena;
-	struct hazard_list vec_of(struct hazard) list; /* at most HAZARDS_KEPT */
+	struct hazard_list vec_of(struct hazard) list; /* at most HAZARDS_KEPT of a name */
 	size_t total;
 };
 
