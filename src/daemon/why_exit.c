@@ -264,6 +264,23 @@ static void judge_untranslated(const struct why_known *known, struct why_check *
 		why_fix(check, "ipipctl reconcile");
 }
 
+enum { FIRST_NAT_PRIORITY = -150 }; /* behind conntrack, before whatever has no reason to be so */
+
+/* The first nat chain that binds a flow wins. */
+static void fix_foreign_nat(const struct why_known *known, struct why_check *check)
+{
+	struct prefix source = {known->from, 32};
+	char text[PREFIX_TEXT];
+
+	why_find_subnet(known->tunnel, known->from, &source);
+	if (why_fix_is_word(known->wan))
+		why_fix(check,
+			"nft 'add table ip why; add chain ip why nat { type nat hook postrouting "
+			"priority %d; }; add rule ip why nat oifname \"%s\" ip saddr %s "
+			"masquerade'",
+			FIRST_NAT_PRIORITY, known->wan, prefix_text(source, text));
+}
+
 /* Who could have done it: our rule, or a chain that comes before ours. */
 static void blame_nat(const struct why_known *known, struct why_check *check)
 {
@@ -275,11 +292,14 @@ static void blame_nat(const struct why_known *known, struct why_check *check)
 		return;
 	}
 	why_resource(check, KIND_NAT_RULE, nat->head.name);
-	if (nat->action == NAT_SNAT && nat->to_address.host == known->probed.seen.flow.source.host)
+	if (nat->action == NAT_SNAT &&
+	    nat->to_address.host == known->probed.seen.flow.source.host) {
 		why_fix(check, "ipipctl nat set %s --action masquerade --to-address ''",
 			nat->head.name);
-	else
-		why_object(check, "another's nat chain, of a priority before %d", OUR_NAT_PRIORITY);
+		return;
+	}
+	why_object(check, "another's nat chain, of a priority before %d", OUR_NAT_PRIORITY);
+	fix_foreign_nat(known, check);
 }
 
 static void judge_nat(const struct why_known *known, struct why_check *check)

@@ -325,6 +325,12 @@ static void wrong_snat(struct world *w)
 	w->known.probed.seen.flow.replied = false;
 }
 
+static void foreign_snat(struct world *w)
+{
+	wrong_snat(w);
+	w->nat.to_address = local;
+}
+
 static void postrouting_drops(struct world *w)
 {
 	drops(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING, "mangle");
@@ -413,6 +419,9 @@ static const struct {
 	{untranslated, "nat",
 	 "ipipctl nat add exit-tun_b --sources 192.168.1.0/24 --out-interface eth0"},
 	{wrong_snat, "nat", "ipipctl nat set exit --action masquerade --to-address ''"},
+	{foreign_snat, "nat", "nft 'add table ip why; add chain ip why nat { type nat hook "
+	 "postrouting priority -150; }; add rule ip why nat oifname \"eth0\" "
+	 "ip saddr 192.168.1.0/24 masquerade'"},
 	{postrouting_drops, "leave",
 	 "nft 'insert rule inet mangle c oifname \"eth0\" ip daddr 180.163.26.39 accept'"},
 	{no_answer, "reply", NULL},
