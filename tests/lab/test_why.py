@@ -30,6 +30,7 @@ class Break:
     """What is done to a host (role: its namespace), and what `why` must find.
 
     do, undo: nft text where it begins with `table`, else a line of ip, sysctl or iptables-legacy;
+    "ROLE: line" is for that one;
     a, b: members of the resources that are declared otherwise ({"tunnels": {…}}), None: not at
     all. fixed: the command that is given mends it; False: none can be given from here.
     """
@@ -50,7 +51,7 @@ class Break:
 DROP_4 = "ip protocol 4 drop"
 BREAKS = (
     # the client sends
-    Break("no exit route", ("a", "route"), "tunnel", a={"exit_routes": None}, static=True),
+    Break("no exit route", ("a", "route"), "no exit route", a={"exit_routes": None}, static=True),
     Break("a disabled exit route", ("a", "route"), "disabled", static=True,
           a={"exit_routes": {"enabled": False}}),
     Break("a disabled tunnel", ("a", "route"), "disabled", static=True,
@@ -74,8 +75,9 @@ BREAKS = (
           undo=(f"ip address replace {A_ADDR}/16 dev eth0",
                 f"ip address del {A_ADDR}/32 dev eth0",
                 f"ip route replace default via {ROUTER}"), fixed=False),
-    Break("a neighbour that does not answer", ("a", "neighbour"), B_ADDR, role="b", fixed=False,
-          do=("ip link set eth0 arp off", "ip neigh flush all"), undo=("ip link set eth0 arp on",)),
+    Break("a neighbour that does not answer", ("a", "neighbour"), B_ADDR, fixed=False,
+          do=("switch: ip link set to_b down", "ip neigh flush all"),
+          undo=("switch: ip link set to_b up",)),
     Break("protocol 4 dropped on output", ("a", "send"), "other c", do=(
         chain("output", DROP_4),)),
     Break("the inner packet dropped on output", ("a", "send"), "other c", do=(
@@ -184,8 +186,10 @@ class Why(lab.LabTest):
                          for c in found["checks"])
 
     def play(self, role, steps):
-        ns = getattr(self.t, role)
         for step in steps:
+            other, _, line = step.partition(": ")
+            own = other in ("a", "b", "switch", "router", "inet")
+            ns, step = getattr(self.t, other if own else role), line if own else step
             if step.startswith("table"):
                 nft(ns, step)
             elif step.startswith("sysctl"):
@@ -195,6 +199,7 @@ class Why(lab.LabTest):
                 lab.run(ns, *step.split())
 
     def undo(self, case):
+        self.declare(case)  # what a fix has declared goes first
         for step in case.do:
             if step.startswith("table"):
                 family = step.split()[1]
@@ -229,16 +234,16 @@ class Why(lab.LabTest):
         self.declare(case)
         self.play(case.role, case.do)
         try:
-            self.assert_found(case, self.why(*case.arguments))
+            found = self.why(*case.arguments)
+            self.assert_found(case, found)
             if case.static:
                 self.assert_found(case, self.why("--no-probe", *case.arguments))
             if case.fixed:
-                self.mend(case)
+                self.mend(case, found)
         finally:
             self.undo(case)
 
-    def mend(self, case):
-        found = self.why(*case.arguments)
+    def mend(self, case, found):
         self.assertTrue(found["fix"], f"{case.name}:\n{self.lines(found)}")
         self.shell(found)
         for agent in (self.a, self.b):
@@ -261,11 +266,12 @@ class Why(lab.LabTest):
             begin = time.monotonic()
             try:
                 self.one(case)
-                self.assert_healthy()
+                self.assert_ping(self.t.a, INET)
             except AssertionError as fault:
                 faults.append(str(fault))
             print(f"{'ok ' if not faults else len(faults)} {time.monotonic() - begin:5.2f} s  "
                   f"{case.name}", flush=True)
+        self.assert_healthy()
         self.took.sort()
         print(f"{len(BREAKS)} breaks; a walk with probes took {self.took[len(self.took) // 2]:.2f}"
               f" s in the median, {self.took[-1]:.2f} s at most, in the lab", flush=True)
