@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -162,6 +163,53 @@ static void find_wan(struct why_known *known)
 	known->of_wan = ask_sysctls(known, known->wan);
 }
 
+/* Does it translate sources, or jump where that may be done? */
+static bool translates(const struct ruleset *ruleset, const struct ruleset_chain *chain)
+{
+	for (uint32_t i = chain->first; i < chain->first + chain->len; i++) {
+		const struct ruleset_rule *rule = &ruleset->rules.v[i];
+
+		if (rule->flags & RULESET_SNAT || rule->verdict == RULESET_JUMP ||
+		    rule->verdict == RULESET_GOTO)
+			return true;
+	}
+	return false;
+}
+
+/* The first chain of others that could have done it: of nat, only postrouting's are read. */
+static void find_translator(struct why_known *known)
+{
+	struct kernel *kernel = known->world.kernel;
+	struct why_chain *found = &known->translator;
+	struct ruleset ruleset = {0};
+	struct err err = {0};
+	bool is_read = kernel->vt->rulesets(kernel, &ruleset, &err) == 0;
+
+	for (size_t i = 0; is_read && i < ruleset.chains.len; i++) {
+		const struct ruleset_chain *chain = &ruleset.chains.v[i];
+
+		if (!chain->base || !chain->nat || !translates(&ruleset, chain) ||
+		    strlen(chain->table) >= TRACE_NAME || strlen(chain->name) >= TRACE_NAME ||
+		    (*found->table && found->priority <= chain->priority))
+			continue;
+		found->priority = chain->priority;
+		snprintf(found->family, sizeof(found->family), "%s", chain->family);
+		snprintf(found->table, sizeof(found->table), "%s", chain->table);
+		snprintf(found->name, sizeof(found->name), "%s", chain->name);
+	}
+	ruleset_done(&ruleset);
+}
+
+/* To an address that the packets cannot leave with. */
+static bool is_mistranslated(const struct why_known *known)
+{
+	const struct trace_flow *flow = &known->probed.seen.flow;
+	const struct fact_addr *own = facts_addr(known->world.facts, flow->source);
+
+	return known->probed.done && flow->known && flow->source.host != known->from.host &&
+	       !(own && strcmp(own->device, known->wan) == 0);
+}
+
 static void ask_exit(struct why_known *known)
 {
 	const struct why_question *q = &known->question;
@@ -180,6 +228,8 @@ static void ask_exit(struct why_known *known)
 	ask_outer(known);
 	memcpy(back.in, known->wan, sizeof(back.in));
 	ask(known, &known->back, &back);
+	if (is_mistranslated(known))
+		find_translator(known);
 }
 
 void why_ask(const struct why_world *world, const struct why_question *question,

@@ -60,6 +60,7 @@ static void judge_no_tunnel(const struct why_known *known, struct why_check *che
 	bool same_remote;
 	const struct tunnel *tunnel = nearest(known, &same_remote);
 	char peer[ADDR_TEXT], local[ADDR_TEXT], other[ADDR_TEXT], given[ADDR_TEXT + 10] = "";
+	char beside[PREFIX_TEXT];
 
 	addr_text(known->question.peer, peer);
 	if (known->question.local.host)
@@ -67,8 +68,10 @@ static void judge_no_tunnel(const struct why_known *known, struct why_check *che
 			 addr_text(known->question.local, local));
 	if (!tunnel) {
 		why_say(check, WHY_BROKEN, "no tunnel to %s is declared", peer);
-		why_fix(check, "ipipctl tunnel add to-%08x --device t%08x --remote %s%s",
-			known->question.peer.host, known->question.peer.host, peer, given);
+		why_fix(check,
+			"ipipctl tunnel add to-%08x --device t%08x --remote %s%s --addresses %s",
+			known->question.peer.host, known->question.peer.host, peer, given,
+			prefix_text(why_fix_beside(known), beside));
 		return;
 	}
 	why_resource(check, KIND_TUNNEL, tunnel->head.name);
@@ -272,6 +275,7 @@ static void fix_foreign_nat(const struct why_known *known, struct why_check *che
 	struct prefix source = {known->from, 32};
 	char text[PREFIX_TEXT];
 
+	why_object(check, "another's nat chain, of a priority before %d", OUR_NAT_PRIORITY);
 	why_find_subnet(known->tunnel, known->from, &source);
 	if (why_fix_is_word(known->wan))
 		why_fix(check,
@@ -281,25 +285,37 @@ static void fix_foreign_nat(const struct why_known *known, struct why_check *che
 			FIRST_NAT_PRIORITY, known->wan, prefix_text(source, text));
 }
 
-/* Who could have done it: our rule, or a chain that comes before ours. */
+/* Past a chain of others that comes first: to ours. */
+static void fix_translator(const struct why_known *known, struct why_check *check)
+{
+	const struct why_chain *chain = &known->translator;
+	char from[ADDR_TEXT];
+
+	why_object(check, "nft %s %s %s", chain->family, chain->table, chain->name);
+	if (why_fix_is_word(chain->table) && why_fix_is_word(chain->name))
+		why_fix(check, "nft 'insert rule %s %s %s ip saddr %s accept'", chain->family,
+			chain->table, chain->name, addr_text(known->from, from));
+}
+
+/* Who could have done it: our rule, or another's chain. */
 static void blame_nat(const struct why_known *known, struct why_check *check)
 {
 	const struct nat_rule *nat = nat_of(known);
+	bool is_named = *known->translator.table;
 
-	if (!nat) {
-		why_object(check, "another's nat chain");
-		why_fix_nat(known, check);
-		return;
-	}
-	why_resource(check, KIND_NAT_RULE, nat->head.name);
-	if (nat->action == NAT_SNAT &&
+	if (nat && nat->action == NAT_SNAT &&
 	    nat->to_address.host == known->probed.seen.flow.source.host) {
+		why_resource(check, KIND_NAT_RULE, nat->head.name);
 		why_fix(check, "ipipctl nat set %s --action masquerade --to-address ''",
 			nat->head.name);
-		return;
+	} else if (is_named && (nat || known->translator.priority < OUR_NAT_PRIORITY)) {
+		fix_translator(known, check);
+	} else if (nat) {
+		fix_foreign_nat(known, check);
+	} else {
+		why_object(check, "another's nat chain");
+		why_fix_nat(known, check);
 	}
-	why_object(check, "another's nat chain, of a priority before %d", OUR_NAT_PRIORITY);
-	fix_foreign_nat(known, check);
 }
 
 static void judge_nat(const struct why_known *known, struct why_check *check)

@@ -243,7 +243,7 @@ void why_fix_nat(const struct why_known *known, struct why_check *check)
 }
 
 /* Another address of the subnet that FROM seems to be of: the other one of its /30, or /31. */
-static struct prefix neighbour_of(const struct why_known *known)
+struct prefix why_fix_beside(const struct why_known *known)
 {
 	const struct nat_rule *nat = why_find_nat(known, known->from, known->device, known->wan);
 	struct prefix p = {{known->from.host ^ 3}, 30};
@@ -267,7 +267,7 @@ void why_fix_return(const struct why_known *known, struct why_check *check)
 	addr_text(known->from, from);
 	if (!tunnel->addresses.len) {
 		why_fix(check, "ipipctl tunnel set %s --addresses %s", tunnel->head.name,
-			prefix_text(neighbour_of(known), one));
+			prefix_text(why_fix_beside(known), one));
 		return;
 	}
 	/* an exit route ties with the longest route that main can have, and ties are ours */

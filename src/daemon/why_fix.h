@@ -20,5 +20,7 @@ const char *why_fix_name(const struct why_known *known, enum kind_id kind, const
 			 char name[static RESOURCE_NAME]);
 /* A NAT rule that lets FROM out of the WAN device. */
 void why_fix_nat(const struct why_known *known, struct why_check *check);
+/* An address of this end for a tunnel in which FROM is the other one. */
+struct prefix why_fix_beside(const struct why_known *known);
 /* Replies to FROM are to go into the tunnel. */
 void why_fix_return(const struct why_known *known, struct why_check *check);

@@ -82,6 +82,8 @@ static bool passes_tunnels(const struct why_known *known)
 	const struct resources *list = &known->world.declaration->kind[KIND_TUNNEL];
 	const struct fact_addr *own = facts_addr(known->world.facts, known->from);
 
+	if (!known->question.from.host) /* the source came with the route, not the other way */
+		return false;
 	for (size_t i = 0; i < list->len; i++)
 		if (why_find_local(&known->world, (const struct tunnel *)list->v[i]).host ==
 		    known->from.host)

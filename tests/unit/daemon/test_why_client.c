@@ -214,6 +214,13 @@ static void other_from(struct world *w)
 static void from_underlay(struct world *w)
 {
 	elsewhere(w, 254);
+	w->known.from = w->known.question.from = local;
+}
+
+/* As above, but nobody asked for that source: the rule brought it. */
+static void foreign_rule_with_its_source(struct world *w)
+{
+	elsewhere(w, 254);
 	w->known.from = local;
 }
 
@@ -316,6 +323,8 @@ static const struct {
 	{exit_disabled, "route", "ipipctl exit set qq --enabled"},
 	{tunnel_disabled, "route", "ipipctl tunnel set tun_a --enabled"},
 	{foreign_rule, "route", "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
+	{foreign_rule_with_its_source, "route",
+	 "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
 	{longer_in_main, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
 	 "--destinations 180.163.26.39/32"},
 	{other_from, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "

@@ -331,6 +331,12 @@ static void foreign_snat(struct world *w)
 	w->nat.to_address = local;
 }
 
+static void translated_by_another(struct world *w)
+{
+	w->known.probed.seen.flow = (struct trace_flow){true, ADDR(10, 9, 9, 9), to, false};
+	w->known.translator = (struct why_chain){"ip", "nat", "POSTROUTING", 50};
+}
+
 static void postrouting_drops(struct world *w)
 {
 	drops(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING, "mangle");
@@ -392,7 +398,7 @@ static const struct {
 	 "ipipctl tunnel set tun_b --remote 172.16.16.22 --local 172.16.1.62"},
 	{other_local, "tunnel", "ipipctl tunnel set tun_b --local 172.16.1.62"},
 	{no_tunnel, "tunnel", "ipipctl tunnel add to-ac101016 --device tac101016 "
-	 "--remote 172.16.16.22 --local 172.16.1.62"},
+	 "--remote 172.16.16.22 --local 172.16.1.62 --addresses 192.168.1.2/24"},
 	{disabled, "tunnel", "ipipctl tunnel set tun_b --enabled"},
 	{module_missing, "tunnel", "modprobe ipip && ipipctl reconcile"},
 	{device_down, "tunnel", "ip link set tun_b up && ipipctl reconcile"},
@@ -422,6 +428,8 @@ static const struct {
 	{foreign_snat, "nat", "nft 'add table ip why; add chain ip why nat { type nat hook "
 	 "postrouting priority -150; }; add rule ip why nat oifname \"eth0\" "
 	 "ip saddr 192.168.1.0/24 masquerade'"},
+	{translated_by_another, "nat",
+	 "nft 'insert rule ip nat POSTROUTING ip saddr 192.168.1.1 accept'"},
 	{postrouting_drops, "leave",
 	 "nft 'insert rule inet mangle c oifname \"eth0\" ip daddr 180.163.26.39 accept'"},
 	{no_answer, "reply", NULL},
