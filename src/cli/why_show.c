@@ -193,8 +193,12 @@ static json_t *step_document(const struct why_walk *walk, const struct why_step 
 				     step->host->name);
 
 	json_object_update(document, (json_t *)(uintptr_t)step->check);
-	if (!step->reached)
+	if (!step->reached) {
 		json_object_set_new(document, "verdict", json_string("not-reached"));
+		json_object_set_new(document, "evidence", json_string("not reached"));
+		json_object_set_new(document, "object", json_null());
+		json_object_set_new(document, "fix", json_null());
+	}
 	return document;
 }
 
@@ -212,6 +216,17 @@ static const char *worst(const struct why_walk *walk)
 	return found;
 }
 
+/* A line each. */
+static json_t *notes_document(const struct why_walk *walk)
+{
+	json_t *notes = json_array();
+	const char *end;
+
+	for (const char *at = text_str(&walk->notes); (end = strchr(at, '\n')); at = end + 1)
+		json_array_append_new(notes, json_stringn(at, (size_t)(end - at)));
+	return notes;
+}
+
 static void show_json(const struct why_walk *walk)
 {
 	const struct why_step *broken = walk->broken;
@@ -226,12 +241,12 @@ static void show_json(const struct why_walk *walk)
 	if (broken)
 		why_add_fix(&fix, broken->host, document_string(broken->check, "fix"));
 	json_t *document = json_pack(
-		"{s:O, s:O, s:s, s:o, s:s?, s:s?, s:o, s:o}", "to",
+		"{s:O, s:O, s:s, s:o, s:s?, s:s?, s:o, s:o, s:o}", "to",
 		json_object_get(walk->near.answer, "to"), "from",
 		json_object_get(walk->near.answer, "from"), "verdict", worst(walk), "broken_at",
 		broken ? json_integer(number_of(walk, broken)) : json_null(), "fix",
 		fix.len ? text_str(&fix) : NULL, "fix_host", fix.len ? broken->host->name : NULL,
-		"hosts", hosts, "checks", checks);
+		"hosts", hosts, "checks", checks, "notes", notes_document(walk));
 	json_dumpf(document, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(document);

@@ -56,6 +56,18 @@ static int ask_near(struct why_walk *walk)
 	return status == CLI_INVALID ? CLI_USAGE : status;
 }
 
+static const json_t *find_check(const json_t *answer, const char *name)
+{
+	const json_t *checks = json_object_get(answer, "checks"), *check;
+	size_t i;
+
+	json_array_foreach(checks, i, check) {
+		if (strcmp(document_string(check, "check"), name) == 0)
+			return check;
+	}
+	return NULL;
+}
+
 /* What it had said without probes counts if it sends none. */
 static void probe_near(struct why_walk *walk)
 {
@@ -78,6 +90,16 @@ static void add_far_path(const struct why_walk *walk, struct text *path)
 		  document_string(near, "local"), document_string(near, "remote"), walk->id);
 	if (!strstr(walk->query, "from="))
 		text_addf(path, "&from=%s", document_string(near, "from"));
+}
+
+/* Else what far did not see says nothing. */
+static bool has_sent(const struct why_walk *walk)
+{
+	const json_t *answer = walk->near.answer;
+	const char *verdict = document_string(find_check(answer, "send"), "verdict");
+
+	return json_is_true(json_object_get(answer, "probe")) &&
+	       (strcmp(verdict, "ok") == 0 || strcmp(verdict, "warn") == 0);
 }
 
 /* What far says while near sends. */
@@ -118,7 +140,7 @@ static void probe_both(struct why_walk *walk)
 	else if (!response_is_ok(&response))
 		text_addf(&walk->notes, "%s does not watch for probes: %s\n", walk->far.name,
 			  document_string(response.json, "detail"));
-	else
+	else if (has_sent(walk))
 		walk->far.answer = json_loadb(text_str(&watching.body), watching.body.len, 0, NULL);
 	text_done(&watching.body);
 	if (!watching.began)

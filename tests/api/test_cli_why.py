@@ -108,7 +108,8 @@ class Why(unittest.TestCase):
         self.assertIn("not reached", out)
         walked = self.walk(a, b, status=FAILED)
         self.assertEqual((walked["broken_at"], walked["fix_host"]), (7, b.url))
-        self.assertEqual({c["verdict"] for c in walked["checks"][7:]}, {"not-reached"})
+        self.assertEqual({(c["verdict"], c["evidence"]) for c in walked["checks"][7:]},
+                         {("not-reached", "not reached")})
 
     def test_a_break_on_the_way_back_is_the_replys(self):
         a, b = self.pair(near={"reply-arrival": {"verdict": "broken", "fix": "nft insert x"}})
@@ -178,6 +179,37 @@ class Why(unittest.TestCase):
         self.assertIn(f"{b.url} does not watch for probes: token t may not send probes", out)
         self.assertIn("arrival", out)
         self.assertIn("probe", a.times)
+
+    def not_arrived(self, near=None):
+        """Far sees nothing arrive, and finds nothing else when it is asked without a probe."""
+        a, b = self.pair(near=near, far={"arrival": {"verdict": "broken"}})
+        canned = b.answer
+
+        def simulate(asked):
+            if "probe=true" in asked or "why" not in asked:
+                return canned(asked)
+            return 200, answer("exit", FAR_OUT, FAR_BACK)
+        b.answer = simulate
+        return a, b
+
+    def test_what_was_sent_and_did_not_arrive_is_the_break(self):
+        self.assertEqual(5, self.walk(*self.not_arrived(), status=FAILED)["broken_at"])
+
+    def test_what_may_not_be_sent_did_not_fail_to_arrive(self):
+        a, b = self.not_arrived()
+
+        def refuse(asked):
+            if "probe=true" in asked:
+                return 429, {"title": "Too many requests", "detail": "they must wait"}
+            return 200, answer("client", NEAR_OUT, NEAR_BACK, probe=False)
+        a.answer = refuse
+        walked = self.walk(a, b)
+        self.assertEqual("ok", walked["verdict"])
+        self.assertIn(f"{a.url}: Too many requests: they must wait", walked["notes"])
+
+    def test_what_could_not_be_sent_did_not_fail_to_arrive(self):
+        a, b = self.not_arrived(near={"send": {"verdict": "unknown"}})
+        self.assertEqual("unknown", self.walk(a, b)["verdict"])
 
     def test_warnings_and_hazards_are_told(self):
         a, b = self.pair(far={"nat": {"verdict": "warn", "fix": "nft x"}})
