@@ -85,7 +85,7 @@ struct why_known {
 	 */
 	struct why_route first, path, outer, underlay, reverse, out, back;
 	struct why_sysctls of_all, of_tunnel, of_in, of_wan;
-	/* exit: of nftables, by which others translate sources first; table "": none, or not asked */
+	/* exit: by which others translate sources first; table "": none, or not asked */
 	struct why_chain {
 		char family[8], table[TRACE_NAME], name[TRACE_NAME];
 		int32_t priority;
