@@ -29,6 +29,25 @@ void why_say(struct why_check *check, enum why_verdict verdict, const char *fmt,
 	va_end(args);
 }
 
+/* Names of the kernel's may have anything in them: outside of quotes only what means nothing to a
+ * shell, and " && ". */
+static bool is_command(const char *line)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789 ./,:=_+-",
+			  both[] = " && ";
+	bool quoted = false;
+
+	for (const char *at = line; *at; at++)
+		if (*at == '\'')
+			quoted = !quoted;
+		else if (!quoted && strncmp(at, both, strlen(both)) == 0)
+			at += strlen(both) - 1;
+		else if (quoted ? (unsigned char)*at < ' ' || *at == 0x7f : !strchr(plain, *at))
+			return false;
+	return !quoted;
+}
+
 /* Half a command is worse than none. */
 void why_fix(struct why_check *check, const char *fmt, ...)
 {
@@ -37,7 +56,7 @@ void why_fix(struct why_check *check, const char *fmt, ...)
 	va_start(args, fmt);
 	int len = vsnprintf(check->fix, sizeof(check->fix), fmt, args);
 	va_end(args);
-	if (len >= (int)sizeof(check->fix))
+	if (len >= (int)sizeof(check->fix) || !is_command(check->fix))
 		check->fix[0] = '\0';
 }
 

@@ -132,7 +132,8 @@ void why_ask(const struct why_world *world, const struct why_question *question,
 void why_judge(const struct why_known *known, struct why_checks *checks);
 enum why_verdict why_worst(const struct why_checks *checks);
 
-/* For judges: what does not fit is cut, but a fix, which is then none. */
+/* For judges: what does not fit is cut, but a fix, which is then none. Nor is it one that a shell
+ * would take otherwise than it reads. */
 void why_say(struct why_check *check, enum why_verdict verdict, const char *fmt, ...) printf_(3, 4);
 void why_fix(struct why_check *check, const char *fmt, ...) printf_(2, 3);
 void why_object(struct why_check *check, const char *fmt, ...) printf_(2, 3);
