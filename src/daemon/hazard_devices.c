@@ -77,7 +77,8 @@ void find_catch_all_tunnels(struct hunt *hunt)
 		if (is_foreign_tunnel(link) && link->up && !link->remote.host &&
 		    strcmp(link->device, "tunl0") != 0)
 			hunt_add(hunt, &(struct place){.severity = HAZARD_WARNING,
-						       .object = link->device});
+						       .object = link->device,
+						       .unfixable = !hunt_is_word(link->device)});
 	}
 }
 
@@ -124,6 +125,7 @@ static void try_tunnel(struct hunt *hunt, const struct tunnel *tunnel,
 		hunt_add(hunt, &(struct place){.severity = HAZARD_CRITICAL,
 					       .object = link->device,
 					       .what = name,
+					       .unfixable = !hunt_is_word(link->device),
 					       .resources = {name}});
 	}
 }

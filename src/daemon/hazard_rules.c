@@ -153,9 +153,7 @@ static const char *devices_of(struct hunt *hunt, const struct victims *victims, 
 /* As the nft program takes it in single quotes. It cannot name a chain "fwd". */
 static bool is_plain(const char *name)
 {
-	return *name && strcmp(name, "fwd") != 0 &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
-		       strlen(name);
+	return strcmp(name, "fwd") != 0 && hunt_is_word(name);
 }
 
 /* Docker's chain for rules of the host's owner outlives docker; those in its others do not. */

@@ -122,7 +122,7 @@ static const char *value_of(const struct place *place, const char *name, size_t 
 }
 
 /* With the values in place of their {names}; other braces stay as they are. */
-static const char *expand(struct arena *arena, const char *pattern, const struct place *place)
+static char *expand(struct arena *arena, const char *pattern, const struct place *place)
 {
 	cleanup_text struct text text = {0};
 
@@ -145,6 +145,23 @@ static const char *expand(struct arena *arena, const char *pattern, const struct
 	return arena_strdup(arena, text_str(&text));
 }
 
+/* Names of the kernel's and of files may have anything in them, which is neither for a log nor for
+ * JSON. */
+static const char *clean(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~') /* bytes above are negative, or greater */
+			*c = '?';
+	return text;
+}
+
+bool hunt_is_word(const char *name)
+{
+	return *name && *name != '-' &&
+	       name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				 "0123456789_.-")] == '\0';
+}
+
 void hunt_add(struct hunt *hunt, const struct place *place)
 {
 	struct hazards *found = hunt->found;
@@ -157,8 +174,8 @@ void hunt_add(struct hunt *hunt, const struct place *place)
 	struct hazard *hazard = vec_add(&found->list);
 	hazard->id = hunt->id;
 	hazard->severity = place->severity;
-	hazard->object = arena_strdup(&found->arena, place->object);
-	hazard->message = expand(&found->arena, row->message, place);
+	hazard->object = clean(arena_strdup(&found->arena, place->object));
+	hazard->message = clean(expand(&found->arena, row->message, place));
 	if (row->fix && !place->unfixable)
 		hazard->fix = expand(&found->arena, row->fix, place);
 	memcpy(hazard->resources, place->resources, sizeof(hazard->resources));

@@ -132,6 +132,30 @@ static void fallback_device_only_while_it_is_up(void **state)
 	judges(scene, "");
 }
 
+static void a_name_that_means_something_to_a_shell_is_in_no_fix(void **state)
+{
+	struct scene *scene = *state;
+	struct fact_link *link;
+
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	link_up(scene, "a;reboot", "ipip");
+	link = link_up(scene, "$(reboot)", "ipip");
+	link->local = addr("10.0.0.1");
+	link->remote = addr("10.0.0.2");
+	judges(scene, "critical DuplicateEndpoints $(reboot)\nwarning CatchAllTunnel a;reboot\n");
+	assert_null(scene->hazards.list.v[0].fix);
+	assert_null(scene->hazards.list.v[1].fix);
+}
+
+static void a_name_that_is_no_text_is_told_as_one(void **state)
+{
+	struct scene *scene = *state;
+
+	link_up(scene, "a\x1b[2J\xff", "ipip");
+	judges(scene, "warning CatchAllTunnel a?[2J?\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].message, "a?[2J? is somebody else's"));
+}
+
 static void foreign_tunnel_of_any_sender(void **state)
 {
 	struct scene *scene = *state;
@@ -461,6 +485,8 @@ int main(void)
 		TEST(a_quiet_host_has_none),
 		TEST(names_of_hazards_are_words),
 		TEST(fallback_device_only_while_it_is_up),
+		TEST(a_name_that_means_something_to_a_shell_is_in_no_fix),
+		TEST(a_name_that_is_no_text_is_told_as_one),
 		TEST(foreign_tunnel_of_any_sender),
 		TEST(foreign_tunnel_between_the_same_addresses),
 		TEST(the_source_that_the_kernel_picks_is_an_endpoint),
