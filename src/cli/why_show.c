@@ -2,10 +2,28 @@
 /* What the walk found: a table of steps, the break in a sentence, and the command that helps. */
 #include "cli/why_walk.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "cli/document.h"
+
+/* A line, of what agents say: no control character of theirs reaches the terminal. */
+static void printf_(1, 2) say(const char *fmt, ...)
+{
+	cleanup_text struct text line = {0};
+	cleanup_free char *raw = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	int len = vasprintf(&raw, fmt, args);
+	va_end(args);
+	if (len < 0)
+		out_of_memory(sizeof(line));
+	output_add_clean(&line, raw);
+	puts(text_str(&line));
+}
 
 static bool is_on_back(const struct why_step *step)
 {
@@ -106,17 +124,17 @@ static void print_fix(const char *word, const struct why_host *host, const char 
 	why_add_fix(&command, host, fix);
 	bool is_client = strncmp(fix, "ipipctl ", strlen("ipipctl ")) == 0 && !strstr(fix, "&& ");
 	if (is_client || host->is_default)
-		printf("%s: %s\n", word, text_str(&command));
+		say("%s: %s", word, text_str(&command));
 	else
-		printf("%s on %s: %s\n", word, host->name, text_str(&command));
+		say("%s on %s: %s", word, host->name, text_str(&command));
 }
 
 static void show_break(const struct why_walk *walk)
 {
 	const struct why_step *step = walk->broken;
 
-	printf("the %s dies at %u, on %s: %s\n", is_on_back(step) ? "reply" : "packet",
-	       number_of(walk, step), step->host->name, document_string(step->check, "evidence"));
+	say("the %s dies at %u, on %s: %s", is_on_back(step) ? "reply" : "packet",
+	    number_of(walk, step), step->host->name, document_string(step->check, "evidence"));
 	print_fix("fix", step->host, document_string(step->check, "fix"));
 }
 
@@ -127,8 +145,8 @@ static void show_warnings(const struct why_walk *walk)
 
 		if (!step->reached || strcmp(document_string(step->check, "verdict"), "warn") != 0)
 			continue;
-		printf("also: %u, on %s: %s\n", number_of(walk, step), step->host->name,
-		       document_string(step->check, "evidence"));
+		say("also: %u, on %s: %s", number_of(walk, step), step->host->name,
+		    document_string(step->check, "evidence"));
 		print_fix("  fix", step->host, document_string(step->check, "fix"));
 	}
 }
@@ -143,8 +161,8 @@ static void show_hazards(const struct why_host *host)
 
 		if (strcmp(severity, "info") == 0)
 			continue;
-		printf("hazard on %s, %s: %s: %s\n", host->name, severity,
-		       document_string(hazard, "object"), document_string(hazard, "message"));
+		say("hazard on %s, %s: %s: %s", host->name, severity,
+		    document_string(hazard, "object"), document_string(hazard, "message"));
 		print_fix("  fix", host, document_string(hazard, "fix"));
 	}
 }
@@ -159,10 +177,10 @@ static void show_healthy(const struct why_walk *walk)
 			last = &walk->steps.v[i];
 	bool answered = last && last->host == &walk->near &&
 			strcmp(document_string(last->check, "verdict"), "ok") == 0;
-	printf("%s: %s %s through %s%s%s%s%s\n", answered ? "healthy" : "no break was found",
-	       document_string(near, "to"), answered ? "answers" : "is reached",
-	       document_string(near, "tunnel"), far ? " and " : "", far ? walk->far.name : "",
-	       answered ? ", " : "", answered ? document_string(last->check, "evidence") : "");
+	say("%s: %s %s through %s%s%s%s%s", answered ? "healthy" : "no break was found",
+	    document_string(near, "to"), answered ? "answers" : "is reached",
+	    document_string(near, "tunnel"), far ? " and " : "", far ? walk->far.name : "",
+	    answered ? ", " : "", answered ? document_string(last->check, "evidence") : "");
 	if (!walk->probe)
 		puts("hint: without --no-probe a few packets are sent, which tell more");
 }
@@ -172,13 +190,14 @@ static void show_missing(const struct why_walk *walk)
 {
 	const char *remote = document_string(walk->near.answer, "remote");
 
-	fputs(text_str(&walk->notes), stdout);
+	for (const char *at = text_str(&walk->notes), *end; (end = strchr(at, '\n')); at = end + 1)
+		say("%.*s", (int)(end - at), at);
 	if (!walk->far.client && remote[0] &&
 	    (!walk->broken || walk->broken->host == &walk->near) &&
 	    !(walk->broken && !is_on_back(walk->broken)))
-		printf("no agent is known at %s, which could tell its part: `ipipctl remote add "
-		       "NAME URL`, or --peer\n",
-		       remote);
+		say("no agent is known at %s, which could tell its part: `ipipctl remote add "
+		    "NAME URL`, or --peer",
+		    remote);
 }
 
 static json_t *host_document(const struct why_host *host)
@@ -241,7 +260,7 @@ static void show_json(const struct why_walk *walk)
 	if (broken)
 		why_add_fix(&fix, broken->host, document_string(broken->check, "fix"));
 	json_t *document = json_pack(
-		"{s:O, s:O, s:s, s:o, s:s?, s:s?, s:o, s:o, s:o}", "to",
+		"{s:O?, s:O?, s:s, s:o, s:s?, s:s?, s:o, s:o, s:o}", "to",
 		json_object_get(walk->near.answer, "to"), "from",
 		json_object_get(walk->near.answer, "from"), "verdict", worst(walk), "broken_at",
 		broken ? json_integer(number_of(walk, broken)) : json_null(), "fix",

@@ -11,7 +11,7 @@
 #include "cli/document.h"
 #include "cli/remotes.h"
 
-enum { PEER_TIMEOUT_S = 3, TUNNELS_MAX = 1000 };
+enum { PEER_TIMEOUT_S = 3, TUNNELS_MAX = 1000, ANSWER_MAX = 1 << 20 };
 
 /* The answer of an agent to a GET; NULL, with a line in notes (NULL: none), when it is none. */
 static json_t *get(const struct why_host *host, const char *path, struct text *notes)
@@ -24,8 +24,8 @@ static json_t *get(const struct why_host *host, const char *path, struct text *n
 	if (!notes)
 		notes = &ignored;
 	if (client_send(host->client, &request, &response, &err))
-		text_addf(notes, "%s: %s\n", host->name, err.sentence);
-	else if (response_is_ok(&response))
+		text_addf(notes, "%s\n", err.sentence); /* which names it */
+	else if (response_is_ok(&response) && json_is_object(response.json))
 		return json_incref(response.json);
 	else
 		text_addf(notes, "%s: %s: %s\n", host->name,
@@ -34,13 +34,17 @@ static json_t *get(const struct why_host *host, const char *path, struct text *n
 	return NULL;
 }
 
+static void add_parameter(struct text *path, const char *name, const char *value)
+{
+	text_addf(path, "&%s=", name);
+	client_add_encoded(path, value);
+}
+
 static void add_near_path(const struct why_walk *walk, struct text *path)
 {
 	text_addf(path, "/v1/why?%s", walk->query);
-	if (walk->in) {
-		text_add(path, "&in=");
-		client_add_encoded(path, walk->in);
-	}
+	if (walk->in)
+		add_parameter(path, "in", walk->in);
 }
 
 /* Without probes near's failure is that of the command. */
@@ -51,6 +55,10 @@ static int ask_near(struct why_walk *walk)
 
 	add_near_path(walk, &path);
 	int status = cli_get(walk->cli, text_str(&path), &response);
+	if (status == CLI_OK && !json_is_object(response.json)) {
+		cli_complain("what answers at %s is no ipipd", walk->near.name);
+		return CLI_FAILED;
+	}
 	if (status == CLI_OK)
 		walk->near.answer = json_incref(response.json);
 	return status == CLI_INVALID ? CLI_USAGE : status;
@@ -82,14 +90,16 @@ static void probe_near(struct why_walk *walk)
 	walk->near.answer = answer;
 }
 
+/* What one agent says is no more than a value to the other. */
 static void add_far_path(const struct why_walk *walk, struct text *path)
 {
 	const json_t *near = walk->near.answer;
 
-	text_addf(path, "/v1/why?%s&peer=%s&local=%s&id=%u", walk->query,
-		  document_string(near, "local"), document_string(near, "remote"), walk->id);
+	text_addf(path, "/v1/why?%s&id=%u", walk->query, walk->id);
+	add_parameter(path, "peer", document_string(near, "local"));
+	add_parameter(path, "local", document_string(near, "remote"));
 	if (!strstr(walk->query, "from="))
-		text_addf(path, "&from=%s", document_string(near, "from"));
+		add_parameter(path, "from", document_string(near, "from"));
 }
 
 /* Else what far did not see says nothing. */
@@ -117,11 +127,14 @@ static bool take(void *user, const char *bytes, size_t len)
 		watching->began = true;
 		probe_near(watching->walk);
 	}
+	if (watching->body.len + len > ANSWER_MAX)
+		return false;
 	text_add_len(&watching->body, bytes, len);
 	return true;
 }
 
-static void probe_both(struct why_walk *walk)
+/* False: far has no answer, and need not be asked again. */
+static bool probe_both(struct why_walk *walk)
 {
 	cleanup_response struct response response = {0};
 	cleanup_text struct text path = {0};
@@ -135,8 +148,9 @@ static void probe_both(struct why_walk *walk)
 				  .take = take,
 				  .bounded = true,
 				  .user = &watching};
-	if (client_send(walk->far.client, &request, &response, &err))
-		text_addf(&walk->notes, "%s: %s\n", walk->far.name, err.sentence);
+	int error = client_send(walk->far.client, &request, &response, &err);
+	if (error)
+		text_addf(&walk->notes, "%s\n", err.sentence);
 	else if (!response_is_ok(&response))
 		text_addf(&walk->notes, "%s does not watch for probes: %s\n", walk->far.name,
 			  document_string(response.json, "detail"));
@@ -145,15 +159,16 @@ static void probe_both(struct why_walk *walk)
 	text_done(&watching.body);
 	if (!watching.began)
 		probe_near(walk);
+	return !error;
 }
 
 static void ask_both(struct why_walk *walk)
 {
 	cleanup_text struct text path = {0};
 
-	if (walk->probe && walk->far.client)
-		probe_both(walk);
-	else if (walk->probe)
+	if (walk->probe && walk->far.client && !probe_both(walk))
+		return;
+	if (walk->probe && !walk->far.client)
 		probe_near(walk);
 	if (walk->far.answer || !walk->far.client)
 		return;

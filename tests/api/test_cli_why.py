@@ -163,7 +163,7 @@ class Why(unittest.TestCase):
     def test_a_peer_that_is_away_is_a_note(self):
         a, _ = self.pair()
         out = self.why(a, "--peer", f"unix://{self.folder}/nobody")
-        self.assertIn("nobody: ", out)
+        self.assertEqual(out.count("nobody: "), 1, out)
         self.assertIn("healthy", out)
 
     def test_a_peer_that_may_not_watch_is_asked_without(self):
@@ -220,6 +220,56 @@ class Why(unittest.TestCase):
         self.assertIn(f"also: 8, on {b.url}: nat seen", out)
         self.assertIn(f"hazard on {b.url}, critical: nft ip filter FORWARD: it criticals", out)
         self.assertNotIn("it infos", out)
+
+    def test_what_near_says_is_a_value_to_far(self):
+        a, b = self.pair()
+        a.answers["GET /v1/why"]["local"] = "1.2.3.4&probe=false&x=# HTTP/1.1"
+        self.walk(a, b)
+        self.assertIn("&peer=1.2.3.4%26probe%3Dfalse%26x%3D%23%20HTTP%2F1.1&local=",
+                      next(asked for asked in b.asked if "/v1/why" in asked))
+
+    def test_no_control_character_of_an_agent_reaches_the_terminal(self):
+        dirty = {"evidence": "a\x1b[2Jb", "fix": "c\x1b[2Jd\nreboot"}
+        hazards = {"hazards": [{"severity": "critical", "object": "a\x1b[2Jb", "message": "m\x07",
+                                "fix": "x\r"}]}
+        a, b = self.pair(**{"GET /v1/hazards": hazards})
+        for verdict, status in (("broken", FAILED), ("warn", OK)):
+            b.answers["GET /v1/why"] = answer("exit", FAR_OUT, FAR_BACK,
+                                              {"nat": {"verdict": verdict, **dirty}})
+            out = self.why(a, "--peer", b.url, status=status)
+            self.assertIn("c?[2Jd?reboot", out)
+            self.assertIn("hazard on", out)
+            self.assertNotRegex(out, "[\x00-\x09\x0b-\x1f]")
+        a.answers["GET /v1/why"]["to"] = "\x1b[2J"
+        b.answers["GET /v1/why"] = (403, {"title": "No", "detail": "\x1b[2J"})
+        self.assertNotIn("\x1b", self.why(a, "--peer", b.url))
+
+    def test_an_answer_of_other_types_is_no_end_of_it(self):
+        a, b = self.pair()
+        for bad in ({}, {"checks": 1}, {"to": 1, "from": None, "id": "x", "remote": B_ADDR,
+                                        "local": [], "checks": [1, None, {"leg": 2}]},
+                    {"remote": B_ADDR, "checks": [{"leg": "out", "check": None, "fix": {}}]}):
+            for one in (a, b):
+                one.answers["GET /v1/why"] = bad
+            walked = self.walk(a, b)
+            self.assertEqual(walked["hosts"][0]["answer"], bad)
+            self.why(a, "--peer", b.url)
+        a.answers["GET /v1/why"] = []
+        self.assertEqual("", self.why(a, status=FAILED))
+
+    def test_an_answer_without_end_is_none(self):
+        a, b = self.pair()
+        canned = b.answer
+
+        def flood(asked):
+            status, document = canned(asked)
+            return status, {**document, "more": "x" * (2 << 20 if "probe=true" in asked else 1)}
+        b.answer = flood
+        b.handle_error = lambda *_: None
+        walked = self.walk(a, b)
+        self.assertEqual([a.url], [host["name"] for host in walked["hosts"]])
+        self.assertEqual([f"{b.url}: Failure writing output to destination"],
+                         [note.split(",")[0] for note in walked["notes"]])
 
     def test_nonsense_asks_nobody(self):
         a, _ = self.pair()
