@@ -240,7 +240,7 @@ void api_why_get(struct api_call *call)
 	}
 	if (!read_question(call, &question))
 		return;
-	if (question.probe && (!may_probe(call) || api_wait_refused(call->api, call->request)))
+	if (question.probe && (api_wait_refused(call->api, call->request) || !may_probe(call)))
 		return;
 	/* nobody would read what they showed */
 	question.probe &= strcmp(call->request->method, "HEAD") != 0;

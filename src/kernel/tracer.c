@@ -26,7 +26,7 @@
 #include "kernel/trace_read.h"
 #include "kernel/trace_rules.h"
 
-enum { TRIES = 5, NETSTAT_MAX = 65536 };
+enum { TRIES = 5, NETSTAT_MAX = 65536, DATAGRAMS_MAX = 4096 };
 
 struct trace {
 	struct trace_question question;
@@ -181,10 +181,11 @@ static int read_counts(struct nft *nft, struct trace_counts *counts)
 	return r;
 }
 
-/* What the trace has told since. What is lost of it is not told again. */
+/* What the trace has told since. What is lost of it is not told again. The group hears of all that
+ * anybody on the host traces, which may come faster than it is read. */
 static void read_log(struct trace *trace)
 {
-	for (;;) {
+	for (unsigned n = 0; n < DATAGRAMS_MAX; n++) {
 		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(trace->socket, MSG_DONTWAIT, &h);
 
