@@ -161,8 +161,8 @@ static void show_hazards(const struct why_host *host)
 
 		if (strcmp(severity, "info") == 0)
 			continue;
-		say("hazard on %s, %s: %s: %s", host->name, severity,
-		    document_string(hazard, "object"), document_string(hazard, "message"));
+		say("hazard on %s: %s %s: %s", host->name, severity,
+		    document_string(hazard, "hazard"), document_string(hazard, "message"));
 		print_fix("  fix", host, document_string(hazard, "fix"));
 	}
 }

@@ -214,11 +214,11 @@ class Why(unittest.TestCase):
     def test_warnings_and_hazards_are_told(self):
         a, b = self.pair(far={"nat": {"verdict": "warn", "fix": "nft x"}})
         b.answers["GET /v1/hazards"] = {"hazards": [
-            {"severity": severity, "object": "nft ip filter FORWARD", "message": f"it {severity}s",
+            {"severity": severity, "hazard": "ForwardDrop", "message": f"it {severity}s",
              "fix": None} for severity in ("critical", "info")]}
         out = self.why(a, "--peer", b.url)
         self.assertIn(f"also: 8, on {b.url}: nat seen", out)
-        self.assertIn(f"hazard on {b.url}, critical: nft ip filter FORWARD: it criticals", out)
+        self.assertIn(f"hazard on {b.url}: critical ForwardDrop: it criticals", out)
         self.assertNotIn("it infos", out)
 
     def test_what_near_says_is_a_value_to_far(self):
@@ -230,7 +230,7 @@ class Why(unittest.TestCase):
 
     def test_no_control_character_of_an_agent_reaches_the_terminal(self):
         dirty = {"evidence": "a\x1b[2Jb", "fix": "c\x1b[2Jd\nreboot"}
-        hazards = {"hazards": [{"severity": "critical", "object": "a\x1b[2Jb", "message": "m\x07",
+        hazards = {"hazards": [{"severity": "critical", "hazard": "a\x1b[2Jb", "message": "m\x07",
                                 "fix": "x\r"}]}
         a, b = self.pair(**{"GET /v1/hazards": hazards})
         for verdict, status in (("broken", FAILED), ("warn", OK)):
