@@ -129,10 +129,11 @@ static void find_tunnel(struct why_known *known)
 	use_tunnel(known, tunnel);
 }
 
+/* Of a reply no port is asked about: that of the question is its source. */
 static void ask_client(struct why_known *known)
 {
 	const struct why_question *q = &known->question;
-	struct route_question back = {.from = q->to};
+	struct route_question back = {.from = q->to, .protocol = q->protocol};
 
 	find_ingress(known);
 	known->of_in = ask_sysctls(known, q->in);
@@ -214,7 +215,7 @@ static void ask_exit(struct why_known *known)
 {
 	const struct why_question *q = &known->question;
 	struct route_question path = {.to = q->to, .from = q->from};
-	struct route_question back = {.to = q->from, .from = q->to};
+	struct route_question back = {.to = q->from, .from = q->to, .protocol = q->protocol};
 
 	use_tunnel(known, why_find_tunnel(&known->world, q->local, q->peer));
 	ask(known, &known->reverse, &(struct route_question){.to = q->from});

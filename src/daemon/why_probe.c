@@ -10,6 +10,7 @@
 enum {
 	NEAR_MS = 400,  /* the near end waits so long for answers */
 	FAR_MS = 700,   /* the far end for packets */
+	FIRST_MS = 900, /* and for the first of them: who sends it may be slow */
 	LOOK_MS = 50,   /* how often it looks; it is over when so long nothing more came */
 	SIZES_MS = 400, /* of its own probes */
 };
@@ -22,7 +23,7 @@ struct why_probe {
 	bool traced;
 	struct probe *packets; /* NULL: none, or all is known of them */
 	struct loop_timer *timer;
-	uint64_t until_ms;
+	uint64_t began_ms;
 };
 
 void why_probe_free(struct why_probe *probe)
@@ -91,13 +92,21 @@ static bool is_quiet(const struct why_probe *probe, const struct trace_counts *b
 	       memcmp(now, before, sizeof(*now)) == 0;
 }
 
+static bool is_over(const struct why_probe *probe)
+{
+	const struct trace_counts *seen = &probe->probed.seen.counts;
+	bool came = seen->packets[TRACE_OUT][TRACE_OUTER][TRACE_PREROUTING][TRACE_FIRST];
+
+	return loop_now_ms() >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
+}
+
 static void look_again(void *user)
 {
 	struct why_probe *probe = user;
 	struct trace_counts before = probe->probed.seen.counts;
 
 	look(probe);
-	if (is_quiet(probe, &before) || loop_now_ms() >= probe->until_ms || probe->probed.fault[0])
+	if (is_quiet(probe, &before) || is_over(probe) || probe->probed.fault[0])
 		finish(probe);
 	else
 		loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + LOOK_MS);
@@ -219,7 +228,7 @@ int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
 	}
 	if (known->question.exit) {
 		send_far(probe, known);
-		probe->until_ms = loop_now_ms() + FAR_MS;
+		probe->began_ms = loop_now_ms();
 		loop_timer_arm(call->loop, probe->timer, loop_now_ms() + LOOK_MS);
 	}
 	*out = probe;
