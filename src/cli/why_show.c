@@ -167,20 +167,29 @@ static void show_hazards(const struct why_host *host)
 	}
 }
 
+/* What came back to who sent the probes; NULL: nothing did. */
+static const struct why_step *find_reply(const struct why_walk *walk)
+{
+	for (size_t i = 0; i < walk->steps.len; i++) {
+		const struct why_step *step = &walk->steps.v[i];
+
+		if (step->host == &walk->near &&
+		    strcmp(document_string(step->check, "check"), "reply") == 0 &&
+		    strcmp(document_string(step->check, "verdict"), "ok") == 0)
+			return step;
+	}
+	return NULL;
+}
+
 static void show_healthy(const struct why_walk *walk)
 {
 	const json_t *near = walk->near.answer, *far = walk->far.answer;
-	const struct why_step *last = NULL;
+	const struct why_step *answered = find_reply(walk);
 
-	for (size_t i = 0; i < walk->steps.len; i++)
-		if (strcmp(document_string(walk->steps.v[i].check, "check"), "reply") == 0)
-			last = &walk->steps.v[i];
-	bool answered = last && last->host == &walk->near &&
-			strcmp(document_string(last->check, "verdict"), "ok") == 0;
 	say("%s: %s %s through %s%s%s%s%s", answered ? "healthy" : "no break was found",
 	    document_string(near, "to"), answered ? "answers" : "is reached",
 	    document_string(near, "tunnel"), far ? " and " : "", far ? walk->far.name : "",
-	    answered ? ", " : "", answered ? document_string(last->check, "evidence") : "");
+	    answered ? ", " : "", answered ? document_string(answered->check, "evidence") : "");
 	if (!walk->probe)
 		puts("hint: without --no-probe a few packets are sent, which tell more");
 }
@@ -221,18 +230,25 @@ static json_t *step_document(const struct why_walk *walk, const struct why_step 
 	return document;
 }
 
+static bool has_verdict(const struct why_walk *walk, const char *verdict)
+{
+	for (size_t i = 0; i < walk->steps.len; i++) {
+		const struct why_step *step = &walk->steps.v[i];
+
+		if (step->reached && strcmp(document_string(step->check, "verdict"), verdict) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is not known of a path matters no more when the reply is there. */
 static const char *worst(const struct why_walk *walk)
 {
-	static const char *const order[] = {"warn", "unknown", "broken"};
-	const char *found = "ok";
-
-	for (size_t w = 0; w < ARRAY_LEN(order); w++)
-		for (size_t i = 0; i < walk->steps.len; i++)
-			if (walk->steps.v[i].reached &&
-			    strcmp(document_string(walk->steps.v[i].check, "verdict"), order[w]) ==
-				    0)
-				found = order[w];
-	return found;
+	if (walk->broken)
+		return "broken";
+	if (has_verdict(walk, "unknown") && !find_reply(walk))
+		return "unknown";
+	return has_verdict(walk, "warn") ? "warn" : "ok";
 }
 
 /* A line each. */

@@ -117,6 +117,7 @@ struct watching {
 	struct why_walk *walk;
 	struct text body;
 	bool began;
+	unsigned near_ms; /* that near took */
 };
 
 static bool take(void *user, const char *bytes, size_t len)
@@ -124,13 +125,40 @@ static bool take(void *user, const char *bytes, size_t len)
 	struct watching *watching = user;
 
 	if (!watching->began) {
+		uint64_t start_ms = client_now_ms();
+
 		watching->began = true;
 		probe_near(watching->walk);
+		watching->near_ms = (unsigned)(client_now_ms() - start_ms);
 	}
 	if (watching->body.len + len > ANSWER_MAX)
 		return false;
 	text_add_len(&watching->body, bytes, len);
 	return true;
+}
+
+/* Near sends, then waits that long: what it sent later far cannot have seen. */
+static bool was_late(const struct watching *watching, const json_t *answer)
+{
+	enum { NEAR_WAITS_MS = 300 };
+	json_int_t watched_ms = document_number(answer, "took_ms");
+	const char *arrival = document_string(find_check(answer, "arrival"), "verdict");
+	struct why_walk *walk = watching->walk;
+
+	if (strcmp(arrival, "broken") != 0 || watching->near_ms <= watched_ms + NEAR_WAITS_MS)
+		return false;
+	text_addf(&walk->notes, "%s watched for %lld ms, and %s took %u ms to send\n",
+		  walk->far.name, (long long)watched_ms, walk->near.name, watching->near_ms);
+	return true;
+}
+
+static void take_far(struct watching *watching)
+{
+	json_t *answer = json_loadb(text_str(&watching->body), watching->body.len, 0, NULL);
+
+	if (has_sent(watching->walk) && !was_late(watching, answer))
+		watching->walk->far.answer = json_incref(answer);
+	json_decref(answer);
 }
 
 /* False: far has no answer, and need not be asked again. */
@@ -154,8 +182,8 @@ static bool probe_both(struct why_walk *walk)
 	else if (!response_is_ok(&response))
 		text_addf(&walk->notes, "%s does not watch for probes: %s\n", walk->far.name,
 			  document_string(response.json, "detail"));
-	else if (has_sent(walk))
-		walk->far.answer = json_loadb(text_str(&watching.body), watching.body.len, 0, NULL);
+	else
+		take_far(&watching);
 	text_done(&watching.body);
 	if (!watching.began)
 		probe_near(walk);

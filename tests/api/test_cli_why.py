@@ -208,8 +208,26 @@ class Why(unittest.TestCase):
         self.assertIn(f"{a.url}: Too many requests: they must wait", walked["notes"])
 
     def test_what_could_not_be_sent_did_not_fail_to_arrive(self):
-        a, b = self.not_arrived(near={"send": {"verdict": "unknown"}})
+        a, b = self.not_arrived(near={"send": {"verdict": "unknown"},
+                                      "reply": {"verdict": "unknown"}})
         self.assertEqual("unknown", self.walk(a, b)["verdict"])
+
+    def test_what_was_sent_too_late_did_not_fail_to_arrive(self):
+        a, b = self.not_arrived()
+        canned = a.answer
+
+        def dawdle(asked):
+            if "probe=true" in asked:
+                time.sleep(0.4)
+            return canned(asked)
+        a.answer = dawdle
+        walked = self.walk(a, b)
+        self.assertEqual("ok", walked["verdict"])
+        self.assertRegex(walked["notes"][0], f"{b.url} watched for 1 ms, and {a.url} took 4.. ms")
+
+    def test_what_is_not_known_does_not_matter_when_the_reply_came(self):
+        a, b = self.pair(far={"reply": {"verdict": "unknown"}})
+        self.assertEqual("ok", self.walk(a, b)["verdict"])
 
     def test_warnings_and_hazards_are_told(self):
         a, b = self.pair(far={"nat": {"verdict": "warn", "fix": "nft x"}})
