@@ -3,6 +3,7 @@
 """GET /v1/why over the fake kernel: parameters, roles, and what each end says of its part."""
 
 import json
+import socket
 import time
 
 import api
@@ -229,6 +230,72 @@ class NearProbed(WhyTest):
         body, checks = self.why(NEAR + "&probe=true")
         self.assertEqual(body["verdict"], "unknown")
         self.assertEqual(checks["send"]["verdict"], "unknown")
+        self.assertNotIn("trace", self.agent.objects())
+
+
+class NearSends(WhyTest):
+    """From 127.0.0.1 to another loopback address: the only probes that leave here arrive here."""
+
+    SENT = "/v1/why?to=127.0.0.9&from=127.0.0.1&probe=true"
+
+    def setUp(self):
+        super().setUp()
+        self.three()
+        self.agent.kernel("route 127.0.0.9/32 dev tun_a")
+        self.until("route", "127.0.0.9")
+        # a port that is bound, and says nothing: the agent waits for it
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.9", 0))
+        self.silent = f"{self.SENT}&protocol=udp&port={silent.getsockname()[1]}"
+
+    def begin(self):
+        """A request that waits for its answer."""
+        connection = api.Connection(self.agent.socket)
+        self.addCleanup(connection.close)
+        connection.request("GET", self.silent)
+        self.until("trace")
+        return connection
+
+    def until(self, noun, word="", there=True):
+        """The fake kernel has such an object, or none."""
+        end = time.monotonic() + 5
+        while any(word in line for line in self.agent.objects(noun)) != there:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+    def test_what_answers_does(self):
+        self.agent.kernel(*seen(*(f"{way} {place}" for way, places in (
+            ("out", ("inner output", "inner postrouting", "outer output", "outer postrouting")),
+            ("back", ("outer prerouting", "outer input", "inner prerouting", "inner input")))
+            for place in places)))
+        body = self.why(self.SENT)[0]
+        reply = next(check for check in body["checks"]
+                     if (check["leg"], check["check"]) == ("back", "reply"))
+        self.assertEqual((reply["verdict"], reply["evidence"][:17]), ("ok", "3 of 3 answered, "))
+        self.assertNotIn("trace", self.agent.objects())
+
+    def test_a_client_that_goes_away(self):
+        self.begin().close()
+        self.until("trace", there=False)
+        self.ok(self.agent.get(self.silent))
+
+    def test_one_at_a_time_and_the_first_is_answered(self):
+        connection = self.begin()
+        self.problem(self.agent.get(self.silent), 429, "too-many-requests")
+        self.assertEqual(json.loads(connection.getresponse().read())["role"], "client")
+
+    def test_the_tunnel_goes_meanwhile(self):
+        connection = self.begin()
+        for path in ("exit-routes/qq", "tunnels/tun_a"):
+            self.ok(self.agent.delete(f"/v1/{path}?wait=10"), 204)
+        response = connection.getresponse()
+        self.assertEqual((response.status, json.loads(response.read())["verdict"]),
+                         (200, "broken"))
+
+    def test_the_agent_stops_meanwhile(self):
+        self.begin()
+        self.assertEqual(self.agent.stop(), 0)
         self.assertNotIn("trace", self.agent.objects())
 
 
