@@ -7,19 +7,20 @@
 static void add_hazard(struct text *out, const json_t *hazard, const struct output_style *style)
 {
 	const char *fix = document_string(hazard, "fix");
-	const char *severity = document_string(hazard, "severity");
 	const char *object = document_string(hazard, "object");
 	const char *message = document_string(hazard, "message");
-	cleanup_text struct text plain = {0}, words = {0};
+	cleanup_text struct text severity = {0}, words = {0}, clean = {0};
 
-	text_addf(&plain, "  %s  ", severity);
+	output_add_clean(&severity, document_string(hazard, "severity"));
 	text_add(out, "  ");
-	output_add_state(out, severity, style->color);
+	output_add_state(out, text_str(&severity), style->color);
 	text_add(out, "  ");
 	bool told = strstr(message, object); /* most sentences are about it */
 	text_addf(&words, "%s: %s%s%s", document_string(hazard, "hazard"), told ? "" : object,
 		  told ? "" : ": ", message);
-	output_add_folded(out, text_str(&words), output_width_of(text_str(&plain)), style->width);
+	output_add_clean(&clean, text_str(&words));
+	output_add_folded(out, text_str(&clean), output_width_of(text_str(&severity)) + 4,
+			  style->width);
 	text_add(out, "\n");
 	if (!*fix)
 		return;

@@ -487,6 +487,15 @@ class Flow(Cli):
         self.assertEqual("ipipctl: a?[2J\n  /b?: c?\n",
                          run("-H", url, "api", "GET", "/v1/host").stderr)
 
+    def test_control_characters_of_a_hazard_stay_off_the_terminal(self):
+        hazard = {"hazard": "X\033", "severity": "a\033[2J", "object": "b\033", "message": "c\033",
+                  "fix": "d\033"}
+        url = self.stub({"GET /v1/status": {"ready": True}, "GET /v1/host": {},
+                         "GET /v1/hazards": {"hazards": [hazard], "hazards_total": 1}})
+        out = run("-H", url, "status").stdout
+        self.assertIn("  a?[2J  X?: b?: c?\n    fix: d?\n", out)
+        self.assertNotIn("\033", out)
+
 
 class Calling(Cli):
     def test_an_absent_agent_is_unreachable(self):
