@@ -11,6 +11,7 @@ struct hunt {
 	struct hazards *found;
 	enum hazard_id id; /* that is looked for */
 	size_t kept;       /* of that one */
+	uint64_t steps;    /* through rules, of all */
 };
 
 /* Where a hazard is. */

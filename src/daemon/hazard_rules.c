@@ -12,9 +12,10 @@
 #include "daemon/hazard_walk.h"
 
 enum {
-	WAYS_MAX = 32,   /* that are tried */
-	NAMED_MAX = 8,   /* devices or peers in a fix; it is none with more of them */
-	DEVICES_TOLD = 3 /* in a message */
+	WAYS_MAX = 32,      /* that are tried */
+	NAMED_MAX = 8,      /* devices or peers in a fix; it is none with more of them */
+	DEVICES_TOLD = 3,   /* in a message */
+	STEPS_MAX = 1000000 /* of all walks of a scan: the loop waits for them */
 };
 
 /* What is forwarded by a NAT rule, or one tunnel's outer packets. */
@@ -38,6 +39,16 @@ struct victims {
 	size_t len;
 	enum hazard_severity severity;
 };
+
+/* What has taken too long finds nothing, which is told. */
+static void walk_chain(struct hunt *hunt, struct hazard_walk *walk,
+		       const struct ruleset_chain *chain)
+{
+	if (hunt->steps > STEPS_MAX)
+		return;
+	hazard_walk(walk, chain);
+	hunt->steps += walk->steps;
+}
 
 static void add_way(struct ways *ways, struct way way)
 {
@@ -249,8 +260,8 @@ static const char *drops(const struct victims *victims)
 }
 
 /* By the rule for new packets there, and for replies back. */
-static void try_forward(const struct hunt *hunt, const struct ruleset_chain *chain,
-			const struct way *way, struct victims *victims)
+static void try_forward(struct hunt *hunt, const struct ruleset_chain *chain, const struct way *way,
+			struct victims *victims)
 {
 	const struct hazard_packet packets[] = {
 		{way->device, way->other, way->source, {{0}, 0}, false, RULESET_NEW},
@@ -260,7 +271,7 @@ static void try_forward(const struct hunt *hunt, const struct ruleset_chain *cha
 	for (size_t i = 0; i < ARRAY_LEN(packets); i++) {
 		struct hazard_walk walk = {.ruleset = hunt->view->ruleset, .packet = &packets[i]};
 
-		hazard_walk(&walk, chain);
+		walk_chain(hunt, &walk, chain);
 		if (walk.dropped)
 			add_victim(victims, way,
 				   walk.perhaps_accepted ? HAZARD_WARNING : HAZARD_CRITICAL);
@@ -297,8 +308,8 @@ static bool sees_outer(const struct ruleset_chain *chain)
 	return chain->base && !chain->nat && chain->hook != NF_INET_FORWARD;
 }
 
-static void walk_outer(struct hazard_walk *walk, const struct ruleset_chain *chain,
-		       const struct way *way, uint8_t state)
+static void walk_outer(struct hunt *hunt, struct hazard_walk *walk,
+		       const struct ruleset_chain *chain, const struct way *way, uint8_t state)
 {
 	struct prefix remote = {way->remote, 32};
 	bool arrives = is_arrival(chain);
@@ -310,24 +321,22 @@ static void walk_outer(struct hazard_walk *walk, const struct ruleset_chain *cha
 		.outer = true,
 		.state = state,
 	};
-	const struct ruleset *ruleset = walk->ruleset;
 
-	*walk = (struct hazard_walk){.ruleset = ruleset, .packet = &packet};
-	hazard_walk(walk, chain);
+	*walk = (struct hazard_walk){.ruleset = hunt->view->ruleset, .packet = &packet};
+	walk_chain(hunt, walk, chain);
 	walk->packet = NULL;
 }
 
 /* Where only what is established passes, a tunnel works while this side has sent first. */
-static void try_outer(const struct hunt *hunt, const struct ruleset_chain *chain,
-		      const struct way *way, struct victims *victims)
+static void try_outer(struct hunt *hunt, const struct ruleset_chain *chain, const struct way *way,
+		      struct victims *victims)
 {
-	struct hazard_walk walk = {.ruleset = hunt->view->ruleset};
-	struct hazard_walk later = walk;
+	struct hazard_walk walk, later;
 
-	walk_outer(&walk, chain, way, RULESET_NEW);
+	walk_outer(hunt, &walk, chain, way, RULESET_NEW);
 	if (!walk.dropped || walk.protocol_drop)
 		return;
-	walk_outer(&later, chain, way, RULESET_ESTABLISHED);
+	walk_outer(hunt, &later, chain, way, RULESET_ESTABLISHED);
 	add_victim(victims, way,
 		   walk.perhaps_accepted || later.perhaps_accepted || !later.dropped
 			   ? HAZARD_WARNING
@@ -375,9 +384,9 @@ void find_protocol_drops(struct hunt *hunt)
 		struct victims victims = {0};
 
 		for (size_t w = 0; w < ways.len && sees_outer(chain); w++) {
-			struct hazard_walk walk = {.ruleset = ruleset};
+			struct hazard_walk walk;
 
-			walk_outer(&walk, chain, &ways.v[w], RULESET_NEW);
+			walk_outer(hunt, &walk, chain, &ways.v[w], RULESET_NEW);
 			if (!walk.protocol_drop)
 				continue;
 			named = walk.protocol_drop;
@@ -393,14 +402,14 @@ void find_protocol_drops(struct hunt *hunt)
 	}
 }
 
-static void try_nat(const struct hunt *hunt, const struct ruleset_chain *chain,
-		    const struct way *way, struct victims *victims)
+static void try_nat(struct hunt *hunt, const struct ruleset_chain *chain, const struct way *way,
+		    struct victims *victims)
 {
 	struct hazard_packet packet = {way->device, way->other, way->source,
 				       {{0}, 0},    false,      RULESET_NEW};
 	struct hazard_walk walk = {.ruleset = hunt->view->ruleset, .packet = &packet};
 
-	hazard_walk(&walk, chain);
+	walk_chain(hunt, &walk, chain);
 	if (walk.translated || walk.perhaps_translated)
 		add_victim(victims, way, walk.translated ? HAZARD_WARNING : HAZARD_INFO);
 }
@@ -467,7 +476,7 @@ void find_unread_rules(struct hunt *hunt)
 {
 	const struct hazard_view *view = hunt->view;
 
-	if (view->unread || view->ruleset->partial)
+	if (view->unread || view->ruleset->partial || hunt->steps > STEPS_MAX)
 		hunt_add(hunt,
 			 &(struct place){
 				 .severity = HAZARD_INFO,

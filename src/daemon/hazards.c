@@ -213,7 +213,7 @@ static int compare(const void *a, const void *b)
 
 void hazards_judge(const struct hazard_view *view, struct hazards *hazards)
 {
-	struct hunt hunt = {view, hazards, 0, 0};
+	struct hunt hunt = {.view = view, .found = hazards};
 
 	for (; hunt.id < HAZARDS; hunt.id++) {
 		hunt.kept = 0;

@@ -278,6 +278,33 @@ static void chains_that_drop_matter_to_who_forwards(void **state)
 	judges(scene, "warning ForwardDrop nft ip other c1\n");
 }
 
+/* A hundred base chains enter one that multiplies, for each of many tunnels: the loop waits. */
+static void what_takes_too_long_is_left_and_told(void **state)
+{
+	enum { MULTIPLYING = 18, ALL = 118 };
+	struct scene *scene = *state;
+	char name[16], remote[16];
+
+	for (unsigned i = 0; i < 32; i++) {
+		snprintf(name, sizeof(name), "t%u", i);
+		snprintf(remote, sizeof(remote), "10.0.1.%u", i);
+		declare_tunnel(scene, name, "10.0.0.1", remote);
+	}
+	declare_rule(scene, "exit", "");
+	for (uint32_t i = 0; i < ALL; i++) {
+		struct ruleset_rule rule = {.verdict = RULESET_JUMP,
+					    .target = i < MULTIPLYING ? i + 1 : 0};
+		struct ruleset_chain *chain = add_chain(scene, NF_INET_FORWARD, true);
+
+		chain->base = i >= MULTIPLYING;
+		chain->first = 2 * i;
+		chain->len = i == MULTIPLYING - 1 ? 0 : 2;
+		vec_push(&scene->ruleset.rules, rule);
+		vec_push(&scene->ruleset.rules, rule);
+	}
+	judges(scene, "warning ForwardDrop nft ip other c19\ninfo RulesUnread nft\n");
+}
+
 static void a_rule_of_its_own_device_needs_no_tunnel(void **state)
 {
 	struct scene *scene = *state;
@@ -488,6 +515,7 @@ int main(void)
 		TEST(a_name_that_means_something_to_a_shell_is_in_no_fix),
 		TEST(a_name_that_is_no_text_is_told_as_one),
 		TEST(foreign_tunnel_of_any_sender),
+		TEST(what_takes_too_long_is_left_and_told),
 		TEST(foreign_tunnel_between_the_same_addresses),
 		TEST(the_source_that_the_kernel_picks_is_an_endpoint),
 		TEST(module_is_missing_only_where_that_is_known),
