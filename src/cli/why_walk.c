@@ -145,7 +145,8 @@ static bool was_late(const struct watching *watching, const json_t *answer)
 	const char *arrival = document_string(find_check(answer, "arrival"), "verdict");
 	struct why_walk *walk = watching->walk;
 
-	if (strcmp(arrival, "broken") != 0 || watching->near_ms <= watched_ms + NEAR_WAITS_MS)
+	if (strcmp(arrival, "broken") != 0 ||
+	    (json_int_t)watching->near_ms - NEAR_WAITS_MS <= watched_ms)
 		return false;
 	text_addf(&walk->notes, "%s watched for %lld ms, and %s took %u ms to send\n",
 		  walk->far.name, (long long)watched_ms, walk->near.name, watching->near_ms);

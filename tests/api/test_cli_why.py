@@ -275,6 +275,11 @@ class Why(unittest.TestCase):
         a.answers["GET /v1/why"] = []
         self.assertEqual("", self.why(a, status=FAILED))
 
+    def test_a_time_that_no_clock_tells_is_no_fault_of_near(self):
+        a, b = self.pair(far={"arrival": {"verdict": "broken"}})
+        b.answers["GET /v1/why"]["took_ms"] = 2 ** 63 - 1
+        self.assertEqual([], self.walk(a, b, status=FAILED)["notes"])
+
     def test_an_answer_without_end_is_none(self):
         a, b = self.pair()
         canned = b.answer
