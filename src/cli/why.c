@@ -43,6 +43,8 @@ static int read_question(struct cli *cli, struct text *query)
 	const char *from = args_value(&cli->args, "from");
 	int status = add_address(query, "destination", cli->args.words.v[0]);
 
+	if (status == CLI_OK && args_value(&cli->args, "in") && !from)
+		return cli_usage("--in needs --from: whose packets come in there?");
 	if (status == CLI_OK && from)
 		status = add_address(query, "--from", from);
 	return status == CLI_OK ? add_port(cli, query) : status;
@@ -62,7 +64,8 @@ static void name_near(const struct cli *cli, struct why_host *near)
 int why_why(struct cli *cli)
 {
 	cleanup_text struct text query = {0};
-	struct why_walk walk = {.cli = cli, .probe = !args_value(&cli->args, "no-probe")};
+	struct why_walk walk = {.cli = cli,
+				.probe = !args_value(&cli->args, "no-probe") && !cli->dry_run};
 	const char *in = args_value(&cli->args, "in");
 	int status = read_question(cli, &query);
 

@@ -133,8 +133,14 @@ static void show_break(const struct why_walk *walk)
 {
 	const struct why_step *step = walk->broken;
 
-	say("the %s dies at %u, on %s: %s", is_on_back(step) ? "reply" : "packet",
-	    number_of(walk, step), step->host->name, document_string(step->check, "evidence"));
+	/* without the other end's agent nobody knows which of them it was */
+	if (is_on_back(step) && !walk->far.answer)
+		say("no reply comes back, by %u, on %s: %s", number_of(walk, step),
+		    step->host->name, document_string(step->check, "evidence"));
+	else
+		say("the %s dies at %u, on %s: %s", is_on_back(step) ? "reply" : "packet",
+		    number_of(walk, step), step->host->name,
+		    document_string(step->check, "evidence"));
 	print_fix("fix", step->host, document_string(step->check, "fix"));
 }
 
@@ -186,12 +192,18 @@ static void show_healthy(const struct why_walk *walk)
 	const json_t *near = walk->near.answer, *far = walk->far.answer;
 	const struct why_step *answered = find_reply(walk);
 
+	if (!walk->probe) {
+		say("no break was found: what was asked would let packets to %s through %s%s%s; no "
+		    "firewall was tried",
+		    document_string(near, "to"), document_string(near, "tunnel"),
+		    far ? " and " : "", far ? walk->far.name : "");
+		puts("hint: without --no-probe a few packets are sent, which tell more");
+		return;
+	}
 	say("%s: %s %s through %s%s%s%s%s", answered ? "healthy" : "no break was found",
 	    document_string(near, "to"), answered ? "answers" : "is reached",
 	    document_string(near, "tunnel"), far ? " and " : "", far ? walk->far.name : "",
 	    answered ? ", " : "", answered ? document_string(answered->check, "evidence") : "");
-	if (!walk->probe)
-		puts("hint: without --no-probe a few packets are sent, which tell more");
 }
 
 /* What the command could not ask, and what it would need. */

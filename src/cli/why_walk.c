@@ -346,11 +346,30 @@ static void ask_hazards(struct why_host *host)
 	json_decref(answer);
 }
 
+/* What is mistyped is told before anything is sent. */
+static int check_peers(const struct why_walk *walk)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = args_nth(&walk->cli->args, "peer", i)); i++) {
+		struct client *client = NULL;
+
+		if (strcmp(name, walk->near.name) == 0)
+			return cli_usage("--peer %s is the host that is asked already", name);
+		int status = cli_open(walk->cli, name, false, &client);
+		client_close(client);
+		if (status != CLI_OK)
+			return status;
+	}
+	return CLI_OK;
+}
+
 int why_walk(struct why_walk *walk)
 {
-	int status = CLI_OK;
+	int status = check_peers(walk);
 
-	walk->near.client = cli_agent(walk->cli, &status);
+	if (status == CLI_OK)
+		walk->near.client = cli_agent(walk->cli, &status);
 	if (walk->near.client)
 		status = ask_near(walk);
 	if (status != CLI_OK)

@@ -189,8 +189,10 @@ static void read_segment(struct probe *probe, struct packet *packet)
 	const struct probe_question *question = &probe->question;
 
 	if (packet->source.host == question->to.host && packet->source_port == question->port &&
-	    packet->port == question->id && (packet->reset || (packet->syn && packet->ack)))
+	    packet->port == question->id && (packet->reset || (packet->syn && packet->ack))) {
+		probe->result.refused += packet->reset;
 		note_answer(probe);
+	}
 }
 
 /* Up to as many as were sent: others' packets come here too, and must not hold the loop up. */

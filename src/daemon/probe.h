@@ -31,6 +31,7 @@ struct probe_question {
 
 struct probe_result {
 	unsigned sent, received; /* plain ones; an answer of TCP or UDP may be a refusal */
+	unsigned refused;        /* of received: by TCP's reset */
 	int send_error;          /* negative errno of the last plain one that could not be sent */
 	uint64_t min_us, avg_us, max_us;
 	unsigned largest_passed; /* bytes; 0: none came back */

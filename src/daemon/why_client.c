@@ -319,7 +319,8 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 	} else if (result->received) {
 		check->object[0] = check->fix[0] = '\0';
 		why_say(check, result->received < result->sent ? WHY_WARN : WHY_OK,
-			"%u of %u answered, %llu.%llu ms", result->received, result->sent,
+			"%u of %u answered%s, %llu.%llu ms", result->received, result->sent,
+			result->refused ? ", refused (RST): nothing listens there" : "",
 			(unsigned long long)result->avg_us / 1000,
 			(unsigned long long)result->avg_us / 100 % 10);
 	} else if (passage.end == WHY_HOP_PASSED) {

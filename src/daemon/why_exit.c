@@ -13,6 +13,29 @@ static bool is_local(const struct why_known *known)
 	return known->path.asked && !known->path.answer.error && known->path.answer.local;
 }
 
+/* They are sent to somebody else; the fix is the other end's. */
+static bool say_no_address(const struct why_known *known, struct why_check *check)
+{
+	struct addr asked = known->question.local;
+	const struct tunnel *tunnel = why_find_tunnel(&known->world, (struct addr){0},
+						      known->question.peer);
+	char local[ADDR_TEXT], own[ADDR_TEXT];
+
+	if (!asked.host || facts_addr(known->world.facts, asked))
+		return false;
+	addr_text(asked, local);
+	if (tunnel)
+		why_say(check, WHY_BROKEN,
+			"nothing came, and %s is no address of this host: %s is at %s, which the "
+			"other end's tunnel should lead to",
+			local, tunnel->head.name,
+			addr_text(why_find_local(&known->world, tunnel), own));
+	else
+		why_say(check, WHY_BROKEN, "nothing came, and %s is no address of this host",
+			local);
+	return true;
+}
+
 static void judge_arrival(const struct why_known *known, struct why_check *check)
 {
 	unsigned came = why_hop_probes(
@@ -25,10 +48,12 @@ static void judge_arrival(const struct why_known *known, struct why_check *check
 			"protocol 4 from %s: %u of %d probes", peer, came, PROBE_COUNT);
 		return;
 	}
+	why_object(check, "the way from %s", peer);
+	if (say_no_address(known, check))
+		return;
 	why_say(check, WHY_BROKEN,
 		"no protocol 4 from %s: blocked between the hosts (security group, firewall)",
 		peer);
-	why_object(check, "the way from %s", peer);
 }
 
 /* The one that is meant: of its other end, else of its own. */

@@ -21,7 +21,8 @@ struct why_probe {
 	struct why_probed probed;
 	char device[IFNAMSIZ];
 	bool traced;
-	struct probe *packets; /* NULL: none, or all is known of them */
+	struct probe *packets;     /* NULL: none, or all is known of them */
+	struct probe_question far; /* what the far end is still to send; n_sizes 0: nothing */
 	struct loop_timer *timer;
 	uint64_t began_ms;
 };
@@ -100,12 +101,29 @@ static bool is_over(const struct why_probe *probe)
 	return loop_now_ms() >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
 }
 
+/* Not before the near end's have come in: a firewall that lets in what belongs to packets of
+ * ours would be opened for them. */
+static void send_far(struct why_probe *probe)
+{
+	const struct trace_counts *seen = &probe->probed.seen.counts;
+	struct probe_question question = probe->far;
+	struct err err = {0};
+
+	if (!question.n_sizes ||
+	    !seen->packets[TRACE_OUT][TRACE_INNER][TRACE_PREROUTING][TRACE_FIRST])
+		return;
+	probe->far.n_sizes = 0;
+	if (probe_start(&probe->packets, probe->call.loop, &question, packets_done, probe, &err))
+		probe->packets = NULL;
+}
+
 static void look_again(void *user)
 {
 	struct why_probe *probe = user;
 	struct trace_counts before = probe->probed.seen.counts;
 
 	look(probe);
+	send_far(probe);
 	if (is_quiet(probe, &before) || is_over(probe) || probe->probed.fault[0])
 		finish(probe);
 	else
@@ -153,25 +171,22 @@ static int send_near(struct why_probe *probe, const struct why_known *known, str
 
 /* Through the tunnel to where the packets come from; without an own address in it there is none
  * that could answer. */
-static void send_far(struct why_probe *probe, const struct why_known *known)
+static void choose_far(struct why_probe *probe, const struct why_known *known)
 {
 	const struct tunnel *tunnel = known->tunnel;
 	struct probe_question question = {
 		.to = known->from,
-		.device = known->device,
+		.device = probe->device,
 		.protocol = IPPROTO_ICMP,
 		.id = known->question.id ^ 0x8000,
 		.timeout_ms = SIZES_MS,
 	};
-	struct err err = {0};
 
 	if (!tunnel || !tunnel->addresses.len)
 		return;
 	question.from = tunnel->addresses.v[0].addr;
 	choose_sizes(mtu_of(known), &question);
-	if (question.n_sizes &&
-	    probe_start(&probe->packets, probe->call.loop, &question, packets_done, probe, &err))
-		probe->packets = NULL;
+	probe->far = question;
 }
 
 static int open_trace(struct why_probe *probe, const struct why_known *known, struct err *err)
@@ -227,7 +242,7 @@ int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
 		return error;
 	}
 	if (known->question.exit) {
-		send_far(probe, known);
+		choose_far(probe, known);
 		probe->began_ms = loop_now_ms();
 		loop_timer_arm(call->loop, probe->timer, loop_now_ms() + LOOK_MS);
 	}

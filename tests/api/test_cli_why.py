@@ -133,10 +133,10 @@ class Why(unittest.TestCase):
     def test_without_probes_nothing_is_sent(self):
         a, b = self.pair()
         out = self.why(a, "--peer", b.url, "--no-probe", "--protocol", "tcp", "--port", "22",
-                       "--in", "lan0")
+                       "--in", "lan0", "--from", "10.5.0.9")
         self.assertIn("without --no-probe", out)
         self.assertNotIn("probe", {**a.times, **b.times})
-        self.assertIn("protocol=tcp&port=22&in=lan0", a.asked[0])
+        self.assertIn("from=10.5.0.9&protocol=tcp&port=22&in=lan0", a.asked[0])
         self.assertNotIn("in=", b.asked[-1].replace("/v1/hazards", ""))
 
     def test_the_peer_is_found_among_the_remotes(self):
@@ -294,10 +294,25 @@ class Why(unittest.TestCase):
         self.assertEqual([f"{b.url}: Failure writing output to destination"],
                          [note.split(",")[0] for note in walked["notes"]])
 
+    def test_a_peer_that_is_no_other_is_told_before_anything_is_sent(self):
+        a, b = self.pair()
+        for peers, fault in (((a.url,), "is the host that is asked already"),
+                             ((b.url, "nobody"), "unknown remote nobody")):
+            done = run("-H", a.url, "why", TO, *(w for p in peers for w in ("--peer", p)),
+                       XDG_CONFIG_HOME=self.folder)
+            self.assertEqual(USAGE, done.returncode, done)
+            self.assertIn(fault, done.stderr)
+        self.assertEqual([], a.asked + b.asked)
+
+    def test_a_dry_run_sends_no_probe(self):
+        a, b = self.pair()
+        self.assertIn("no firewall was tried", self.why(a, "--peer", b.url, "-n"))
+        self.assertNotIn("probe", {**a.times, **b.times})
+
     def test_nonsense_asks_nobody(self):
         a, _ = self.pair()
         for words, fault in ((("x",), "an address a.b.c.d"), (("--from", "y"), "--from y"),
-                             (("--port", "22"), "--port goes with"), ((), "DST"),
+                             (("--port", "22"), "--port goes with"), (("--in", "eth1"), "--in needs --from"), ((), "DST"),
                              (("--protocol", "gre"), "icmp, tcp or udp")):
             done = run("-H", a.url, "why", *([TO] if words[:1] not in ((), ("x",)) else []),
                        *words)

@@ -89,7 +89,12 @@ BREAKS = (
     # between
     Break("protocol 4 blocked on the way", ("b", "arrival"), "blocked", role="switch", fixed=False,
           do=(chain("ingress", DROP_4, family="netdev", device="to_a"),)),
+    Break("a remote that is not the exit", ("b", "arrival"), "no address of this host",
+          a={"tunnels": {"remote": ROUTER}}, fixed=False),
     # the exit receives
+    Break("a firewall that lets in what it knows", ("b", "decapsulation"), "other c",
+          do=(chain("input", "ct state established,related accept", policy="drop"),
+              "conntrack -F")),
     Break("no tunnel on the exit", ("b", "tunnel"), A_ADDR, b={"tunnels": None}, static=True),
     Break("another remote", ("b", "tunnel"), "172.16.1.99", static=True,
           b={"tunnels": {"remote": "172.16.1.99"}}),
