@@ -155,7 +155,8 @@ static void judge_error(const struct why_known *known, const struct why_exit *ex
 	addr_text(known->from, from);
 	if (known->from.host && !is_own) {
 		why_say(check, WHY_BROKEN,
-			"%s is no address of this host; another's come in by a device, which must be named (--in)",
+			"%s is no address of this host; another's come in by a device, which must "
+			"be named (--in)",
 			from);
 		if (holder &&
 		    why_status(known, KIND_TUNNEL, holder->head.name)->state != STATE_READY)

@@ -312,7 +312,8 @@ class Why(unittest.TestCase):
     def test_nonsense_asks_nobody(self):
         a, _ = self.pair()
         for words, fault in ((("x",), "an address a.b.c.d"), (("--from", "y"), "--from y"),
-                             (("--port", "22"), "--port goes with"), (("--in", "eth1"), "--in needs --from"), ((), "DST"),
+                             (("--port", "22"), "--port goes with"), ((), "DST"),
+                             (("--in", "eth1"), "--in needs --from"),
                              (("--protocol", "gre"), "icmp, tcp or udp")):
             done = run("-H", a.url, "why", *([TO] if words[:1] not in ((), ("x",)) else []),
                        *words)
