@@ -29,7 +29,8 @@ FIRST_START = ("database.directory", "database.file", "database.id", "migration.
                "orphans.", "release.")
 # Passed when the WAL is copied into the database: in so few writes, at the end.
 LAST = ("vfs.truncate",)
-ONCE = FIRST_START + LAST + ("database.", "agent.ready")
+# Of events, those that are over go once in some hundreds.
+ONCE = FIRST_START + LAST + ("database.", "agent.ready", "events.sweep")
 
 
 def without_unmarked(lines):

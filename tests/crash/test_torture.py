@@ -92,8 +92,11 @@ class Case:
     def check_end(self, codes):
         code = self.agent.process.wait(10)
         self.agent.process = None
-        # the fake kernel keeps its state in files, and ends where it cannot
+        # the fake kernel keeps its state in files, and ends where it cannot; glibc asserts that
+        # it has memory when it reads nsswitch.conf, for the group of the socket
         words = "out of memory", "fake kernel: "
+        if code == -signal.SIGABRT and "nss_database_reload_1: Assertion" in self.agent.log:
+            return
         if code not in codes or code < 0 and not any(w in self.agent.log for w in words):
             self.fail(f"ended with {code}")
 
