@@ -214,23 +214,24 @@ static void judge_rp_filter(const struct why_known *known, struct why_check *che
 	why_fix_return(known, check);
 }
 
+/* Through forward, into this host, and out of it. */
+static const struct why_hop forwarded[] = {
+	{TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST},
+	{TRACE_INNER, TRACE_PREROUTING, TRACE_LAST},
+	{TRACE_INNER, TRACE_FORWARD, TRACE_FIRST},
+	{TRACE_INNER, TRACE_FORWARD, TRACE_LAST},
+};
+static const struct why_hop delivered[] = {
+	{TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST},
+	{TRACE_INNER, TRACE_PREROUTING, TRACE_LAST},
+	{TRACE_INNER, TRACE_INPUT, TRACE_FIRST},
+	{TRACE_INNER, TRACE_INPUT, TRACE_LAST},
+};
+
 static void judge_forward(const struct why_known *known, struct why_check *check)
 {
-	static const struct why_hop through[] =
-		{
-			{TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST},
-			{TRACE_INNER, TRACE_PREROUTING, TRACE_LAST},
-			{TRACE_INNER, TRACE_FORWARD, TRACE_FIRST},
-			{TRACE_INNER, TRACE_FORWARD, TRACE_LAST},
-		},
-				    in[] = {
-					    {TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST},
-					    {TRACE_INNER, TRACE_PREROUTING, TRACE_LAST},
-					    {TRACE_INNER, TRACE_INPUT, TRACE_FIRST},
-					    {TRACE_INNER, TRACE_INPUT, TRACE_LAST},
-				    };
-
-	if (why_hop_judge(known, TRACE_OUT, is_local(known) ? in : through, ARRAY_LEN(in), check)
+	if (why_hop_judge(known, TRACE_OUT, is_local(known) ? delivered : forwarded,
+			  ARRAY_LEN(forwarded), check)
 			    .end == WHY_HOP_PASSED &&
 	    is_local(known))
 		why_say(check, check->verdict, "delivered here");
@@ -458,21 +459,14 @@ static void judge_return(const struct why_known *known, struct why_check *check)
 
 static void judge_reply_forward(const struct why_known *known, struct why_check *check)
 {
-	static const struct why_hop through[] =
-		{
-			{TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST},
-			{TRACE_INNER, TRACE_PREROUTING, TRACE_LAST},
-			{TRACE_INNER, TRACE_FORWARD, TRACE_FIRST},
-			{TRACE_INNER, TRACE_FORWARD, TRACE_LAST},
-		},
-				    out[] = {
-					    {TRACE_INNER, TRACE_OUTPUT, TRACE_FIRST},
-					    {TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
-				    };
+	static const struct why_hop out[] = {
+		{TRACE_INNER, TRACE_OUTPUT, TRACE_FIRST},
+		{TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
+	};
 	bool local = is_local(known);
 
-	why_hop_judge(known, TRACE_BACK, local ? out : through,
-		      local ? ARRAY_LEN(out) : ARRAY_LEN(through), check);
+	why_hop_judge(known, TRACE_BACK, local ? out : forwarded,
+		      local ? ARRAY_LEN(out) : ARRAY_LEN(forwarded), check);
 }
 
 /* The tunnel took it, and sent nothing. */

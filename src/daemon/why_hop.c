@@ -104,14 +104,19 @@ static void fix_ours(const struct why_known *known, struct why_check *check)
 
 	for (uint32_t i = 0; !allowed && i < tunnel->allowed_sources.len; i++)
 		allowed = prefix_covers(tunnel->allowed_sources.v[i], source);
+	addr_text(source, one);
 	if (allowed) {
+		why_say(check, WHY_BROKEN, "no NAT rule of ours lets %s out by %s", one,
+			known->wan);
 		why_fix_nat(known, check);
 		return;
 	}
+	why_say(check, WHY_BROKEN, "%s is none of the sources that %s allows", one,
+		tunnel->head.name);
 	list_prefixes(&tunnel->allowed_sources, &text);
 	why_resource(check, KIND_TUNNEL, tunnel->head.name);
 	why_fix(check, "ipipctl tunnel set %s --allowed-sources %s%s/32", tunnel->head.name,
-		text_str(&text), addr_text(source, one));
+		text_str(&text), one);
 }
 
 static bool has_ip_header(const char *family)

@@ -117,6 +117,10 @@ BREAKS = (
         chain("forward", f"ip daddr {INET} drop"),)),
     Break("a forward policy that drops", ("b", "forward"), "other c", do=(
         chain("forward", "ct state invalid accept", family="inet", policy="drop"),)),
+    Break("a NAT rule for others", ("b", "forward"), "no NAT rule of ours",
+          b={"nat_rules": {"sources": ["10.77.0.0/24"]}}),
+    Break("a source that the tunnel does not allow", ("b", "forward"), "none of the sources",
+          b={"tunnels": {"allowed_sources": ["10.77.0.0/24"]}}),
     Break("iptables-legacy", ("b", "forward"), "legacy",
           do=("iptables-legacy -A FORWARD -i tun_b -j DROP",),
           undo=("iptables-legacy -F FORWARD",)),
