@@ -283,7 +283,8 @@ static void judge_rp_filter(const struct why_known *known, struct why_check *che
 		fix_rp_filter(known, check);
 		return;
 	}
-	if (!known->back.answer.error) {
+	/* seen to be let in counts more: the kernel was asked without ports */
+	if (!known->back.answer.error || is_in) {
 		why_say(check, WHY_OK, "replies from %s are let in by %s", to, known->device);
 		return;
 	}

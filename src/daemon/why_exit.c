@@ -439,7 +439,10 @@ static void judge_return(const struct why_known *known, struct why_check *check)
 	char from[ADDR_TEXT];
 
 	addr_text(known->from, from);
-	if (a->error && *known->wan) {
+	/* seen to be let in counts more: the kernel was asked without ports */
+	if (a->error && why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_FORWARD, TRACE_FIRST)) {
+		why_say(check, WHY_OK, "replies to %s are let in by %s", from, known->wan);
+	} else if (a->error && *known->wan) {
 		fix_wan(known,
 			why_refusal_judge(known, &known->back, &known->out, known->of_wan, check),
 			check);

@@ -289,11 +289,18 @@ static void nothing_back(struct world *w)
 	hop(w, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING)[TRACE_FIRST] = 0;
 }
 
-static void strict(struct world *w)
+/* By ports, of which the question knows nothing. */
+static void strict_but_passed(struct world *w)
 {
 	set_route(&w->known.out, "", "eth0", 254);
 	w->known.back.answer.error = -EXDEV;
 	w->known.of_tunnel.rp_filter = 1;
+}
+
+static void strict(struct world *w)
+{
+	strict_but_passed(w);
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_INPUT)[TRACE_FIRST] = 0;
 }
 
 static void strict_unnumbered(struct world *w)
@@ -341,6 +348,7 @@ static const struct {
 	{output_drops, "send",
 	 "nft 'insert rule ip filter OUTPUT ip protocol 4 ip daddr 172.16.1.62 accept'"},
 	{nothing_back, "reply-arrival", NULL},
+	{strict_but_passed, NULL, NULL},
 	{strict, "rp_filter", "ipipctl tunnel set tun_a --rp-filter loose"},
 	{strict_unnumbered, "rp_filter", "ipipctl tunnel set tun_a --rp-filter off && "
 	 "sysctl -w net.ipv4.conf.all.rp_filter=0"},

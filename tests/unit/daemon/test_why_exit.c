@@ -354,15 +354,23 @@ static void return_elsewhere(struct world *w)
 
 static void wan_forwarding_off(struct world *w)
 {
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD)[TRACE_FIRST] = 0;
 	w->known.back.answer.error = -EHOSTUNREACH;
 	w->known.of_wan.forwarding = 0;
 }
 
-static void wan_strict(struct world *w)
+/* By ports, of which the question knows nothing. */
+static void wan_strict_but_passed(struct world *w)
 {
 	set_route(&w->known.out, "", "eth1");
 	w->known.back.answer.error = -EXDEV;
 	w->known.of_wan.rp_filter = 1;
+}
+
+static void wan_strict(struct world *w)
+{
+	wan_strict_but_passed(w);
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD)[TRACE_FIRST] = 0;
 }
 
 static void reply_drops(struct world *w)
@@ -393,6 +401,7 @@ static const struct {
 	const char *broken, *fix; /* NULL: none */
 } situations[] = {
 	{is_whole, NULL, NULL},
+	{wan_strict_but_passed, NULL, NULL},
 	{nothing_arrives, "arrival", NULL},
 	{other_remote, "tunnel",
 	 "ipipctl tunnel set tun_b --remote 172.16.16.22 --local 172.16.1.62"},
