@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/words.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <ini.h>
@@ -344,6 +345,16 @@ static void judge_line(struct reading *r)
 		fault(r, "is neither NAME = VALUE nor [SECTION]");
 }
 
+/* inih does so too, but not where a list goes on. */
+static void cut_comment(char *line)
+{
+	for (char *c = line; *c; c++)
+		if (*c == ';' && c > line && isspace((unsigned char)c[-1])) {
+			*c = '\0';
+			return;
+		}
+}
+
 /* Gives inih the next line, as fgets would. */
 static char *next_line(char *to, int size, void *stream)
 {
@@ -367,6 +378,7 @@ static char *next_line(char *to, int size, void *stream)
 	}
 	memcpy(r->line, line, len);
 	r->line[len] = '\0';
+	cut_comment(r->line);
 	snprintf(to, (size_t)size, "%s\n", r->line);
 	return to;
 }

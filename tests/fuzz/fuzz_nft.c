@@ -3,11 +3,12 @@
  * Any bytes as messages of nftables, in a dump and as events. What comes out of them is of our
  * forms, and its names end. Where an attribute has another size than it always had libnftnl ends
  * the process (__abi_breakage in its utils.c); here that ends the message, and leaks it. An
- * expression without a name makes it crash: such a rule is not given to it. And it takes for
- * granted that strings end.
+ * expression without a name makes it crash, and so does a jump without a chain: such a rule is not
+ * given to it. And it takes for granted that strings end.
  */
 #include "fuzz.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -24,7 +25,7 @@
 #include "kernel/nft_socket.h"
 #include "kernel/ruleset.h"
 
-enum { STRING_END = 8 };
+enum { STRING_END = 8, NESTS_MAX = 12 };
 
 static jmp_buf broken;
 static bool in_library;
@@ -45,6 +46,31 @@ void exit(int status)
 
 	*(void **)&end = dlsym(RTLD_NEXT, "exit");
 	end(status);
+}
+
+/* In an attribute, if it holds attributes: does a jump lack its chain? */
+static bool lacks_chain(const struct nlattr *nest, unsigned depth)
+{
+	const struct nlattr *attr;
+	bool jumps = false, has_chain = false;
+
+	if (!depth)
+		return true; /* deeper than anything is */
+	mnl_attr_for_each_nested(attr, nest)
+	{
+		uint32_t code = 0;
+
+		if (mnl_attr_get_type(attr) == NFTA_VERDICT_CODE &&
+		    mnl_attr_get_payload_len(attr) == sizeof(code)) {
+			memcpy(&code, mnl_attr_get_payload(attr), sizeof(code));
+			jumps |= ntohl(code) == (uint32_t)NFT_JUMP ||
+				 ntohl(code) == (uint32_t)NFT_GOTO;
+		}
+		has_chain |= mnl_attr_get_type(attr) == NFTA_VERDICT_CHAIN;
+		if (lacks_chain(attr, depth - 1))
+			return true;
+	}
+	return jumps && !has_chain;
 }
 
 static bool is_named(const struct nlattr *expression)
@@ -70,6 +96,8 @@ static bool are_named(uint8_t type, const struct nlattr *attr)
 		return is_named(attr);
 	if (!rules && !sets)
 		return true;
+	if (lacks_chain(attr, NESTS_MAX))
+		return false;
 	mnl_attr_for_each_nested(expression, attr) if (!is_named(expression)) return false;
 	return true;
 }

@@ -102,10 +102,10 @@ class WithoutRoot(lab.LabTest):
 class Repaired(lab.LabTest):
     """Damage by somebody else, while the agents run."""
 
-    def repaired(self, ns, what, damage, whole):
+    def repaired(self, ns, what, damage, whole, seconds=lab.SECOND):
         want = whole(ns)
         damage()
-        lab.eventually(lambda: whole(ns) == want, lab.SECOND, f"{what} to be repaired")
+        lab.eventually(lambda: whole(ns) == want, seconds, f"{what} to be repaired")
 
     @staticmethod
     def links(ns):
@@ -150,7 +150,8 @@ class Repaired(lab.LabTest):
             with self.subTest(what):
                 self.repaired(t.a, what, lambda: ip(t.a, *lines), self.links)
         with self.subTest("a renamed device"):
-            self.repaired(t.a, "a renamed device", lambda: self.rename(t.a), self.links)
+            # with all that was before, and what it takes, it is contested by now
+            self.repaired(t.a, "a renamed device", lambda: self.rename(t.a), self.links, 20)
         self.assert_ping(t.a, INET)
         lab.eventually(lambda: a.get("status")["ready"], 10)
         self.assert_same(whole, lab.snapshot(t.a))

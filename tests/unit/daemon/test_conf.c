@@ -60,7 +60,8 @@ static void a_list_goes_on_in_lines_that_begin_with_a_blank(void **state)
 	struct conf conf;
 
 	(void)state;
-	assert_int_equal(parse(&conf, "[tcp]\nlisten = 127.0.0.1:1,\n  [::1]:2,\n\t10.0.0.1:3\n"),
+	assert_int_equal(parse(&conf, "[tcp]\nlisten = 127.0.0.1:1, ; own\n  [::1]:2,\r; v6\n"
+				      "  ; none\n\t10.0.0.1:3\n"),
 			 0);
 	assert_int_equal(conf.http.addresses.len, 3);
 	assert_string_equal(conf.http.addresses.v[1], "[::1]:2");
