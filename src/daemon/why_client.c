@@ -123,6 +123,8 @@ static void judge_device(const struct why_known *known, struct why_check *check)
 	unsigned sent = (unsigned)(b->tx_packets - a->tx_packets);
 	unsigned collisions = (unsigned)(b->collisions - a->collisions);
 	unsigned carrier = (unsigned)(b->tx_carrier_errors - a->tx_carrier_errors);
+	unsigned errors = (unsigned)(b->tx_errors - a->tx_errors);
+	unsigned mtu = known->probed.result.told_mtu;
 
 	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 	if (collisions) {
@@ -133,6 +135,14 @@ static void judge_device(const struct why_known *known, struct why_check *check)
 		why_say(check, WHY_BROKEN, "%u carrier errors: no way for the outer packets",
 			carrier);
 		why_fix_underlay(known, check);
+	} else if (errors && mtu) { /* ip_tunnel.c counts one for each that it tells by ICMP */
+		why_say(check, WHY_WARN,
+			"%u of %s were too large for the outer way: ICMP told an MTU of %u", errors,
+			known->device, mtu);
+		why_fix(check, "ipipctl tunnel set %s --mtu %u", known->tunnel->head.name, mtu);
+	} else if (errors) {
+		why_say(check, WHY_WARN, "%s sent %u, and could not send %u", known->device, sent,
+			errors);
 	} else {
 		why_say(check, WHY_OK, "%s sent %u, no collisions, no carrier errors",
 			known->device, sent);

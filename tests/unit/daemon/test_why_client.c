@@ -383,6 +383,41 @@ static void names_the_break_and_its_fix(void **state)
 	}
 }
 
+/* What the device counts meanwhile: collisions and carrier errors are breaks, packets that are
+ * too large are none. */
+static void the_device_tells_by_its_counters(void **state)
+{
+	static const struct {
+		struct link_stats after;
+		unsigned told_mtu;
+		enum why_verdict verdict;
+		const char *words;
+	} cases[] = {
+		{{.tx_packets = 3}, 0, WHY_OK, "no collisions"},
+		{{.collisions = 2, .tx_errors = 2}, 0, WHY_BROKEN, "2 collisions"},
+		{{.tx_carrier_errors = 1, .tx_errors = 1}, 0, WHY_BROKEN, "1 carrier errors"},
+		{{.tx_errors = 4}, 1380, WHY_WARN, "ICMP told an MTU of 1380"},
+		{{.tx_errors = 4}, 0, WHY_WARN, "could not send 4"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+		struct why_checks checks;
+		unsigned at = 0;
+
+		begin(&w);
+		w.known.probed.after = cases[i].after;
+		w.known.probed.result.told_mtu = cases[i].told_mtu;
+		judge(&w, &checks);
+		while (at < checks.len && strcmp(checks.v[at].name, "device") != 0)
+			at++;
+		assert_true(at < checks.len);
+		assert_int_equal(checks.v[at].verdict, cases[i].verdict);
+		assert_non_null(strstr(checks.v[at].evidence, cases[i].words));
+	}
+}
+
 /* FAILED stays as long as nobody asks. */
 static void a_neighbour_that_failed_is_not_known_without_a_probe(void **state)
 {
@@ -401,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_break_and_its_fix),
+		cmocka_unit_test(the_device_tells_by_its_counters),
 		cmocka_unit_test(a_neighbour_that_failed_is_not_known_without_a_probe),
 	};
 
