@@ -10,6 +10,7 @@
 enum {
 	SETTLE_MS = 100, /* after a change: what has to be repaired is, before anything is read */
 	APART_MS = 1000, /* scans that nobody asked for */
+	REST = 20,       /* and so many times as long as one takes */
 	ASKED_MS = 100,  /* and those for answers, when one is due */
 	FRESH_MS = 1000, /* an older one is no answer: files may have changed */
 	LOGGED_MAX = 16, /* lines for one scan */
@@ -20,6 +21,7 @@ struct hazard_scan {
 	struct loop_timer *timer;
 	struct hazards hazards;
 	uint64_t at_ms; /* monotonic; 0: none yet */
+	uint64_t took_ms;
 	int64_t wall_ms;
 };
 
@@ -82,6 +84,8 @@ static void scan_now(struct hazard_scan *scan)
 	struct ruleset ruleset = {0};
 	struct err err = {0};
 
+	uint64_t began_ms = loop_now_ms();
+
 	loop_timer_disarm(agent->loop, scan->timer);
 	hazard_files_read(hazard_files_root(), &files);
 	const struct facts *facts = reconcile_facts(agent->reconcile);
@@ -106,6 +110,7 @@ static void scan_now(struct hazard_scan *scan)
 	hazards_done(&scan->hazards);
 	scan->hazards = hazards;
 	scan->at_ms = loop_now_ms();
+	scan->took_ms = scan->at_ms - began_ms;
 	scan->wall_ms = loop_wall_ms();
 }
 
@@ -116,7 +121,9 @@ static void fire(void *user)
 
 static void schedule(struct hazard_scan *scan)
 {
-	uint64_t soon = loop_now_ms() + SETTLE_MS, next = scan->at_ms + APART_MS;
+	uint64_t rest_ms = scan->took_ms * REST;
+	uint64_t soon = loop_now_ms() + SETTLE_MS;
+	uint64_t next = scan->at_ms + (rest_ms > APART_MS ? rest_ms : APART_MS);
 
 	if (!loop_timer_at(scan->timer))
 		loop_timer_arm(scan->agent->loop, scan->timer,
