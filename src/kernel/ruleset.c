@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "kernel/nft_socket.h"
+#include "kernel/trace_rules.h"
 #include "model/object.h"
 
 enum { READ_TRIES = 3, TABLES_MAX = 256 };
@@ -79,7 +80,7 @@ static uint8_t family_number(const char *name)
 static bool is_ours(const char *family, const char *table)
 {
 	return strcmp(family, "ip") == 0 &&
-	       (strcmp(table, OUR_NFT_TABLE) == 0 || strcmp(table, OUR_NFT_TABLE "_trace") == 0);
+	       (strcmp(table, OUR_NFT_TABLE) == 0 || strcmp(table, TRACE_TABLE) == 0);
 }
 
 static int chain_compare(const void *a, const void *b)
