@@ -213,9 +213,7 @@ static void show_missing(const struct why_walk *walk)
 
 	for (const char *at = text_str(&walk->notes), *end; (end = strchr(at, '\n')); at = end + 1)
 		say("%.*s", (int)(end - at), at);
-	if (!walk->far.client && remote[0] &&
-	    (!walk->broken || walk->broken->host == &walk->near) &&
-	    !(walk->broken && !is_on_back(walk->broken)))
+	if (!walk->far.client && remote[0] && (!walk->broken || is_on_back(walk->broken)))
 		say("no agent is known at %s, which could tell its part: `ipipctl remote add "
 		    "NAME URL`, or --peer",
 		    remote);
