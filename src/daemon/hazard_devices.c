@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "daemon/shell_word.h"
 
 void find_missing_module(struct hunt *hunt)
 {
@@ -78,7 +79,7 @@ void find_catch_all_tunnels(struct hunt *hunt)
 		    strcmp(link->device, "tunl0") != 0)
 			hunt_add(hunt, &(struct place){.severity = HAZARD_WARNING,
 						       .object = link->device,
-						       .unfixable = !hunt_is_word(link->device)});
+						       .unfixable = !shell_word(link->device)});
 	}
 }
 
@@ -125,7 +126,7 @@ static void try_tunnel(struct hunt *hunt, const struct tunnel *tunnel,
 		hunt_add(hunt, &(struct place){.severity = HAZARD_CRITICAL,
 					       .object = link->device,
 					       .what = name,
-					       .unfixable = !hunt_is_word(link->device),
+					       .unfixable = !shell_word(link->device),
 					       .resources = {name}});
 	}
 }

@@ -25,8 +25,6 @@ struct place {
 
 /* Its texts are copied; what no log or document takes of them is "?". */
 void hunt_add(struct hunt *hunt, const struct place *place);
-/* Means nothing else to a shell: without it there is no fix with the name. */
-bool hunt_is_word(const char *name);
 /* Declared, enabled, and not going away. */
 bool hunt_is_wanted(const struct resource *resource);
 bool hunt_wants(const struct hunt *hunt, enum kind_id kind); /* any of that kind */

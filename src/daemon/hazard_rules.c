@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "daemon/hazard_walk.h"
+#include "daemon/shell_word.h"
 
 enum {
 	WAYS_MAX = 32,      /* that are tried */
@@ -164,7 +165,7 @@ static const char *devices_of(struct hunt *hunt, const struct victims *victims, 
 /* As the nft program takes it in single quotes. It cannot name a chain "fwd". */
 static bool is_plain(const char *name)
 {
-	return strcmp(name, "fwd") != 0 && hunt_is_word(name);
+	return strcmp(name, "fwd") != 0 && shell_word(name);
 }
 
 /* Docker's chain for rules of the host's owner outlives docker; those in its others do not. */

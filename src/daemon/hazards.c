@@ -155,13 +155,6 @@ static const char *clean(char *text)
 	return text;
 }
 
-bool hunt_is_word(const char *name)
-{
-	return *name && *name != '-' &&
-	       name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				 "0123456789_.-")] == '\0';
-}
-
 void hunt_add(struct hunt *hunt, const struct place *place)
 {
 	struct hazards *found = hunt->found;

@@ -89,7 +89,7 @@ static void fix_neighbour(const struct why_known *known, struct why_check *check
 		why_fix(check, "ip route flush to match %s via %s", remote, addr);
 		return;
 	}
-	if (why_fix_is_word(way->device))
+	if (shell_word(way->device))
 		why_fix(check, "ip neigh flush to %s dev %s", addr, way->device);
 }
 
@@ -159,22 +159,13 @@ static void judge_unsent(const struct why_known *known, struct why_check *check)
 
 static void judge_send(const struct why_known *known, struct why_check *check)
 {
-	static const struct why_hop hops[] = {
-		{TRACE_INNER, TRACE_OUTPUT, TRACE_FIRST},
-		{TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
-		{TRACE_INNER, TRACE_POSTROUTING, TRACE_FIRST},
-		{TRACE_INNER, TRACE_POSTROUTING, TRACE_LAST},
-		{TRACE_OUTER, TRACE_OUTPUT, TRACE_FIRST},
-		{TRACE_OUTER, TRACE_OUTPUT, TRACE_LAST},
-		{TRACE_OUTER, TRACE_POSTROUTING, TRACE_FIRST},
-		{TRACE_OUTER, TRACE_POSTROUTING, TRACE_LAST},
-	};
-	struct why_passage passage = why_hop_judge(known, TRACE_OUT, hops, ARRAY_LEN(hops), check);
+	struct why_passage passage = why_hop_judge(known, TRACE_OUT, why_hops_sent, WHY_HOPS_SENT,
+						   check);
 	const struct link_stats *a = &known->probed.before, *b = &known->probed.after;
 
 	if (passage.end == WHY_HOP_NONE) {
 		judge_unsent(known, check);
-	} else if (passage.end == WHY_HOP_LOST && passage.at == 4) {
+	} else if (passage.end == WHY_HOP_LOST && passage.at == WHY_HOP_OUTER) {
 		why_say(check, WHY_BROKEN, "%s sent none: %u errors, %u dropped", known->device,
 			(unsigned)(b->tx_errors - a->tx_errors),
 			(unsigned)(b->tx_dropped - a->tx_dropped));

@@ -48,7 +48,7 @@ bool why_end_loop(const struct why_known *known, struct why_check *check)
 		return false;
 	why_route_say(check, WHY_BROKEN, &known->outer, ": the outer packets enter a tunnel again");
 	why_object(check, "route to %s of table %u", addr_text(known->remote, remote), a->table);
-	if (why_fix_is_word(a->device))
+	if (shell_word(a->device))
 		why_fix(check, "ip route flush table %u dev %s to match %s", a->table, a->device,
 			remote);
 	return true;
@@ -93,7 +93,7 @@ static void judge_not_in(const struct why_known *known, struct why_check *check)
 	why_say(check, WHY_BROKEN, "rp_filter of %s drops the outer packets: %u", own->device,
 		known->probed.seen.rp_filter_drops);
 	why_object(check, "net.ipv4.conf.%s.rp_filter", own->device);
-	if (why_fix_is_word(own->device))
+	if (shell_word(own->device))
 		why_fix(check, "sysctl -w %s=2",
 			why_refusal_sysctl(own->device, "rp_filter", sysctl));
 }

@@ -126,21 +126,34 @@ static void judge_decapsulation(const struct why_known *known, struct why_check 
 	why_end_decapsulation(known, TRACE_OUT, check);
 }
 
-/* What opens a device: a NAT rule, or, where there is one, what it stands for. */
-static void fix_forwarding(const struct why_known *known, const char *device,
-			   struct why_check *check)
+static const struct nat_rule *nat_of(const struct why_known *known)
 {
-	const struct nat_rule *nat = why_find_nat(known, known->from, known->device, known->wan);
-	char sysctl[WHY_SYSCTL];
+	return why_find_nat(known, known->from, known->device, known->wan);
+}
+
+/* Makes the NAT rule that the packet needs, or enables it; true: there is one in force, and the
+ * fix is another. */
+static bool fix_nat_in_force(const struct why_known *known, struct why_check *check)
+{
+	const struct nat_rule *nat = nat_of(known);
 
 	if (!nat) {
 		why_fix_nat(known, check);
-		return;
+		return false;
 	}
 	why_resource(check, KIND_NAT_RULE, nat->head.name);
 	if (!nat->head.enabled)
 		why_fix(check, "ipipctl nat set %s --enabled", nat->head.name);
-	else
+	return nat->head.enabled;
+}
+
+/* What opens a device: a NAT rule, or, where there is one, what it stands for. */
+static void fix_forwarding(const struct why_known *known, const char *device,
+			   struct why_check *check)
+{
+	char sysctl[WHY_SYSCTL];
+
+	if (fix_nat_in_force(known, check))
 		why_fix(check, "sysctl -w %s=1 && ipipctl reconcile",
 			why_refusal_sysctl(device, "forwarding", sysctl));
 }
@@ -237,11 +250,6 @@ static void judge_forward(const struct why_known *known, struct why_check *check
 		why_say(check, check->verdict, "delivered here");
 }
 
-static const struct nat_rule *nat_of(const struct why_known *known)
-{
-	return why_find_nat(known, known->from, known->device, known->wan);
-}
-
 /* Without a probe: which rule of ours there is. */
 static void judge_nat_rule(const struct why_known *known, struct why_check *check)
 {
@@ -282,14 +290,7 @@ static void judge_untranslated(const struct why_known *known, struct why_check *
 	}
 	why_say(check, answered ? WHY_WARN : WHY_BROKEN, "%s leaves by %s untranslated%s", from,
 		known->wan, answered ? ", and is answered" : "");
-	if (!nat) {
-		why_fix_nat(known, check);
-		return;
-	}
-	why_resource(check, KIND_NAT_RULE, nat->head.name);
-	if (!nat->head.enabled)
-		why_fix(check, "ipipctl nat set %s --enabled", nat->head.name);
-	else
+	if (fix_nat_in_force(known, check))
 		why_fix(check, "ipipctl reconcile");
 }
 
@@ -303,7 +304,7 @@ static void fix_foreign_nat(const struct why_known *known, struct why_check *che
 
 	why_object(check, "another's nat chain, of a priority before %d", OUR_NAT_PRIORITY);
 	why_find_subnet(known->tunnel, known->from, &source);
-	if (why_fix_is_word(known->wan))
+	if (shell_word(known->wan))
 		why_fix(check,
 			"nft 'add table ip why; add chain ip why nat { type nat hook postrouting "
 			"priority %d; }; add rule ip why nat oifname \"%s\" ip saddr %s "
@@ -318,7 +319,7 @@ static void fix_translator(const struct why_known *known, struct why_check *chec
 	char from[ADDR_TEXT];
 
 	why_object(check, "nft %s %s %s", chain->family, chain->table, chain->name);
-	if (why_fix_is_word(chain->table) && why_fix_is_word(chain->name))
+	if (shell_word(chain->table) && shell_word(chain->name))
 		why_fix(check, "nft 'insert rule %s %s %s ip saddr %s accept'", chain->family,
 			chain->table, chain->name, addr_text(known->from, from));
 }
@@ -487,18 +488,13 @@ static void judge_not_encapsulated(const struct why_known *known, struct why_che
 
 static void judge_reply_send(const struct why_known *known, struct why_check *check)
 {
-	static const struct why_hop hops[] = {
-		{TRACE_INNER, TRACE_POSTROUTING, TRACE_FIRST},
-		{TRACE_INNER, TRACE_POSTROUTING, TRACE_LAST},
-		{TRACE_OUTER, TRACE_OUTPUT, TRACE_FIRST},
-		{TRACE_OUTER, TRACE_OUTPUT, TRACE_LAST},
-		{TRACE_OUTER, TRACE_POSTROUTING, TRACE_FIRST},
-		{TRACE_OUTER, TRACE_POSTROUTING, TRACE_LAST},
-	};
-	struct why_passage passage = why_hop_judge(known, TRACE_BACK, hops, ARRAY_LEN(hops), check);
+	/* that it was forwarded is told already */
+	const unsigned first = WHY_HOP_POSTROUTING, n = WHY_HOPS_SENT - first;
+	struct why_passage passage = why_hop_judge(known, TRACE_BACK, why_hops_sent + first, n,
+						   check);
 	char peer[ADDR_TEXT];
 
-	if (passage.end == WHY_HOP_LOST && passage.at == 2)
+	if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
 		judge_not_encapsulated(known, check);
 	else if (passage.end == WHY_HOP_PASSED)
 		why_say(check, check->verdict, "%u replies left to %s as protocol 4",

@@ -6,13 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool why_fix_is_word(const char *name)
-{
-	return *name && name[0] != '-' &&
-	       name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				 "0123456789_.-")] == '\0';
-}
-
 const char *why_fix_name(const struct why_known *known, enum kind_id kind, const char *stem,
 			 char name[static RESOURCE_NAME])
 {
@@ -33,7 +26,7 @@ static const char *bare_device(const struct why_known *known)
 
 		for (size_t a = 0; a < facts->addrs.len && !has; a++)
 			has = strcmp(facts->addrs.v[a].device, link->device) == 0;
-		if (!has && why_fix_is_word(link->device))
+		if (!has && shell_word(link->device))
 			return link->device;
 	}
 	return NULL;
@@ -56,7 +49,7 @@ static void add_local(const struct why_known *known, struct why_check *check)
 	const char *device = has_way ? way->device : bare_device(known);
 	char text[ADDR_TEXT];
 
-	if (device && why_fix_is_word(device))
+	if (device && shell_word(device))
 		why_fix(check, "ip address add %s/%u dev %s && ip link set %s up",
 			addr_text(known->local, text),
 			has_way ? 32 : common_length(known->local, known->remote), device, device);
@@ -73,7 +66,7 @@ void why_fix_underlay(const struct why_known *known, struct why_check *check)
 		return;
 	}
 	const struct fact_link *link = facts_link(known->world.facts, local->device);
-	if (link && !link->up && why_fix_is_word(link->device)) {
+	if (link && !link->up && shell_word(link->device)) {
 		why_fix(check, "ip link set %s up", link->device);
 		return;
 	}
@@ -89,7 +82,7 @@ void why_fix_underlay(const struct why_known *known, struct why_check *check)
 		return;
 	default:
 		if (prefix_covers((struct prefix){local->addr, local->len}, known->remote) &&
-		    why_fix_is_word(local->device))
+		    shell_word(local->device))
 			why_fix(check, "ip route replace %s dev %s", remote, local->device);
 	}
 }
@@ -121,7 +114,7 @@ static void fix_foreign(const struct why_known *known, const char *name, struct 
 							   tunnel_device(tunnel))
 					      : NULL;
 
-	if (holder && why_fix_is_word(holder->device))
+	if (holder && shell_word(holder->device))
 		why_fix(check, "ipipctl tunnel set %s --device %s --adopt", name, holder->device);
 	else if (link && strcmp(link->driver, "ipip") != 0)
 		why_fix(check, "ipipctl tunnel set %s --device t%08x", name, tunnel->remote.host);
@@ -204,7 +197,7 @@ static void fix_nat(const struct why_known *known, const char *name, enum reason
 		why_fix(check, "ipipctl nat set %s --enabled", name);
 	else if (reason == REASON_LOCAL_ADDRESS_MISSING)
 		why_fix(check, "ipipctl nat set %s --action masquerade --to-address ''", name);
-	else if (reason == REASON_INTERFACE_MISSING && why_fix_is_word(known->wan))
+	else if (reason == REASON_INTERFACE_MISSING && shell_word(known->wan))
 		why_fix(check, "ipipctl nat set %s --out-interface %s", name, known->wan);
 	else
 		why_fix(check, "ipipctl reconcile");
@@ -233,7 +226,7 @@ void why_fix_nat(const struct why_known *known, struct why_check *check)
 	char name[RESOURCE_NAME], stem[RESOURCE_NAME], text[PREFIX_TEXT];
 	struct prefix source = {known->from, 32};
 
-	if (!known->tunnel || !why_fix_is_word(known->wan))
+	if (!known->tunnel || !shell_word(known->wan))
 		return;
 	why_find_subnet(known->tunnel, known->from, &source);
 	snprintf(stem, sizeof(stem), "exit-%.50s", known->tunnel->head.name);

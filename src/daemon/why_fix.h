@@ -6,10 +6,9 @@
  * root's shell, so a name that the kernel has from others stands in none but when it is harmless.
  */
 
+#include "daemon/shell_word.h"
 #include "daemon/why_find.h"
 
-/* Only what no shell and no nft reads as more than a name. */
-bool why_fix_is_word(const char *name);
 /* A resource that is not ready, by its status' reason; says it, too. */
 void why_fix_status(const struct why_known *known, enum kind_id kind, const char *name,
 		    struct why_check *check);

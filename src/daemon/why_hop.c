@@ -10,6 +10,17 @@
 #include <stdio.h>
 #include <string.h>
 
+const struct why_hop why_hops_sent[WHY_HOPS_SENT] = {
+	{TRACE_INNER, TRACE_OUTPUT, TRACE_FIRST},
+	{TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
+	[WHY_HOP_POSTROUTING] = {TRACE_INNER, TRACE_POSTROUTING, TRACE_FIRST},
+	{TRACE_INNER, TRACE_POSTROUTING, TRACE_LAST},
+	[WHY_HOP_OUTER] = {TRACE_OUTER, TRACE_OUTPUT, TRACE_FIRST},
+	{TRACE_OUTER, TRACE_OUTPUT, TRACE_LAST},
+	{TRACE_OUTER, TRACE_POSTROUTING, TRACE_FIRST},
+	{TRACE_OUTER, TRACE_POSTROUTING, TRACE_LAST},
+};
+
 static const char *const hook_names[TRACE_HOOKS] = {
 	[TRACE_PREROUTING] = "prerouting",   [TRACE_INPUT] = "input",   [TRACE_FORWARD] = "forward",
 	[TRACE_POSTROUTING] = "postrouting", [TRACE_OUTPUT] = "output",
@@ -62,7 +73,7 @@ static void match_inner(const struct why_known *known, enum trace_way way, enum 
 	const char *device = beyond ? known->wan : known->device;
 	char text[ADDR_TEXT], nft[40] = "", iptables[32] = "";
 
-	if (!why_fix_is_word(device))
+	if (!shell_word(device))
 		return;
 	addr_text(known->question.to, text);
 	if (beyond) {
@@ -134,11 +145,10 @@ static void fix_nft(const struct why_known *known, const struct trace_drop *drop
 		fix_ours(known, check);
 		return;
 	}
-	if (!has_ip_header(drop->family) || !why_fix_is_word(drop->table) ||
-	    !why_fix_is_word(drop->chain))
+	if (!has_ip_header(drop->family) || !shell_word(drop->table) || !shell_word(drop->chain))
 		return;
 	match_hook(known, drop->way, hop, &match);
-	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && why_fix_is_word(device))
+	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && shell_word(device))
 		why_fix(check,
 			"nft 'insert rule %s %s %s iifname \"%s\" accept; "
 			"insert rule %s %s %s oifname \"%s\" accept'",
@@ -201,7 +211,7 @@ static void say_vanished(const struct why_known *known, enum trace_way way,
 		hook_names[hop->hook]);
 	why_object(check, "iptables-legacy %s %s", legacy->table, legacy->chain);
 	match_hook(known, way, hop, &match);
-	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && why_fix_is_word(device))
+	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && shell_word(device))
 		why_fix(check,
 			"iptables-legacy -t %s -I FORWARD -i %s -j ACCEPT && "
 			"iptables-legacy -t %s -I FORWARD -o %s -j ACCEPT",

@@ -12,6 +12,10 @@ struct why_hop {
 	enum trace_edge edge;
 };
 
+/* Out of this host by a tunnel: the inner packet, then the one around it. */
+enum { WHY_HOP_POSTROUTING = 2, WHY_HOP_OUTER = 4, WHY_HOPS_SENT = 8 };
+extern const struct why_hop why_hops_sent[WHY_HOPS_SENT];
+
 enum why_hop_end {
 	WHY_HOP_NONE,    /* it did not even come to the first: the judge says so */
 	WHY_HOP_PASSED,  /* all of it: said */

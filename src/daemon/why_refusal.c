@@ -84,7 +84,7 @@ static void say_own_source(const struct why_known *known, const struct fact_addr
 		own->device);
 	if (!tunnel) {
 		why_object(check, "address %s/%u dev %s", text, own->len, own->device);
-		if (why_fix_is_word(own->device))
+		if (shell_word(own->device))
 			why_fix(check, "ip address del %s/%u dev %s", text, own->len, own->device);
 		return;
 	}
