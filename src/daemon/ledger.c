@@ -123,6 +123,7 @@ static int end_transaction(struct ledger *ledger, int r, struct err *err)
 				      to - from);
 	}
 	bool changed = changes.len;
+	ledger->version += changed && r == 0;
 	vec_done(&changes);
 	return r < 0 ? r : changed;
 }
@@ -160,7 +161,8 @@ static uint32_t *row_ifindex(enum kind_id kind, struct object *row)
 	return kind == KIND_SYSCTL ? &((struct sysctl *)row)->ifindex : NULL;
 }
 
-void ledger_check_devices(const struct objects *rows, const struct facts *facts)
+void ledger_check_devices(struct ledger *ledger, const struct objects *rows,
+			  const struct facts *facts)
 {
 	static const enum kind_id of_devices[] = {KIND_LINK, KIND_ADDRESS, KIND_SYSCTL};
 
@@ -174,8 +176,10 @@ void ledger_check_devices(const struct objects *rows, const struct facts *facts)
 			/* an orphan is known by its mark, too, whoever made it anew */
 			if (of_devices[k] == KIND_LINK && list->v[i]->marks & OBJECT_ORPHAN)
 				continue;
-			if (link && link->ifindex != *row_ifindex(of_devices[k], list->v[i]))
-				list->v[i]->marks = 0;
+			if (!link || link->ifindex == *row_ifindex(of_devices[k], list->v[i]))
+				continue;
+			ledger->version += list->v[i]->marks != 0;
+			list->v[i]->marks = 0;
 		}
 	}
 }

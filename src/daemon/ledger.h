@@ -22,6 +22,7 @@ struct ledger {
 	char boot_id[37];
 	uint64_t namespace_cookie;
 	struct objects owned; /* sorted, each a block of its own */
+	uint64_t version;     /* another one after each change of what is owned */
 	bool took;            /* a sysctl that was found became ours; for the caller to reset */
 	/* of the transaction under way; they count when it is committed */
 	struct ledger_changes vec_of(struct ledger_change) changes;
@@ -33,9 +34,11 @@ void ledger_close(struct ledger *ledger);
 
 /*
  * An address or a sysctl is ours on the device that it was made on. Where another device has
- * the name now, the row loses its marks, in memory: it says nothing of that device.
+ * the name now, the row loses its marks, in memory: it says nothing of that device. Rows are
+ * all that the ledger owns, or some of them.
  */
-void ledger_check_devices(const struct objects *rows, const struct facts *facts);
+void ledger_check_devices(struct ledger *ledger, const struct objects *rows,
+			  const struct facts *facts);
 
 /*
  * Writes what the ops are about to make ours, in one transaction of its own, before they are

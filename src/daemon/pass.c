@@ -41,8 +41,24 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 	}
 }
 
-static void expand_declaration(struct round *round, const struct round_input *input)
+/* Of all that what is desired is made of, but for the declaration's revision and the host's id. */
+static uint64_t digest_inputs(const struct round *round, const struct round_input *input)
 {
+	uint64_t digest = facts_digest(&round->facts) + input->ledger->version;
+
+	for (size_t i = 0; i < input->from_numbers->len; i++) {
+		const struct from_number *number = &input->from_numbers->v[i];
+
+		digest = digest * 31 + ((uint64_t)number->from.addr.host << 6 | number->from.len);
+		digest = digest * 31 + number->table;
+	}
+	return digest;
+}
+
+void round_expand_anew(struct round *round, const struct round_input *input)
+{
+	round->known = NULL;
+	round->inputs = digest_inputs(round, input);
 	round->expanded.scratch = &round->arena;
 	expand(
 		&(struct expand_input){
@@ -179,13 +195,25 @@ int round_observe(struct round *round, const struct round_input *input, struct e
 	return r;
 }
 
+const struct objects *round_desired(const struct round *round)
+{
+	if (round->partial)
+		return &round->desired;
+	return round->known ? round->known : &round->expanded.desired;
+}
+
 void round_expand(struct round *round, const struct round_input *input)
 {
 	facts_sort(&round->facts);
 	ask_new_remotes(round, input);
-	ledger_check_devices(&input->ledger->owned, &round->facts);
-	expand_declaration(round, input);
-	observe_sysctls(round, &round->expanded.desired.kind[KIND_SYSCTL]);
+	ledger_check_devices(input->ledger, &input->ledger->owned, &round->facts);
+	if (input->known && digest_inputs(round, input) == input->inputs) {
+		log_debug("nothing changed of what the declaration is expanded with");
+		round->known = input->known;
+	} else {
+		round_expand_anew(round, input);
+	}
+	observe_sysctls(round, &round_desired(round)->kind[KIND_SYSCTL]);
 	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);
 }
@@ -214,7 +242,7 @@ static int look_at(struct round *round, const struct round_input *input, const s
 		return r;
 	pick(desired, scope, &round->desired);
 	pick(&input->ledger->owned, scope, &round->owned);
-	ledger_check_devices(&round->owned, &round->facts);
+	ledger_check_devices(input->ledger, &round->owned, &round->facts);
 	observe_sysctls(round, &round->desired.kind[KIND_SYSCTL]);
 	observe_sysctls(round, &round->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);
@@ -232,7 +260,7 @@ int round_look_at(struct round *round, const struct round_input *input, struct s
 	round->observed.arena = &round->arena;
 	if (known->outdated) {
 		ask_new_remotes(round, input);
-		expand_declaration(round, input);
+		round_expand_anew(round, input);
 		desired = &round->expanded.desired;
 		scope_add_changes(scope, known->desired, desired, known->untouched);
 	}
@@ -248,8 +276,7 @@ void round_plan(struct round *round, const struct ledger *ledger)
 {
 	vec_clear(&round->ops);
 	round->next = 0;
-	plan_build(&(struct plan_input){round->partial ? &round->desired : &round->expanded.desired,
-					&round->observed,
+	plan_build(&(struct plan_input){round_desired(round), &round->observed,
 					round->partial ? &round->owned : &ledger->owned,
 					round->partial},
 		   &round->arena, &round->ops);

@@ -19,6 +19,8 @@ struct round {
 	struct objects observed;
 	struct arena desired_arena;    /* of what is desired; outlives the round where it is kept */
 	struct expand_output expanded; /* partial: only when the declaration changed */
+	uint64_t inputs;               /* a digest of what it was made of */
+	const struct objects *known;   /* lent: what is desired, with nothing expanded; or NULL */
 	bool partial;                  /* only what a scope names is observed and planned */
 	bool believed;                 /* partial: the plan stands on what events told */
 	struct objects desired, owned; /* partial: those that it names */
@@ -37,12 +39,18 @@ struct round_input {
 	struct ledger *ledger;
 	const struct from_numbers *from_numbers;
 	struct vec_remotes *remotes; /* answered: taken over, not asked about again; or NULL */
+	/* what is desired, if what else it is made of has that digest still; or NULL */
+	const struct objects *known;
+	uint64_t inputs;
 };
 
 /* Observes one part of everything; a new round begins with the first. 1: there are more. */
 int round_observe(struct round *round, const struct round_input *input, struct err *err) must_check;
 /* The declaration as it is now, with what was observed. */
 void round_expand(struct round *round, const struct round_input *input);
+/* After a plan that stands on what was known: so that its claims can be judged. */
+void round_expand_anew(struct round *round, const struct round_input *input);
+const struct objects *round_desired(const struct round *round);
 /* All parts, and expands. */
 int round_look(struct round *round, const struct round_input *input, struct err *err) must_check;
 /* What was desired, and what the host was, at the last whole look. */

@@ -121,21 +121,29 @@ static void keep_desired(struct reconcile *r)
 	arena_done(&r->desired_arena);
 	r->desired = r->round.expanded.desired;
 	r->desired_arena = r->round.desired_arena;
+	r->inputs = r->round.inputs;
 	r->round.expanded.desired = (struct objects){0};
 	r->round.desired_arena = (struct arena){0};
 }
 
 /* Of a pass that expanded the declaration, and saw all that it is judged by. */
-static void publish(struct reconcile *r)
+static void judge(struct reconcile *r)
 {
 	publish_statuses(r);
+	r->calm = !r->round.ops.len && !r->contests.contested;
 	orphans_list(&r->orphans, &r->ledger, &r->round.arena);
 	r->report.orphans = r->orphans.v;
 	r->report.n_orphans = r->orphans.len;
+	keep_desired(r);
+}
+
+static void publish(struct reconcile *r)
+{
+	if (!r->round.known) /* else all is as it was judged last */
+		judge(r);
 	purge_deleted(r->store, r->declaration,
 		      &(struct purge){r->revision, &r->round.ops, drop_status, r});
 	r->covered = r->revision;
-	keep_desired(r);
 }
 
 /* Of a pass over everything, which could observe it. */
@@ -255,7 +263,7 @@ static int look_after_orphans(struct reconcile *r, struct err *err)
 	int error = 0;
 
 	if (orphaned)
-		error = ledger_orphan(&r->ledger, &r->round.observed, &r->round.expanded.desired,
+		error = ledger_orphan(&r->ledger, &r->round.observed, round_desired(&r->round),
 				      &r->round.facts, err);
 	if (error == 0)
 		r->look_for_orphans = false;
@@ -303,9 +311,13 @@ static bool finds_link(const struct ops *ops)
  * 1: a link was found equal, and is used from now on: what stands on it is desired, too, and
  * would be taken away by this plan where it is ours that lost its marks. Look once more.
  */
-static int plan(struct reconcile *r)
+static int plan(struct reconcile *r, const struct round_input *input)
 {
 	round_plan(&r->round, &r->ledger);
+	if (r->round.known && r->round.ops.len) {
+		round_expand_anew(&r->round, input);
+		round_plan(&r->round, &r->ledger);
+	}
 	r->held_until_ms = contests_hold(&r->contests, &r->round.ops, &r->round.arena,
 					 loop_now_ms());
 	if (!finds_link(&r->round.ops) || ++r->rounds >= ROUNDS_MAX || !settle(r))
@@ -339,7 +351,7 @@ static int look_partially(struct reconcile *r, const struct round_input *input, 
 		return 1;
 	}
 	if (error == 0)
-		return plan(r);
+		return plan(r, input);
 	if (error != -EAGAIN)
 		return error;
 	round_done(&r->round);
@@ -357,6 +369,7 @@ static int look(struct reconcile *r, struct err *err)
 		.ledger = &r->ledger,
 		.from_numbers = &r->from_numbers,
 		.remotes = r->scope.everything ? NULL : &r->remotes,
+		.inputs = r->inputs,
 	};
 
 	if (r->partial) {
@@ -367,13 +380,15 @@ static int look(struct reconcile *r, struct err *err)
 	if (error)
 		return error;
 	take_declaration(r);
+	if (r->desired_known && r->calm && !r->outdated && !r->contests.contested)
+		input.known = &r->desired;
 	round_expand(&r->round, &input);
 	if (!r->orphans_done)
 		error = look_after_orphans(r, err);
 	r->orphans_done = error > 0;
 	if (r->orphans_done)
 		round_done(&r->round); /* what is desired depends on them: look once more */
-	return error ? error : plan(r);
+	return error ? error : plan(r, &input);
 }
 
 static void begin(struct reconcile *r)
@@ -428,28 +443,11 @@ static bool end_round(struct reconcile *r)
 	return (applied || settled) && ++r->rounds < ROUNDS_MAX;
 }
 
-static bool leads_over_ours(const struct facts *facts)
-{
-	const char *last = "";
-
-	for (size_t i = 0; i < facts->remotes.len; i++) {
-		const char *device = facts->remotes.v[i].device;
-
-		if (strcmp(device, last) == 0)
-			continue; /* most lead over one device */
-		const struct fact_link *link = facts_link(facts, device);
-		if (link && link->ours)
-			return true;
-		last = device;
-	}
-	return false;
-}
-
 /* What we did changed no way to a remote, unless one leads over a tunnel of ours: the next round
  * asks only when an event says that somebody may have changed one. */
 static void keep_remotes(struct reconcile *r)
 {
-	if (r->partial || leads_over_ours(&r->round.facts))
+	if (r->partial || facts_lead_over_ours(&r->round.facts))
 		return;
 	vec_done(&r->remotes);
 	r->remotes = r->round.facts.remotes;

@@ -66,6 +66,8 @@ struct reconcile {
 	/* what is desired, as of `covered`; false: the last full pass failed, or there was none */
 	bool desired_known;
 	bool at_rest; /* the last full pass left nothing that it would have done */
+	bool calm;    /* when the statuses were made, nothing was left to do, and nobody fought */
+	uint64_t inputs; /* digest of what `desired` was made of, besides the declaration */
 	struct arena desired_arena;
 	struct objects desired;
 	struct reconcile_report report;

@@ -60,6 +60,36 @@ void facts_sort(struct facts *facts)
 	vec_sort(&facts->remotes, remote_compare);
 }
 
+/* Multiplied as by FNV; folded, so that no two high bits cancel each other out. */
+static uint64_t mix(uint64_t digest, const void *p, size_t size)
+{
+	const char *bytes = p;
+
+	for (size_t at = 0; at < size; at += sizeof(uint32_t)) {
+		uint32_t word = 0;
+
+		memcpy(&word, bytes + at, size - at < sizeof(word) ? size - at : sizeof(word));
+		digest = (digest ^ word) * UINT64_C(1099511628211);
+		digest ^= digest >> 32;
+	}
+	return digest;
+}
+
+/* Bytes of padding that are not zero would only make it another digest than it could be. */
+uint64_t facts_digest(const struct facts *facts)
+{
+	const uint64_t alone[] = {
+		facts->links.len,         facts->addrs.len, facts->remotes.len,
+		facts->ip_forward,        facts->ipv6,      facts->default_forwarding,
+		facts->default_rp_filter,
+	};
+	uint64_t digest = mix(UINT64_C(14695981039346656037), alone, sizeof(alone));
+
+	digest = mix(digest, facts->links.v, facts->links.len * sizeof(*facts->links.v));
+	digest = mix(digest, facts->addrs.v, facts->addrs.len * sizeof(*facts->addrs.v));
+	return mix(digest, facts->remotes.v, facts->remotes.len * sizeof(*facts->remotes.v));
+}
+
 void facts_put_link(struct facts *facts, const struct fact_link *link)
 {
 	struct fact_link *found = (struct fact_link *)(uintptr_t)facts_link(facts, link->device);
@@ -96,6 +126,23 @@ void facts_drop_addrs(struct facts *facts, const char *device, struct addr addr)
 			facts->addrs.v[kept++] = *fact;
 	}
 	facts->addrs.len = kept;
+}
+
+bool facts_lead_over_ours(const struct facts *facts)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < facts->remotes.len; i++) {
+		const char *device = facts->remotes.v[i].device;
+
+		if (strcmp(device, last) == 0)
+			continue; /* most lead over one device */
+		const struct fact_link *link = facts_link(facts, device);
+		if (link && link->ours)
+			return true;
+		last = device;
+	}
+	return false;
 }
 
 void facts_done(struct facts *facts)

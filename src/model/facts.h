@@ -21,8 +21,8 @@ struct fact_link {
 	bool adoptable; /* an ipip device that a tunnel can be made of in place */
 	bool loopback;
 	struct addr local, remote; /* of an ipip device; 0: any */
-	bool forwarding;   /* net.ipv4.conf.DEVICE.forwarding */
-	uint8_t rp_filter; /* as set on the device, not what is in force */
+	bool forwarding;           /* net.ipv4.conf.DEVICE.forwarding */
+	uint8_t rp_filter;         /* as set on the device, not what is in force */
 };
 
 /* An IPv4 address of this host, on any device, ours and loopback's included. */
@@ -59,6 +59,10 @@ const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr);
 const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
 				       const char *underlay);
 void facts_sort(struct facts *facts);
+/* Of sorted facts: another one when anything in them is different. */
+uint64_t facts_digest(const struct facts *facts);
+/* Is a tunnel of ours on the way to a remote? */
+bool facts_lead_over_ours(const struct facts *facts);
 /* One device of sorted facts: put right or inserted; removed. */
 void facts_put_link(struct facts *facts, const struct fact_link *link);
 void facts_drop_link(struct facts *facts, const char *device);

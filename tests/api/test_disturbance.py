@@ -26,6 +26,27 @@ class Disturbance(api.ApiTest):
             for member, docs in config.items()}))
         self.rest()
 
+    def test_what_is_desired_is_made_out_anew_only_when_the_host_changed(self):
+        def kept():
+            return self.agent.log.count("nothing changed of what the declaration is expanded with")
+        self.declare(tunnels={"tun_a": tunnel("172.16.1.62", "10.0.0.1/24")})
+        self.rest()
+        before = kept()
+        self.rest()
+        self.assertEqual(kept(), before + 1)
+        for change, then in (("link eth0 mtu 1400", "mtu=1380"),
+                             ("addr eth0 172.16.16.99/24", "local=172.16.16.22"),
+                             ("delete addr eth0 172.16.16.22/24", "local=172.16.16.99"),
+                             ("route 172.16.1.62/32 dev eth0 src 172.16.16.7",
+                              "local=172.16.16.7")):
+            with self.subTest(change):
+                self.rest(change)
+                self.assertIn(then, self.agent.objects("link tun_a")[0])
+                self.rest("")
+                before = kept()
+                self.rest()
+                self.assertEqual(kept(), before + 1)
+
     def test_a_lost_question_rule_sends_no_tunnel_through_another(self):
         self.rest("delete route default")
         self.declare(tunnels={"near": tunnel("172.16.16.50", "10.0.0.1/24", local="172.16.16.22"),
