@@ -88,11 +88,9 @@ void connection_finalize(struct store *store)
 		sqlite3_finalize(table->add);
 		sqlite3_finalize(table->change);
 		sqlite3_finalize(table->remove);
-		sqlite3_finalize(table->load);
 		for (size_t i = 0; i < CONNECTION_FIELDS_MAX; i++) {
 			sqlite3_finalize(table->lists[i].put);
 			sqlite3_finalize(table->lists[i].trim);
-			sqlite3_finalize(table->lists[i].load);
 		}
 	}
 }

@@ -39,9 +39,9 @@ enum { CONNECTION_FIELDS_MAX = 64, CONNECTION_BOOT_ID = 64 };
 
 /* statements of a resource kind's table, and of the child table of each list */
 struct table {
-	sqlite3_stmt *add, *change, *remove, *load;
+	sqlite3_stmt *add, *change, *remove;
 	struct list_table {
-		sqlite3_stmt *put, *trim, *load;
+		sqlite3_stmt *put, *trim;
 	} lists[CONNECTION_FIELDS_MAX]; /* at the index of the field */
 };
 

@@ -39,6 +39,11 @@ static const struct list_text labels_text = {
 	"key <> excluded.key OR value <> excluded.value",
 };
 
+static const struct list_text *text_of(const struct field *field)
+{
+	return field->type == FIELD_LABELS ? &labels_text : &prefixes_text;
+}
+
 static unsigned column_count(const struct kind *kind)
 {
 	return kind->n_fields + ROWS_AGENT_COLUMNS;
@@ -91,27 +96,14 @@ static int prepare_remove(struct store *store, const struct kind *kind, struct e
 	return sql_prepare(store->database.db, text.s, &table->remove, err);
 }
 
-static int prepare_load(struct store *store, const struct kind *kind, struct err *err)
-{
-	struct table *table = &store->tables[kind->id];
-	cleanup_text struct text text = {0};
-
-	if (table->load)
-		return 0;
-	text_add(&text, "SELECT ");
-	add_columns(&text, kind);
-	text_addf(&text, " FROM \"%s\" ORDER BY \"%s\"", kind->member, column_name(kind, 0));
-	return sql_prepare(store->database.db, text.s, &table->load, err);
-}
-
 static int prepare_list(struct store *store, const struct kind *kind, const struct field *field,
 			struct err *err)
 {
 	struct list_table *list = &store->tables[kind->id].lists[field - kind->fields];
-	const struct list_text *of = field->type == FIELD_LABELS ? &labels_text : &prefixes_text;
-	cleanup_text struct text put = {0}, trim = {0}, load = {0};
+	const struct list_text *of = text_of(field);
+	cleanup_text struct text put = {0}, trim = {0};
 
-	if (list->load)
+	if (list->trim)
 		return 0;
 	text_addf(&put,
 		  "INSERT INTO \"%s_%s\" (resource, position, %s) VALUES (?1, ?2, %s)"
@@ -119,14 +111,8 @@ static int prepare_list(struct store *store, const struct kind *kind, const stru
 		  kind->member, field->name, of->columns, of->parameters, of->assign, of->differ);
 	text_addf(&trim, "DELETE FROM \"%s_%s\" WHERE resource = ?1 AND position >= ?2",
 		  kind->member, field->name);
-	text_addf(&load, "SELECT %s FROM \"%s_%s\" WHERE resource = ?1 ORDER BY position",
-		  of->columns, kind->member, field->name);
 	int result = sql_prepare(store->database.db, put.s, &list->put, err);
-	if (!result)
-		result = sql_prepare(store->database.db, trim.s, &list->trim, err);
-	if (!result)
-		result = sql_prepare(store->database.db, load.s, &list->load, err);
-	return result;
+	return result ? result : sql_prepare(store->database.db, trim.s, &list->trim, err);
 }
 
 static uint32_t list_length(const struct field *field, const void *resource)
@@ -244,11 +230,69 @@ int store_delete(struct store *store, const struct kind *kind, const char *name,
 	return sql_run(store->tables[kind->id].remove, err);
 }
 
+/*
+ * A table and the child tables of its lists, each read once and all in the order of the
+ * resources' names: a resource's members are what stands next in each.
+ */
+struct reading {
+	sqlite3 *db;
+	const struct kind *kind;
+	struct arena arena; /* of one resource */
+	sqlite3_stmt *rows;
+	struct members {
+		sqlite3_stmt *rows;
+		bool stands;              /* on a member that nobody took yet */
+	} members[CONNECTION_FIELDS_MAX]; /* at the index of the field */
+};
+
 static int damaged(struct err *err, const struct kind *kind, const char *name,
 		   const struct field *field)
 {
 	return err_set(err, -EUCLEAN, "database: %s %s: the value of %s is damaged", kind->noun,
 		       name, field->name);
+}
+
+static int next_member(struct members *members, struct err *err)
+{
+	int result = sql_next(members->rows, err);
+
+	members->stands = result > 0;
+	return result < 0 ? result : 0;
+}
+
+static int begin_members(struct reading *reading, unsigned i, struct err *err)
+{
+	const struct field *field = &reading->kind->fields[i];
+	struct members *members = &reading->members[i];
+	cleanup_text struct text text = {0};
+
+	text_addf(&text, "SELECT resource, %s FROM \"%s_%s\" ORDER BY resource, position",
+		  text_of(field)->columns, reading->kind->member, field->name);
+	int result = sql_prepare(reading->db, text.s, &members->rows, err);
+	return result ? result : next_member(members, err);
+}
+
+static int reading_begin(struct reading *reading, struct err *err)
+{
+	const struct kind *kind = reading->kind;
+	cleanup_text struct text text = {0};
+
+	text_add(&text, "SELECT ");
+	add_columns(&text, kind);
+	text_addf(&text, " FROM \"%s\" ORDER BY \"%s\"", kind->member, column_name(kind, 0));
+	int result = sql_prepare(reading->db, text.s, &reading->rows, err);
+	for (unsigned i = 0; i < kind->n_fields && !result; i++)
+		if (value_is_list(&kind->fields[i]))
+			result = begin_members(reading, i, err);
+	return result;
+}
+
+static void reading_done(struct reading *reading)
+{
+	sqlite3_finalize(reading->rows);
+	for (unsigned i = 0; i < reading->kind->n_fields; i++)
+		sqlite3_finalize(reading->members[i].rows);
+	arena_done(&reading->arena);
 }
 
 /* What a list is read into: room for as many members as its column says. */
@@ -267,95 +311,99 @@ static void *make_list(const struct field *field, void *resource, uint32_t len, 
 	return prefixes;
 }
 
-static int read_member(sqlite3_stmt *load, const struct field *field, void *list, uint32_t i,
+static int read_member(sqlite3_stmt *rows, const struct field *field, void *list, uint32_t i,
 		       struct arena *arena)
 {
 	if (field->type == FIELD_PREFIXES)
-		return prefix_parse(sql_text(load, 0), (struct prefix *)list + i);
-	const char *key = arena_strdup(arena, sql_text(load, 0));
-	((struct label *)list)[i] = (struct label){key, arena_strdup(arena, sql_text(load, 1))};
+		return prefix_parse(sql_text(rows, 1), (struct prefix *)list + i);
+	const char *key = arena_strdup(arena, sql_text(rows, 1));
+	((struct label *)list)[i] = (struct label){key, arena_strdup(arena, sql_text(rows, 2))};
 	return 0;
 }
 
-static int read_list(struct store *store, const struct kind *kind, const struct field *field,
-		     struct resource *resource, struct arena *arena)
+static int read_list(struct reading *reading, unsigned column, struct resource *resource)
 {
-	const struct table *table = &store->tables[kind->id];
-	ptrdiff_t column = field - kind->fields;
-	int64_t len = sqlite3_column_int64(table->load, (int)column), i = 0;
-	int result;
+	const struct field *field = &reading->kind->fields[column];
+	struct members *members = &reading->members[column];
+	int64_t len = sqlite3_column_int64(reading->rows, (int)column), i = 0;
+	int result = 0;
 
 	if (len < 0 || len > field->max_count)
 		return -EUCLEAN;
-	void *list = make_list(field, resource, (uint32_t)len, arena);
-	cleanup_reset sqlite3_stmt *load = table->lists[column].load;
-	sql_bind_text(load, 1, resource->name);
-	while ((result = sql_next(load, NULL)) > 0)
-		if (i == len || read_member(load, field, list, (uint32_t)i++, arena))
+	void *list = make_list(field, resource, (uint32_t)len, &reading->arena);
+	while (!result && members->stands &&
+	       strcmp(sql_text(members->rows, 0), resource->name) == 0) {
+		if (i == len ||
+		    read_member(members->rows, field, list, (uint32_t)i++, &reading->arena))
 			return -EUCLEAN;
-	return result == 0 && i < len ? -EUCLEAN : result;
+		result = next_member(members, NULL);
+	}
+	return !result && i < len ? -EUCLEAN : result;
 }
 
-static int read_field(struct store *store, const struct kind *kind, unsigned i,
-		      struct resource *resource, struct arena *arena)
+static int read_field(struct reading *reading, unsigned i, struct resource *resource)
 {
-	const struct field *field = &kind->fields[i];
-	sqlite3_stmt *load = store->tables[kind->id].load;
+	const struct field *field = &reading->kind->fields[i];
 
-	if (sql_is_null(load, (int)i))
+	if (sql_is_null(reading->rows, (int)i))
 		return 0;
-	resource->set |= kind_bit(kind, field);
+	resource->set |= kind_bit(reading->kind, field);
 	if (value_is_list(field))
-		return read_list(store, kind, field, resource, arena);
-	return value_parse(field, resource, sql_text(load, (int)i), arena);
+		return read_list(reading, i, resource);
+	return value_parse(field, resource, sql_text(reading->rows, (int)i), &reading->arena);
 }
 
-static void read_agent_columns(sqlite3_stmt *load, int first, struct resource *resource)
+static void read_agent_columns(sqlite3_stmt *rows, int first, struct resource *resource)
 {
-	resource->deleting = sqlite3_column_int64(load, first + ROWS_DELETING) != 0;
-	snprintf(resource->uid, sizeof(resource->uid), "%s", sql_text(load, first + ROWS_UID));
-	resource->generation = (uint64_t)sqlite3_column_int64(load, first + ROWS_GENERATION);
-	resource->revision = (uint64_t)sqlite3_column_int64(load, first + ROWS_REVISION);
-	resource->created_ms = sqlite3_column_int64(load, first + ROWS_CREATED_MS);
-	resource->updated_ms = sqlite3_column_int64(load, first + ROWS_UPDATED_MS);
+	resource->deleting = sqlite3_column_int64(rows, first + ROWS_DELETING) != 0;
+	snprintf(resource->uid, sizeof(resource->uid), "%s", sql_text(rows, first + ROWS_UID));
+	resource->generation = (uint64_t)sqlite3_column_int64(rows, first + ROWS_GENERATION);
+	resource->revision = (uint64_t)sqlite3_column_int64(rows, first + ROWS_REVISION);
+	resource->created_ms = sqlite3_column_int64(rows, first + ROWS_CREATED_MS);
+	resource->updated_ms = sqlite3_column_int64(rows, first + ROWS_UPDATED_MS);
 }
 
-static int read_row(struct store *store, const struct kind *kind, struct declaration *declaration,
-		    struct arena *arena, struct err *err)
+static int read_row(struct reading *reading, struct declaration *declaration, struct err *err)
 {
-	struct resource *resource = arena_alloc(arena, kind->size);
+	const struct kind *kind = reading->kind;
+	struct resource *resource = arena_alloc(&reading->arena, kind->size);
 
 	for (unsigned i = 0; i < kind->n_fields; i++) {
-		int result = read_field(store, kind, i, resource, arena);
+		int result = read_field(reading, i, resource);
 
 		if (result == -EINVAL || result == -EUCLEAN)
 			return damaged(err, kind, resource->name, &kind->fields[i]);
 		if (result)
-			return sql_failure(store->database.db, err);
+			return sql_failure(reading->db, err);
 	}
 	kind_defaults(kind, resource);
-	read_agent_columns(store->tables[kind->id].load, (int)kind->n_fields, resource);
+	read_agent_columns(reading->rows, (int)kind->n_fields, resource);
 	declaration_put(declaration, kind->id, kind_copy(kind, resource, NULL));
+	return 0;
+}
+
+/* A member whose resource is not there stops its list, so it is left at the end. */
+static int check_taken(const struct reading *reading, struct err *err)
+{
+	for (unsigned i = 0; i < reading->kind->n_fields; i++)
+		if (reading->members[i].stands)
+			return damaged(err, reading->kind, sql_text(reading->members[i].rows, 0),
+				       &reading->kind->fields[i]);
 	return 0;
 }
 
 int rows_load(struct store *store, const struct kind *kind, struct declaration *declaration,
 	      struct err *err)
 {
-	cleanup_arena struct arena arena = {0};
-	int result = prepare_load(store, kind, err);
+	struct reading reading = {.db = store->database.db, .kind = kind};
+	int result = reading_begin(&reading, err);
 
-	for (unsigned i = 0; i < kind->n_fields && !result; i++)
-		if (value_is_list(&kind->fields[i]))
-			result = prepare_list(store, kind, &kind->fields[i], err);
-	if (result)
-		return result;
-	cleanup_reset sqlite3_stmt *load = store->tables[kind->id].load;
-	while ((result = sql_next(load, err)) > 0) {
-		result = read_row(store, kind, declaration, &arena, err);
-		if (result)
-			return result;
-		arena_reset(&arena);
+	while (!result && (result = sql_next(reading.rows, err)) > 0) {
+		result = read_row(&reading, declaration, err);
+		arena_reset(&reading.arena);
 	}
+	if (!result)
+		result = check_taken(&reading, err);
+	reading_done(&reading);
 	return result;
 }

@@ -161,6 +161,23 @@ static uint64_t last_change(const struct resources *list, uint64_t revision)
 	return revision;
 }
 
+/* What refers to nobody, which a foreign key keeps others from; members of lists that do are
+ * found when they are read. */
+static int check_references(const struct declaration *declaration, struct err *err)
+{
+	const struct resources *routes = &declaration->kind[KIND_EXIT_ROUTE];
+
+	for (size_t i = 0; i < routes->len; i++) {
+		const struct exit_route *route = (const struct exit_route *)routes->v[i];
+
+		if (!route->head.deleting &&
+		    !declaration_find(declaration, KIND_TUNNEL, route->tunnel, NULL))
+			return err_set(err, -EUCLEAN, "database: exit-route %s refers to no tunnel",
+				       route->head.name);
+	}
+	return 0;
+}
+
 int store_load(struct store *store, struct declaration *declaration, struct err *err)
 {
 	uint64_t revision = 0;
@@ -170,6 +187,8 @@ int store_load(struct store *store, struct declaration *declaration, struct err 
 		result = rows_load(store, kinds[i], declaration, err);
 		revision = last_change(&declaration->kind[i], revision);
 	}
+	if (!result)
+		result = check_references(declaration, err);
 	if (!result)
 		declaration->revision = revision;
 	return result;

@@ -251,16 +251,6 @@ static void refuses_database_with_a_damaged_page(void **state)
 	assert_refused(s, -EUCLEAN);
 }
 
-static void refuses_database_with_a_broken_reference(void **state)
-{
-	struct scratch *s = *state;
-
-	scratch_close(s);
-	scratch_sql(s, "PRAGMA foreign_keys = 0;"
-		       "INSERT INTO exit_routes_from VALUES ('nobody', 0, '10.0.0.0/8')");
-	assert_refused(s, -EUCLEAN);
-}
-
 static void takes_an_empty_file_as_new(void **state)
 {
 	struct scratch *s = *state;
@@ -289,7 +279,6 @@ int main(void)
 		scratch_test(refuses_database_of_another_program),
 		scratch_test(refuses_file_that_is_no_database),
 		scratch_test(refuses_database_with_a_damaged_page),
-		scratch_test(refuses_database_with_a_broken_reference),
 		scratch_test_closed(takes_an_empty_file_as_new),
 	};
 

@@ -323,6 +323,9 @@ static void damaged_values_are_named(void **state)
 		{"UPDATE tunnels SET addresses = 1000000", "addresses"},
 		{"UPDATE tunnels_addresses SET prefix = '10.0.0.0/33'", "addresses"},
 		{"DELETE FROM tunnels_labels WHERE position = 1", "labels"},
+		{"PRAGMA foreign_keys = 0;"
+		 "INSERT INTO tunnels_addresses VALUES ('', 0, '10.0.0.0/8')",
+		 "addresses"},
 	};
 	struct scratch *s = *state;
 	cleanup_arena struct arena arena = {0};
@@ -339,8 +342,38 @@ static void damaged_values_are_named(void **state)
 		assert_int_equal(d.kind[KIND_TUNNEL].len, 0);
 		declaration_done(&d);
 		/* "unchanged" members are not written again, so begin anew */
-		scratch_sql(s, "DELETE FROM tunnels");
+		scratch_sql(s, "PRAGMA foreign_keys = 1; DELETE FROM tunnels;"
+			       "DELETE FROM tunnels_addresses");
 	}
+}
+
+static void refuses_to_load(struct scratch *s, const char *sql, const char *named)
+{
+	struct declaration d = {0};
+
+	scratch_sql(s, sql);
+	assert_int_equal(store_load(s->store, &d, &s->err), -EUCLEAN);
+	assert_non_null(strstr(s->err.sentence, named));
+	declaration_done(&d);
+}
+
+static void what_belongs_to_nobody_is_refused(void **state)
+{
+	struct scratch *s = *state;
+	cleanup_arena struct arena arena = {0};
+	struct resource *route = make(&exit_route_kind, FILL_ALL, &arena);
+
+	route->deleting = false;
+	put(s, &tunnel_kind, make(&tunnel_kind, FILL_ALL, &arena));
+	put(s, &exit_route_kind, route);
+	refuses_to_load(s, "UPDATE exit_routes SET labels = NULL", "labels");
+	put(s, &exit_route_kind, route);
+	scratch_sql(s, "PRAGMA foreign_keys = 0");
+	refuses_to_load(s, "INSERT INTO tunnels_addresses VALUES ('zzz', 0, '10.0.0.0/8')", "zzz");
+	refuses_to_load(s,
+			"DELETE FROM tunnels_addresses WHERE resource = 'zzz';"
+			"UPDATE exit_routes SET tunnel = 'nobody'",
+			route->name);
 }
 
 int main(void)
@@ -358,6 +391,7 @@ int main(void)
 		scratch_test(the_revision_is_the_greatest_of_the_rows_and_what_was_set),
 		scratch_test(load_hands_over_sorted_and_with_the_revision),
 		scratch_test(damaged_values_are_named),
+		scratch_test(what_belongs_to_nobody_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
