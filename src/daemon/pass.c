@@ -382,6 +382,30 @@ static void note_failures(struct round *round, const struct op *op)
 		round->closing_failed = true;
 }
 
+/*
+ * A route that the kernel cannot make what is declared, because its source is nowhere, does not
+ * stay what it was: what stands would depend on what was declared before. (A source that goes
+ * takes its routes along, too.)
+ */
+static void remove_refused(struct round *round, struct kernel *kernel, const struct op *ops,
+			   size_t n)
+{
+	struct ops refused = {0};
+
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].kind == KIND_ROUTE && ops[i].verb == OP_CHANGE &&
+		    ops[i].result == -EINVAL)
+			vec_push(&refused, ((struct op){
+						   .verb = OP_DELETE,
+						   .kind = KIND_ROUTE,
+						   .have = ops[i].have,
+						   .why = "cannot become what is declared",
+					   }));
+	if (refused.len)
+		kernel->vt->apply(kernel, &round->arena, refused.v, refused.len);
+	vec_done(&refused);
+}
+
 /* A run of ops of one stage that are not blocked; the kernel gets them at once. */
 static void apply_run(struct round *round, struct kernel *kernel, size_t from, size_t to)
 {
@@ -394,6 +418,7 @@ static void apply_run(struct round *round, struct kernel *kernel, size_t from, s
 			round->ops.v[j].asked = true;
 		if (i > start)
 			kernel->vt->apply(kernel, &round->arena, &round->ops.v[start], i - start);
+		remove_refused(round, kernel, &round->ops.v[start], i - start);
 		start = i + 1;
 	}
 	for (size_t i = from; i < to; i++)

@@ -78,6 +78,18 @@ class Disturbance(api.ApiTest):
         self.agent.until("/v1/exit-routes/e", lambda a: a.reason == "DependencyDisabled", 5)
         self.assertEqual(self.agent.objects("rule 9999"), [])
 
+    def test_a_route_leaves_its_old_source_though_the_new_one_cannot_stand(self):
+        self.three()
+        self.declare(tunnels={"tun_a": api.TUNNEL,
+                              "waits": tunnel("172.16.1.9", "192.168.4.1/24", underlay="dum0",
+                                              local="172.16.16.22")},
+                     exit_routes={"qq": {**api.EXIT, "source": "192.168.4.1"}})
+        self.assertEqual(self.agent.get("/v1/exit-routes/qq").state, "failed")
+        self.assertEqual(self.agent.objects("route 180.163.26.39/32"), [])
+        self.assertTrue(self.agent.objects("rule 9999"))
+        self.rest("link dum0 up")
+        self.assertEqual(self.agent.get("/v1/exit-routes/qq").state, "ready")
+
     def test_routes_from_an_address_of_a_device_made_anew_come_back(self):
         near = tunnel("172.16.1.2", "10.0.0.1/24")
         far, other = tunnel("172.16.1.3", "10.0.1.1/24"), tunnel("172.16.1.4", "10.0.2.1/24")
