@@ -48,7 +48,8 @@ struct loop {
 	struct vec_of(struct loop_watch *) watches;
 	struct vec_of(struct loop_timer *) timers;
 	struct vec_of(struct loop_hook) hooks;
-	bool buried; /* a dead watch or timer waits to be freed */
+	bool buried;      /* a dead watch or timer waits to be freed */
+	uint64_t turn_ms; /* when it woke last */
 	bool stopped;
 	int exit_code;
 };
@@ -95,6 +96,11 @@ uint64_t loop_now_us(void)
 uint64_t loop_now_ms(void)
 {
 	return loop_now_us() / 1000;
+}
+
+uint64_t loop_turn_ms(const struct loop *loop)
+{
+	return loop->turn_ms ? loop->turn_ms : loop_now_ms();
 }
 
 int64_t loop_wall_ms(void)
@@ -234,6 +240,7 @@ static void wait_and_dispatch(struct loop *loop)
 	struct epoll_event events[EVENTS_MAX];
 	int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, sleep_ms(loop));
 
+	loop->turn_ms = loop_now_ms();
 	for (int i = 0; i < n; i++) {
 		struct loop_watch *watch = events[i].data.ptr;
 
@@ -244,7 +251,7 @@ static void wait_and_dispatch(struct loop *loop)
 
 static void fire_timers(struct loop *loop)
 {
-	uint64_t now = loop_now_ms();
+	uint64_t now = loop->turn_ms;
 
 	/* each is looked at once a turn, so that one which arms itself for "now" cannot keep
 	 * the rest of the loop from running */

@@ -24,6 +24,8 @@ void loop_stop(struct loop *loop, int exit_code);
 
 uint64_t loop_now_ms(void); /* CLOCK_MONOTONIC */
 uint64_t loop_now_us(void);
+/* When this turn began: where the clock is read by a system call, that costs as much as a send. */
+uint64_t loop_turn_ms(const struct loop *loop);
 int64_t loop_wall_ms(void); /* since the epoch */
 
 /* Level-triggered EPOLLIN. */

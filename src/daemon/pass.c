@@ -453,7 +453,8 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 {
 	struct ops *ops = &round->ops;
 	const struct op *last = NULL;
-	uint64_t begin_ms = loop_now_ms();
+	bool slices = ops->len > SLICE_MIN;
+	uint64_t begin_ms = slices ? loop_now_ms() : 0;
 
 	if (!round->slice && ops->len)
 		round->slice = first_slice(&ops->v[0]);
@@ -482,7 +483,7 @@ bool round_apply(struct round *round, struct kernel *kernel, struct ledger *ledg
 		round->next = end;
 		last = first;
 	}
-	if (last)
+	if (last && slices)
 		measure_slice(round, last, loop_now_ms() - begin_ms);
 	return round->next < ops->len;
 }

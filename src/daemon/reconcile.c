@@ -82,7 +82,7 @@ static unsigned delay_ms(const struct reconcile *r, bool event)
 		return EVENT_DELAY_MAX_MS; /* the fight goes on */
 	if (event && r->backoff_ms)
 		return r->backoff_ms < EVENT_DELAY_MAX_MS ? r->backoff_ms : EVENT_DELAY_MAX_MS;
-	if (loop_now_ms() - r->finished_ms > QUIET_MS)
+	if (loop_turn_ms(r->loop) > r->finished_ms + QUIET_MS)
 		return 0;
 	/* where writes stream in and nobody waits, passes take a fifth of the time */
 	unsigned paced = event || r->awaited ? 0 : PACE * r->took_ms;
@@ -284,7 +284,7 @@ static bool can_be_partial(const struct reconcile *r)
 	bool judged = r->covered == r->declaration->revision || r->at_rest;
 
 	return few && judged && !r->scope.everything && r->desired_known && !r->backoff_ms &&
-	       !r->look_for_orphans && !r->delete_orphans && loop_now_ms() < r->full_due_ms;
+	       !r->look_for_orphans && !r->delete_orphans && loop_turn_ms(r->loop) < r->full_due_ms;
 }
 
 /* True: the ledger says something new, from which more may follow (a found link's address). */
@@ -510,7 +510,7 @@ static void kernel_ready(void *user)
 		return;
 	log_debug("kernel event%s, by port %u, nftables' by %u", events.overrun ? " (overrun)" : "",
 		  r->culprit.port, r->culprit.nft_port);
-	schedule(r, "event", loop_now_ms() + delay_ms(r, true));
+	schedule(r, "event", loop_turn_ms(r->loop) + delay_ms(r, true));
 }
 
 int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel *kernel,
