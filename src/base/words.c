@@ -2,17 +2,18 @@
 /* "did you mean". */
 #include "base/words.h"
 
-#include <stddef.h>
+#include <limits.h>
 #include <string.h>
 
-unsigned words_distance(const char *a, const char *b)
+/* Edit distance of two short words (Levenshtein); of longer ones, too many. */
+static unsigned distance_of(const char *a, const char *b)
 {
 	enum { WORD = 40 };
 	unsigned row[WORD + 1];
 	size_t n = strlen(a), m = strlen(b);
 
 	if (n > WORD || m > WORD)
-		return WORD;
+		return UINT_MAX;
 	for (size_t j = 0; j <= m; j++)
 		row[j] = (unsigned)j;
 	for (size_t i = 1; i <= n; i++) {
@@ -33,7 +34,17 @@ unsigned words_distance(const char *a, const char *b)
 	return row[m];
 }
 
-unsigned words_too_far(const char *word)
+struct guess guess_at(const char *word)
 {
-	return (unsigned)strlen(word) / 3 + 2;
+	return (struct guess){.word = word, .edits = (unsigned)strlen(word) / 3 + 2};
+}
+
+void guess_offer(struct guess *guess, const char *known)
+{
+	unsigned edits = distance_of(guess->word, known);
+
+	if (edits >= guess->edits)
+		return;
+	guess->edits = edits;
+	guess->meant = known;
 }

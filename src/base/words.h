@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Words that a person may have meant. */
+/*
+ * The word that a person may have meant: of all that are offered, the first that takes the fewest
+ * edits, if they are few enough for a slip of the pen.
+ *
+ *	struct guess guess = guess_at(word);
+ *	… guess_offer(&guess, known);
+ *	guess.meant
+ */
+struct guess {
+	const char *word, *meant; /* meant NULL: none so far */
+	unsigned edits;           /* fewer than that are wanted */
+};
 
-/* Edit distance of two short words (Levenshtein); of longer ones, a large number. */
-unsigned words_distance(const char *a, const char *b);
-/* So many edits are too many for it to be a slip of the pen. */
-unsigned words_too_far(const char *word);
+struct guess guess_at(const char *word);
+void guess_offer(struct guess *guess, const char *known);

@@ -43,18 +43,12 @@ int remotes_path(struct text *path, struct err *err)
 
 static const char *closest_member(const char *word)
 {
-	const char *found = "url";
-	unsigned best = words_distance(word, found);
+	struct guess guess = guess_at(word);
 
-	for (unsigned i = 0; i < credentials_n_members; i++) {
-		unsigned distance = words_distance(word, credentials_members[i].name);
-
-		if (distance < best) {
-			best = distance;
-			found = credentials_members[i].name;
-		}
-	}
-	return best < words_too_far(word) ? found : NULL;
+	guess_offer(&guess, "url");
+	for (unsigned i = 0; i < credentials_n_members; i++)
+		guess_offer(&guess, credentials_members[i].name);
+	return guess.meant;
 }
 
 /* where a member of that name goes; NULL: there is none */

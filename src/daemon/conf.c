@@ -227,20 +227,17 @@ int conf_check_value(const struct setting *setting, const char *value, struct er
 
 static const char *close_to(const char *word, const char *section)
 {
-	const char *closest = NULL;
-	unsigned best = words_too_far(word);
+	struct guess guess = guess_at(word);
 
 	for (unsigned i = 0; i < conf_n_settings; i++) {
 		const struct setting *setting = &conf_settings[i];
-		const char *known = section ? setting->name : setting->section;
-		unsigned distance = words_distance(word, known);
 
-		if (distance < best && (!section || strcmp(section, setting->section) == 0)) {
-			best = distance;
-			closest = known;
-		}
+		if (!section)
+			guess_offer(&guess, setting->section);
+		else if (strcmp(section, setting->section) == 0)
+			guess_offer(&guess, setting->name);
 	}
-	return closest;
+	return guess.meant;
 }
 
 /* section NULL: the word is one */

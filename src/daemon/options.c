@@ -142,18 +142,11 @@ static const struct option *named(const struct option *longs, const char *name, 
 
 static const char *closest(const struct option *longs, const char *name)
 {
-	const char *found = NULL;
-	unsigned best = words_too_far(name);
+	struct guess guess = guess_at(name);
 
-	for (; longs->name; longs++) {
-		unsigned distance = words_distance(name, longs->name);
-
-		if (distance < best) {
-			best = distance;
-			found = longs->name;
-		}
-	}
-	return found;
+	for (; longs->name; longs++)
+		guess_offer(&guess, longs->name);
+	return guess.meant;
 }
 
 /* getopt_long() takes `--sock` for `--socket`: what is mistyped must start nothing. */

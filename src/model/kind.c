@@ -21,18 +21,11 @@ const struct field *kind_field(const struct kind *kind, const char *name)
 
 const char *kind_suggest(const struct kind *kind, const char *name)
 {
-	const char *closest = NULL;
-	unsigned best = words_too_far(name);
+	struct guess guess = guess_at(name);
 
-	for (unsigned i = 0; i < kind->n_fields; i++) {
-		unsigned d = words_distance(name, kind->fields[i].name);
-
-		if (d < best) {
-			best = d;
-			closest = kind->fields[i].name;
-		}
-	}
-	return closest;
+	for (unsigned i = 0; i < kind->n_fields; i++)
+		guess_offer(&guess, kind->fields[i].name);
+	return guess.meant;
 }
 
 uint64_t kind_bit(const struct kind *kind, const struct field *field)
