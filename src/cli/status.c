@@ -78,7 +78,7 @@ static void print_last_pass(const struct cli *cli, const json_t *status)
 	if (!json_is_object(pass))
 		return;
 	output_add_age(&age, (int64_t)time(NULL) - finished);
-	printf("last pass    %s ago, %lld ops done, %lld failed, %.1f ms\n", text_str(&age),
+	printf("last pass    %s ago, %lld ops, %lld failed, %.1f ms\n", text_str(&age),
 	       (long long)document_number(pass, "ops"), (long long)document_number(pass, "failed"),
 	       (double)document_number(pass, "duration_us") / 1000);
 	if (!message[0])
