@@ -86,10 +86,19 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
 	return info ? info->socket_context : NULL;
 }
 
-/* The raw target: the library's own is decoded and ends at an encoded NUL. */
+/*
+ * The raw target: the library's own is decoded and ends at an encoded NUL. This one lies in its
+ * buffer, in which the query is ended after we took a copy: the library (0.9.75) would keep a
+ * record of each parameter, and for a thousand of them it has no memory, nor for an answer.
+ */
 static void *on_target(unused_ void *cls, const char *target, struct MHD_Connection *mhd)
 {
-	return http_exchange_new(connection_of(mhd), mhd, target);
+	struct exchange *x = http_exchange_new(connection_of(mhd), mhd, target);
+	const char *query = strchr(target, '?');
+
+	if (query)
+		((char *)(uintptr_t)query)[1] = '\0';
+	return x;
 }
 
 static enum MHD_Result on_access(unused_ void *cls, unused_ struct MHD_Connection *mhd,
@@ -260,9 +269,9 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		{MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
-		/* Beyond this (a query of a thousand parameters), or with a first line that it
-		 * does not understand, the library answers by itself, in HTML: 400, 413, 414,
-		 * 431, 505. It clears all of it for each request: more would cost. */
+		/* Beyond this (a thousand headers), or with a first line that it does not
+		 * understand, the library answers by itself, in HTML: 400, 413, 414, 431, 505.
+		 * It clears all of it for each request: more would cost. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, listener->http},
