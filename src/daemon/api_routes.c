@@ -18,10 +18,11 @@ const struct api_route api_routes[] = {
 	 "once for each prefix in from, all NAT rules 500,000 sources and destinations.",
 	 .headers = "If-Match If-None-Match", .body = "Config",
 	 .answers = {{200, "Outcome"}, {200, "DryRun"}}, .problems = "409 412 422"},
-	{"POST", "/v1/plan", ROUTE_BODY | ROUTE_BARE, api_config_plan, "prune",
+	{"POST", "/v1/plan", ROUTE_BODY | ROUTE_BARE | ROUTE_PLAN, api_config_plan, "prune",
 	 .id = "plan", .summary = "What would be done",
 	 .doc = "Without a body: by the next full pass (drift). With a declaration: to get there. "
-	 "Stores nothing. While a long plan is being read there is no other long one: 429.",
+	 "Stores nothing. While a long plan is being read there is no other, nor one of a long "
+	 "document: 429.",
 	 .body = "Config", .answers = {{200, "Plan"}}, .problems = "409 422"},
 	{"POST", "/v1/reconcile", ROUTE_ADMIN, api_plan_reconcile, "orphans dry_run wait",
 	 .id = "reconcile", .summary = "A full pass now",
