@@ -82,7 +82,9 @@ const struct api_route api_routes[] = {
 	 .body = "Ping", .answers = {{200, "PingResult"}}, .problems = "404 422"},
 	{"GET", "/v1/{kind}/{name}/stats", 0, api_stats_get, "",
 	 .id = "get{Kind}Stats", .summary = "Counters of one {noun}",
-	 .doc = "Read from the kernel now. A resource that nothing is counted for has none.",
+	 .doc = "Read from the kernel now; where NAT rules have so many sources that it takes "
+	 "longer than 50 ms, twenty times as long ago at the most. A resource that nothing is "
+	 "counted for has none.",
 	 .answers = {{200, "{Kind}Stats", "Cache-Control"}}, .problems = "404"},
 	{"GET", "/v1/{kind}", 0, api_resource_list, "limit after label state",
 	 .id = "list{Kind}s", .summary = "List {noun}s",

@@ -38,6 +38,7 @@ struct totals {
 	struct arena arena;
 	struct rule_elements *elements; /* of each rule; the arena's */
 	struct counted last;            /* sorted: sets and elements of the last reading */
+	uint64_t rest_us;               /* no reading of them before then; monotonic */
 };
 
 /* Those that are declared now have a total, others none, and the elements that they name now
@@ -51,6 +52,9 @@ void totals_gone(struct totals *totals, const struct counted_link *gone);
 struct tunnel_total *totals_tunnel_of(struct totals *totals, const char *device);
 /* All sets and elements, which become the totals' own. */
 void totals_elements(struct totals *totals, struct counted *counted);
+/* What a rule's elements had at the last reading: both directions. */
+void totals_rule_counters(const struct totals *totals, const struct nat_rule *rule,
+			  struct element_stats sum[static TOTAL_DIRECTIONS]);
 /* Before some of them go, whosever they will be: those that were read before. Sorts them. */
 void totals_known_elements(struct totals *totals, struct counted *counted);
 void totals_done(struct totals *totals);
