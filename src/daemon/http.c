@@ -152,6 +152,8 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 	http->connections = connection;
 	listener->silent++;
 	know_caller(connection);
+	if (listener->is_tcp)
+		http_tcp_patience(fd, http->config.stream_deadline_ms);
 	http_set_deadline(connection, http->config.header_deadline_ms);
 	*context = connection;
 	if (!listener->has_tls)
