@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/http_preempt.h"
 #include "daemon/http_tcp.h"
 #include "daemon/loop.h"
 
@@ -198,11 +199,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 static void library_log(void *cls, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
-/* What it refuses before it asks us, with a page of its own, the library tells here alone. */
+/* What it refuses before it asks us, with a page of its own, the library tells here alone, before
+ * it says it. */
 static void library_log(void *cls, const char *fmt, va_list args)
 {
 	static const char open[] = "<body>";
-	const struct http_handler *handler = &((struct http *)cls)->handler;
+	const struct http *http = cls;
+	const struct http_handler *handler = &http->handler;
+	const char *sentence;
 	char line[512];
 
 	vsnprintf(line, sizeof(line), fmt, args);
@@ -213,6 +217,11 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	}
 	body += strlen(open);
 	unsigned code = (unsigned)strtoul(status + strlen("HTTP response code is "), NULL, 10);
+	struct exchange *x = http_preempt_find(http, body, &sentence);
+	if (x) {
+		http_exchange_preempt(x, code, sentence);
+		return;
+	}
 	log_info("request refused by the HTTP library: %u %.*s", code, (int)strcspn(body, "<"),
 		 body);
 	if (handler->refused)
@@ -272,7 +281,7 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
 		/* Beyond this (a thousand headers), or with a first line that it does not
-		 * understand, the library answers by itself, in HTML: 400, 413, 414, 431, 505.
+		 * understand, the library answers by itself, in HTML: 400, 414, 431, 505.
 		 * It clears all of it for each request: more would cost. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
