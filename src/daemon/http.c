@@ -217,7 +217,7 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	}
 	body += strlen(open);
 	unsigned code = (unsigned)strtoul(status + strlen("HTTP response code is "), NULL, 10);
-	struct exchange *x = http_preempt_find(http, body, &sentence);
+	struct exchange *x = http_preempt_find(http, code, body, &sentence);
 	if (x) {
 		http_exchange_preempt(x, code, sentence);
 		return;
@@ -280,7 +280,7 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		{MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
-		/* Beyond this (a thousand headers), or with a first line that it does not
+		/* Beyond this (a thousand headers), or with a line that it does not
 		 * understand, the library answers by itself, in HTML: 400, 414, 431, 505.
 		 * It clears all of it for each request: more would cost. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The library (0.9.75) does not tell whose request it refuses. It is certain where its headers
- * are whole and we were not told yet, which both hold within one call alone; and of chunks, while
- * only one body comes in chunks. Faults of single lines stay the library's to tell.
+ * are whole and we were not told yet, which both hold within one call alone; and elsewhere while
+ * only one is at such a place. Faults of single lines stay the library's to tell: the first one
+ * may be of any connection that rests.
  */
 #include "daemon/http_preempt.h"
 
@@ -11,51 +12,59 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* By the words of its pages. */
+/* Where a request is. */
+enum { ELSEWHERE, IN_HEADERS = 1, BEHIND_HEADERS = 2, IN_CHUNKS = 4 };
+
+/* By status, and words of its page. */
 static const struct {
+	unsigned status;
 	const char *words;
-	enum phase phase;
+	unsigned places; /* where a request is that gets it */
 	const char *sentence;
 } pages[] = {
-	{"wrong value for <b>Content-Length", PHASE_HEADERS, "Content-Length is not a number"},
-	{"too large value for <b>Content-Length", PHASE_HEADERS,
+	{400, "wrong value for <b>Content-Length", BEHIND_HEADERS,
+	 "Content-Length is not a number"},
+	{413, "too large value for <b>Content-Length", BEHIND_HEADERS,
 	 "Content-Length is larger than any body"},
-	{"Your HTTP header was too big", PHASE_HEADERS, "there are too many cookies"},
-	{"Your HTTP chunked encoding was", PHASE_BODY, "the chunked encoding is malformed"},
-	{"The chunk size", PHASE_BODY, "a chunk is larger than any body"},
+	{431, "Your HTTP header was too big", IN_HEADERS | BEHIND_HEADERS | IN_CHUNKS,
+	 "the headers, or cookies, are too many or too large"},
+	{400, "Your HTTP chunked encoding was", IN_CHUNKS, "the chunked encoding is malformed"},
+	{413, "The chunk size", IN_CHUNKS, "a chunk is larger than any body"},
 };
 
-static bool is_candidate(const struct exchange *x, enum phase phase)
+static unsigned place_of(const struct exchange *x)
 {
-	if (!x || x->phase != phase)
-		return false;
-	return phase == PHASE_BODY
-		       ? x->is_chunked
-		       : MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) !=
-				 NULL;
+	if (x && x->phase == PHASE_HEADERS)
+		return MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+			       ? BEHIND_HEADERS
+			       : IN_HEADERS;
+	return x && x->phase == PHASE_BODY && x->is_chunked ? IN_CHUNKS : ELSEWHERE;
 }
 
-static struct exchange *only_one(const struct http *http, enum phase phase)
+static struct exchange *only_one(const struct http *http, unsigned places)
 {
 	struct exchange *found = NULL;
+	unsigned n = 0;
 
 	for (const struct connection *c = http->connections; c; c = c->next) {
-		if (!is_candidate(c->exchange, phase))
-			continue;
-		if (found)
-			return NULL;
-		found = c->exchange;
+		unsigned place = place_of(c->exchange) & places;
+
+		if (place == BEHIND_HEADERS)
+			return c->exchange;
+		if (place && n++ == 0)
+			found = c->exchange;
 	}
-	return found;
+	return n == 1 ? found : NULL;
 }
 
-struct exchange *http_preempt_find(const struct http *http, const char *page, const char **sentence)
+struct exchange *http_preempt_find(const struct http *http, unsigned status, const char *page,
+				   const char **sentence)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
-		if (!strstr(page, pages[i].words))
+		if (status != pages[i].status || !strstr(page, pages[i].words))
 			continue;
 		*sentence = pages[i].sentence;
-		return only_one(http, pages[i].phase);
+		return only_one(http, pages[i].places);
 	}
 	return NULL;
 }

@@ -10,7 +10,7 @@
 
 /* The request that the library is about to refuse with that page, and what is wrong with it as a
  * sentence; NULL: it cannot be told for certain. */
-struct exchange *http_preempt_find(const struct http *http, const char *page,
+struct exchange *http_preempt_find(const struct http *http, unsigned status, const char *page,
 				   const char **sentence);
 /* Says the whole answer, and ends what is sent: the library's own goes nowhere. */
 void http_preempt_say(const struct exchange *x, unsigned status, const char *const *headers,

@@ -258,12 +258,15 @@ class Refusals(Ways):
         self.limit(header_timeout="30s", body_timeout="30s", idle_timeout="30s")
         idle, half = self.connect(LIVE), self.connect(GET + HOST + AUTH)
         self.assertEqual(answers(idle, 1), ["HTTP/1.1 200 OK"])
+        self.assertIn(b"HTTP/1.1 414 ", heard(self.connect(b"GET /" + b"a" * 100000)))
         chunked = PUT.replace(b"/a ", b"/%d ") + HOST + AUTH + JSON + CHUNKED + END
         one, bad = self.connect(chunked % 1 + in_chunk(BODY)[:9]), chunked % 2 + b"xyz\r\n"
         self.refused(PUT + HOST + length(b"3a") + END, 400, "bad-request")
         self.refused(PUT + HOST + length(b"9" * 20) + END, 413, "body-too-large")
         self.refused(GET + HOST + b"Cookie: " + b"a=;" * 2000 + b"\r\n" + END, 431,
                      "headers-too-large")
+        many = GET + HOST + b"a:\r\n" * 2000 + END
+        self.assertIn(b"<html>", heard(self.connect(many)))  # it could be the half's
         self.agent.until("/metrics", lambda _: True)  # by now the one's body has begun
         self.assertIn(b"<html>", heard(self.connect(bad)))  # the one's, or the other's?
         one.sendall(in_chunk(BODY)[9:] + PUT + HOST + length(b"-1") + END)
@@ -274,6 +277,8 @@ class Refusals(Ways):
         idle.sendall(LIVE)
         for connection in (half, idle):
             self.assertEqual(answers(connection, 1), ["HTTP/1.1 200 OK"])
+        for request in (many, GET + HOST + b"a: " + b"b" * 100000 + b"\r\n" + END):
+            self.refused(request, 431, "headers-too-large")
 
     def test_what_is_unusual_but_clear_is_answered(self):
         for what, request in TOLERATED:
