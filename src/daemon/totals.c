@@ -98,8 +98,19 @@ static void declare_rules(struct totals *totals, const struct resources *declare
 	vec_done(&before);
 }
 
+/* What is removed at last has no revision of its own. */
+static bool is_declared(const struct totals *totals, const struct declaration *declaration)
+{
+	return totals->revision == declaration->revision &&
+	       totals->tunnels.len == declaration->kind[KIND_TUNNEL].len &&
+	       totals->rules.len == declaration->kind[KIND_NAT_RULE].len;
+}
+
 void totals_declare(struct totals *totals, const struct declaration *declaration)
 {
+	if (is_declared(totals, declaration))
+		return;
+	totals->revision = declaration->revision;
 	declare_tunnels(totals, &declaration->kind[KIND_TUNNEL]);
 	declare_rules(totals, &declaration->kind[KIND_NAT_RULE]);
 }

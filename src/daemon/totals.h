@@ -35,6 +35,7 @@ struct totals {
 	struct tunnel_totals vec_of(struct tunnel_total) tunnels; /* by name */
 	struct rule_totals vec_of(struct rule_total) rules;       /* by name */
 	struct total_order vec_of(uint32_t) by_device;            /* of the tunnels */
+	uint64_t revision;                                        /* that is declared */
 	struct arena arena;
 	struct rule_elements *elements; /* of each rule; the arena's */
 	struct counted last;            /* sorted: sets and elements of the last reading */
