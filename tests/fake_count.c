@@ -2,6 +2,7 @@
 /* The fake kernel's counters: a few from the beginning, and what the script adds. */
 #include "fake_kernel.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,6 +95,8 @@ static void count_elements(const struct fake *fake, struct counted *counted)
 {
 	const struct object_list *list = &fake->state.kind[KIND_NFT_ELEMENT];
 	struct counted_set *set = NULL;
+
+	poll(NULL, 0, (int)fake->slow_count_ms);
 
 	for (size_t i = 0; i < list->len; i++) {
 		const struct nft_element *element = (const struct nft_element *)list->v[i];

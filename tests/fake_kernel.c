@@ -236,24 +236,6 @@ static int link_stats(struct kernel *kernel, const char *device, struct link_sta
 	return 0;
 }
 
-static int element_stats(struct kernel *kernel, const char *set, const struct prefix *prefixes,
-			 size_t n, struct element_stats *stats, unused_ struct err *err)
-{
-	struct nft_element key = {.head.set = kind_all(&nft_element_kind)};
-
-	snprintf(key.set_name, sizeof(key.set_name), "%s", set);
-	*stats = (struct element_stats){0};
-	for (size_t i = 0; i < n; i++) {
-		key.prefix = prefixes[i];
-		if (!fake_state_find((struct fake *)kernel, KIND_NFT_ELEMENT, &key))
-			continue;
-		struct element_stats one = fake_count_element((struct fake *)kernel, &key);
-		stats->packets += one.packets;
-		stats->bytes += one.bytes;
-	}
-	return 0;
-}
-
 static void close_fake(struct kernel *kernel)
 {
 	struct fake *fake = (struct fake *)kernel;
@@ -281,7 +263,6 @@ static const struct kernel_vtable vtable = {
 	.events_read = events_read,
 	.route = route,
 	.link_stats = link_stats,
-	.element_stats = element_stats,
 	.count = fake_count,
 	.rulesets = fake_rulesets,
 	.neighbour = fake_neighbour,

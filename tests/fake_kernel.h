@@ -52,6 +52,7 @@
  *                                            nftables, which tells it and the PID (else PORT).
  *                                            Two lines: two of them
  *   refuse-count ERRNO                       so do the counters, all at once
+ *   slow-count MS                            those of elements take so long to read
  *   overrun                                  events were lost
  *   foreign-chain FAMILY TABLE NAME [nat] HOOK PRIORITY accept|drop
  *            a base chain in somebody else's table of nftables
@@ -124,6 +125,7 @@ struct fake {
 	int refuse_observe; /* negative errno, 0 */
 	struct culprit by;  /* the script's changes */
 	int refuse_count;
+	unsigned slow_count_ms;
 	bool overrun; /* events were lost, and nobody was told yet */
 	struct fake_ruleset foreign;
 	struct fake_neighbours vec_of(struct fake_neighbour) neighbours;

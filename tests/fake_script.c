@@ -390,6 +390,11 @@ static void run_refuse_count(struct fake *fake, struct words *words)
 	fake->refuse_count = error_number(words);
 }
 
+static void run_slow_count(struct fake *fake, struct words *words)
+{
+	fake->slow_count_ms = number(words);
+}
+
 static void run_refuse_trace(struct fake *fake, struct words *words)
 {
 	fake->refuse_trace = error_number(words);
@@ -545,6 +550,7 @@ static const struct {
 	{"refuse-observe", run_refuse_observe},
 	{"by", run_by},
 	{"refuse-count", run_refuse_count},
+	{"slow-count", run_slow_count},
 	{"overrun", run_overrun},
 	{"foreign-chain", run_foreign_chain},
 	{"foreign-rule", run_foreign_rule},
@@ -612,6 +618,7 @@ bool fake_script_run(struct fake *fake)
 		fake->script = now;
 		vec_clear(&fake->failures);
 		fake->refuse_observe = fake->refuse_count = fake->refuse_trace = 0;
+		fake->slow_count_ms = 0;
 		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};
 		while (getline(&line, &size, file) >= 0)

@@ -173,9 +173,13 @@ static bool take_line(struct following *f)
 		json_decref(event);
 		return false;
 	}
+	snprintf(f->last, sizeof(f->last), "%lld", (long long)id);
+	if (strcmp(document_string(event, "type"), "keepalive") == 0) {
+		json_decref(event);
+		return true; /* the filter passed over what was */
+	}
 	if (f->behind[0])
 		tell_gap(f, id);
-	snprintf(f->last, sizeof(f->last), "%lld", (long long)id);
 	if (f->cli->format == CLI_JSON)
 		printf("%s\n", text_str(&f->line));
 	else

@@ -9,6 +9,7 @@
 #include "daemon/api_call.h"
 #include "daemon/api_json.h"
 #include "daemon/api_params.h"
+#include "daemon/api_plan.h"
 #include "daemon/api_problem.h"
 #include "daemon/api_routes.h"
 #include "daemon/api_write.h"
@@ -198,6 +199,8 @@ static void serve(void *user, struct http_request *request)
 
 	if (!route || !role_suffices(route, request) || !api_params_read(&call, route->params) ||
 	    !body_is_acceptable(route, request))
+		return;
+	if ((route->flags & ROUTE_PLAN || call.params.dry_run) && api_plan_refused(&call))
 		return;
 	/* nobody must see what is not durable, nor be refused because of it */
 	request->again = api->turn_open && !(route->flags & ROUTE_STORES);

@@ -245,7 +245,8 @@ static const struct openapi_member change[] = {
 static const struct openapi_member event[] = {
 	{"id", OPENAPI_INTEGER, .doc = "goes up by one with each event"},
 	{"time", OPENAPI_TIME, .doc = "when it was written down"},
-	{"type", OPENAPI_CHOICE, CHOICE(event_type_names, .doc = "what happened")},
+	{"type", OPENAPI_CHOICE, CHOICE(event_type_names, .doc = "what happened; "
+	 "keepalive: nothing, but all up to this id was passed over by the filter")},
 	{"kind", OPENAPI_STRING, OPENAPI_OPTIONAL,
 	 .doc = "of a resource or a kernel object; absent: the agent itself"},
 	{"name", OPENAPI_STRING, OPENAPI_OPTIONAL, .doc = "what it is called"},

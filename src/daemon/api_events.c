@@ -24,6 +24,7 @@ struct api_follower {
 	struct api *api;
 	struct http_request *request;
 	uint64_t id;   /* the last one that was written, or passed over */
+	uint64_t told; /* the one behind which its client would come again */
 	uint32_t left; /* so many more are wanted */
 	bool sse;      /* text/event-stream, else NDJSON */
 	bool keepalive;
@@ -77,9 +78,28 @@ static bool write_event(void *user, const struct store_event *event)
 	if (f->sse)
 		text_addf(piece, "id: %" PRIu64 "\nevent: %s\ndata: ", event->id, event->type);
 	add_document(piece, event);
+	f->told = event->id;
 	text_add(piece, f->sse ? "\n\n" : "\n");
 	f->left--;
 	return f->left && piece->len < HTTP_PIECE;
+}
+
+/* The id tells what was passed over, so that he does not come again with an old one. */
+static void write_keepalive(struct api_follower *f)
+{
+	const struct store_event event = {
+		.id = f->id,
+		.time_ms = loop_wall_ms(),
+		.type = event_type_names[EVENT_KEEPALIVE],
+		.document = "",
+	};
+
+	if (f->sse)
+		text_addf(f->piece, ": keepalive\nid: %" PRIu64 "\n", f->id);
+	else if (f->id != f->told)
+		add_document(f->piece, &event);
+	text_add_char(f->piece, '\n');
+	f->told = f->id;
 }
 
 static void write_piece(void *user, struct text *piece)
@@ -97,11 +117,8 @@ static void write_piece(void *user, struct text *piece)
 	}
 	if (!f->left)
 		http_stream_end(f->request);
-	/* the id tells what was passed over, so that he does not come again with an old one */
-	if (f->keepalive && !piece->len && f->sse)
-		text_addf(piece, ": keepalive\nid: %" PRIu64 "\n\n", f->id);
-	else if (f->keepalive && !piece->len)
-		text_add(piece, "\n");
+	if (f->keepalive && !piece->len)
+		write_keepalive(f);
 	f->keepalive = false;
 }
 
@@ -192,7 +209,7 @@ static struct api_follower *follower_new(struct api_call *call, uint64_t id)
 
 	f->api = call->api;
 	f->request = call->request;
-	f->id = id;
+	f->id = f->told = id;
 	f->left = api_given(call, "limit") ? params->limit : UINT32_MAX;
 	f->sse = wants_sse(call->request);
 	f->type = api_given(call, "type") ? event_type_names[params->type] : NULL;

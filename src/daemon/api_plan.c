@@ -61,6 +61,21 @@ static void answer_done(void *user)
 	answer_free(answer);
 }
 
+static bool is_too_many(const struct api *api, struct http_request *request)
+{
+	if (api->plans < PLANS_MAX)
+		return false;
+	api_problem_header(request, "too-many-requests", "Retry-After", "1",
+			   "another long plan is on its way to a client already");
+	return true;
+}
+
+/* Before it costs anything, if its body says so: a plan is longer than the text of what is new. */
+bool api_plan_refused(struct api_call *call)
+{
+	return call->request->body_len > HTTP_PIECE && is_too_many(call->api, call->request);
+}
+
 /* What fits into one piece goes at once, so that no client holds its objects. */
 static void tell(struct http_request *request, struct answer *answer)
 {
@@ -73,9 +88,7 @@ static void tell(struct http_request *request, struct answer *answer)
 		answer_free(answer);
 		return;
 	}
-	if (answer->api->plans == PLANS_MAX) {
-		api_problem_header(request, "too-many-requests", "Retry-After", "1",
-				   "another long plan is on its way to a client already");
+	if (is_too_many(answer->api, request)) {
 		answer_free(answer);
 		return;
 	}

@@ -18,10 +18,11 @@ const struct api_route api_routes[] = {
 	 "once for each prefix in from, all NAT rules 500,000 sources and destinations.",
 	 .headers = "If-Match If-None-Match", .body = "Config",
 	 .answers = {{200, "Outcome"}, {200, "DryRun"}}, .problems = "409 412 422"},
-	{"POST", "/v1/plan", ROUTE_BODY | ROUTE_BARE, api_config_plan, "prune",
+	{"POST", "/v1/plan", ROUTE_BODY | ROUTE_BARE | ROUTE_PLAN, api_config_plan, "prune",
 	 .id = "plan", .summary = "What would be done",
 	 .doc = "Without a body: by the next full pass (drift). With a declaration: to get there. "
-	 "Stores nothing. While a long plan is being read there is no other long one: 429.",
+	 "Stores nothing. While a long plan is being read there is no other, nor one of a long "
+	 "document: 429.",
 	 .body = "Config", .answers = {{200, "Plan"}}, .problems = "409 422"},
 	{"POST", "/v1/reconcile", ROUTE_ADMIN, api_plan_reconcile, "orphans dry_run wait",
 	 .id = "reconcile", .summary = "A full pass now",
@@ -81,7 +82,9 @@ const struct api_route api_routes[] = {
 	 .body = "Ping", .answers = {{200, "PingResult"}}, .problems = "404 422"},
 	{"GET", "/v1/{kind}/{name}/stats", 0, api_stats_get, "",
 	 .id = "get{Kind}Stats", .summary = "Counters of one {noun}",
-	 .doc = "Read from the kernel now. A resource that nothing is counted for has none.",
+	 .doc = "Read from the kernel now; where NAT rules have so many sources that it takes "
+	 "longer than 50 ms, twenty times as long ago at the most. A resource that nothing is "
+	 "counted for has none.",
 	 .answers = {{200, "{Kind}Stats", "Cache-Control"}}, .problems = "404"},
 	{"GET", "/v1/{kind}", 0, api_resource_list, "limit after label state",
 	 .id = "list{Kind}s", .summary = "List {noun}s",

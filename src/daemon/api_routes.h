@@ -15,6 +15,7 @@ enum {
 	ROUTE_BODY = 1 << 3,   /* has a body, if only an empty one */
 	ROUTE_MERGE = 1 << 4,  /* whose type is that of a merge patch */
 	ROUTE_BARE = 1 << 5,   /* which may be left out */
+	ROUTE_PLAN = 1 << 6,   /* answers with a plan */
 	ROUTE_WRITE = ROUTE_ADMIN | ROUTE_STORES,
 };
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counters, read from the kernel when they are asked for: of a device, or of a NAT rule. */
+/* Counters of the kernel: of a device, or of a NAT rule. */
 #include "daemon/api_call.h"
 #include "daemon/api_json.h"
 #include "daemon/api_problem.h"
-#include "plan/expand.h"
 
 #include <errno.h>
 
@@ -54,42 +53,19 @@ static void tunnel_stats(struct api_call *call, const struct tunnel *tunnel)
 				"collisions", count(s.collisions)));
 }
 
-/* One direction: hosts and networks are elements of two sets. */
-static int add_up(struct kernel *kernel, char (*sets)[SET_NAME], const struct prefixes of[static 2],
-		  struct element_stats *sum, struct err *err)
-{
-	for (int i = NAT_HOSTS; i <= NAT_NETS; i++) {
-		struct element_stats one = {0};
-
-		if (!of[i].len)
-			continue;
-		int rc = kernel->vt->element_stats(kernel, sets[i], of[i].v, of[i].len, &one, err);
-		if (rc && rc != -ENOENT) /* a set that is not there yet has counted nothing */
-			return rc;
-		sum->packets += one.packets;
-		sum->bytes += one.bytes;
-	}
-	return 0;
-}
-
 static void nat_rule_stats(struct api_call *call, const struct nat_rule *rule)
 {
-	struct kernel *kernel = call->agent->kernel;
-	struct element_stats out = {0}, in = {0};
-	struct prefixes sources[2] = {0};
-	struct nat_sets sets;
+	struct element_stats sum[TOTAL_DIRECTIONS] = {0};
+	const struct element_stats *out = &sum[TOTAL_OUT], *in = &sum[TOTAL_IN];
 	struct err err = {0};
 
-	nat_sets_of(rule, &sets);
-	nat_sources_of(rule, &call->request->arena, sources);
-	if (add_up(kernel, sets.out, sources, &out, &err) ||
-	    add_up(kernel, sets.in, sources, &in, &err)) {
+	if (reconcile_rule_counters(call->agent->reconcile, rule, sum, &err)) {
 		refuse(call, &err);
 		return;
 	}
 	respond(call, json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "out", "packets",
-				count(out.packets), "bytes", count(out.bytes), "in", "packets",
-				count(in.packets), "bytes", count(in.bytes)));
+				count(out->packets), "bytes", count(out->bytes), "in", "packets",
+				count(in->packets), "bytes", count(in->bytes)));
 }
 
 void api_stats_get(struct api_call *call)

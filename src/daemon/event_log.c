@@ -9,7 +9,7 @@
 #include "codec/json.h"
 #include "daemon/loop.h"
 
-const char *const event_type_names[EVENT_TYPES] = {
+const char *const event_type_names[EVENT_TYPES + 1] = {
 	[EVENT_CREATED] = "created",
 	[EVENT_UPDATED] = "updated",
 	[EVENT_DELETED] = "deleted",
@@ -20,6 +20,7 @@ const char *const event_type_names[EVENT_TYPES] = {
 	[EVENT_PASS_FAILED] = "pass-failed",
 	[EVENT_STARTED] = "started",
 	[EVENT_STOPPING] = "stopping",
+	[EVENT_KEEPALIVE] = "keepalive",
 };
 
 enum { NAME_MAX_BYTES = 255, MESSAGE_MAX_BYTES = 1000 };

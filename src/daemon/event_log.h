@@ -22,10 +22,11 @@ enum event_type {
 	EVENT_PASS_FAILED,
 	EVENT_STARTED,
 	EVENT_STOPPING,
+	EVENT_TYPES,
+	EVENT_KEEPALIVE = EVENT_TYPES, /* is none: tells a follower how far it got */
 };
-enum { EVENT_TYPES = EVENT_STOPPING + 1 };
 
-extern const char *const event_type_names[EVENT_TYPES]; /* "created" … */
+extern const char *const event_type_names[EVENT_TYPES + 1]; /* "created" … */
 
 enum {
 	EVENTS_EACH_MAX = 64,   /* of one type, kind and state, that are told one by one */

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/http_preempt.h"
 #include "daemon/http_tcp.h"
 #include "daemon/loop.h"
 
@@ -86,10 +87,19 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
 	return info ? info->socket_context : NULL;
 }
 
-/* The raw target: the library's own is decoded and ends at an encoded NUL. */
+/*
+ * The raw target: the library's own is decoded and ends at an encoded NUL. This one lies in its
+ * buffer, in which the query is ended after we took a copy: the library (0.9.75) would keep a
+ * record of each parameter, and for a thousand of them it has no memory, nor for an answer.
+ */
 static void *on_target(unused_ void *cls, const char *target, struct MHD_Connection *mhd)
 {
-	return http_exchange_new(connection_of(mhd), mhd, target);
+	struct exchange *x = http_exchange_new(connection_of(mhd), mhd, target);
+	const char *query = strchr(target, '?');
+
+	if (query)
+		((char *)(uintptr_t)query)[1] = '\0';
+	return x;
 }
 
 static enum MHD_Result on_access(unused_ void *cls, unused_ struct MHD_Connection *mhd,
@@ -143,6 +153,8 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 	http->connections = connection;
 	listener->silent++;
 	know_caller(connection);
+	if (listener->is_tcp)
+		http_tcp_patience(fd, http->config.stream_deadline_ms);
 	http_set_deadline(connection, http->config.header_deadline_ms);
 	*context = connection;
 	if (!listener->has_tls)
@@ -187,11 +199,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 static void library_log(void *cls, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
-/* What it refuses before it asks us, with a page of its own, the library tells here alone. */
+/* What it refuses before it asks us, with a page of its own, the library tells here alone, before
+ * it says it. */
 static void library_log(void *cls, const char *fmt, va_list args)
 {
 	static const char open[] = "<body>";
-	const struct http_handler *handler = &((struct http *)cls)->handler;
+	const struct http *http = cls;
+	const struct http_handler *handler = &http->handler;
+	const char *sentence;
 	char line[512];
 
 	vsnprintf(line, sizeof(line), fmt, args);
@@ -202,6 +217,11 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	}
 	body += strlen(open);
 	unsigned code = (unsigned)strtoul(status + strlen("HTTP response code is "), NULL, 10);
+	struct exchange *x = http_preempt_find(http, code, body, &sentence);
+	if (x) {
+		http_exchange_preempt(x, code, sentence);
+		return;
+	}
 	log_info("request refused by the HTTP library: %u %.*s", code, (int)strcspn(body, "<"),
 		 body);
 	if (handler->refused)
@@ -260,9 +280,9 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		{MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
-		/* Beyond this (a query of a thousand parameters), or with a first line that it
-		 * does not understand, the library answers by itself, in HTML: 400, 413, 414,
-		 * 431, 505. It clears all of it for each request: more would cost. */
+		/* Beyond this (a thousand headers), or with a line that it does not
+		 * understand, the library answers by itself, in HTML: 400, 414, 431, 505.
+		 * It clears all of it for each request: more would cost. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, listener->http},

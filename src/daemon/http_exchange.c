@@ -7,6 +7,7 @@
 #include "daemon/http_exchange.h"
 
 #include "daemon/http_guard.h"
+#include "daemon/http_preempt.h"
 #include "daemon/http_response.h"
 #include "daemon/loop.h"
 
@@ -137,7 +138,7 @@ static enum MHD_Result hand_over(struct exchange *x)
 	return MHD_YES;
 }
 
-static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *sentence)
+static void be_refused(struct exchange *x, unsigned status, const char *sentence)
 {
 	const struct http_handler *handler = &x->connection->http->handler;
 
@@ -147,7 +148,20 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *s
 	x->request.body = "";
 	handler->refuse(handler->user, &x->request, status, http_guard_code(status), sentence);
 	assert(x->phase == PHASE_ANSWERED);
+}
+
+static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *sentence)
+{
+	be_refused(x, status, sentence);
 	return queue(x);
+}
+
+void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence)
+{
+	x->preempts = true;
+	if (!x->request.method)
+		x->request.method = "(unknown)";
+	be_refused(x, status, sentence);
 }
 
 static enum MHD_Result refuse_body(struct exchange *x)
@@ -241,6 +255,7 @@ static enum MHD_Result take_headers(struct exchange *x, const char *method, cons
 	if (fault)
 		return refuse(x, MHD_HTTP_FORBIDDEN, fault);
 	x->parameters = http_query_parse(x->query, &x->request.arena);
+	x->is_chunked = guard.n[HTTP_GUARD_TRANSFER_ENCODING];
 	judge_body(x, &guard);
 	/* a client that asks first, or has too much to say, is answered at once; another
 	 * is heard out, because it may not read before it has written */
@@ -312,20 +327,25 @@ void http_query_each(const struct http_request *request,
 		each(user, x->parameters.v[i].name, x->parameters.v[i].value);
 }
 
-static void answer(struct exchange *x, unsigned status, const char *const *headers,
-		   struct MHD_Response *response)
+static void answered(struct exchange *x, unsigned status)
 {
 	const struct http_handler *handler = &x->connection->http->handler;
 
 	assert(x->phase == PHASE_HANDLER);
+	x->phase = PHASE_ANSWERED;
+	if (handler->answered)
+		handler->answered(handler->user, &x->request, status);
+}
+
+static void answer(struct exchange *x, unsigned status, const char *const *headers,
+		   struct MHD_Response *response)
+{
 	http_response_headers(response, headers);
 	if (x->close)
 		MHD_add_response_header(response, "Connection", "close");
 	x->response = response;
 	x->status = status;
-	x->phase = PHASE_ANSWERED;
-	if (handler->answered)
-		handler->answered(handler->user, &x->request, status);
+	answered(x, status);
 	if (x->suspended)
 		resume(x);
 }
@@ -333,7 +353,14 @@ static void answer(struct exchange *x, unsigned status, const char *const *heade
 void http_respond(struct http_request *request, unsigned status, const char *const *headers,
 		  const char *body, size_t len)
 {
-	answer(request->connection, status, headers, http_response_of(body, len));
+	struct exchange *x = request->connection;
+
+	if (!x->preempts) {
+		answer(x, status, headers, http_response_of(body, len));
+		return;
+	}
+	http_preempt_say(x, status, headers, body, len);
+	answered(x, status);
 }
 
 /* False: there will be no more. */

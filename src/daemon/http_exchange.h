@@ -29,6 +29,8 @@ struct exchange {
 	enum phase phase;
 	bool suspended;
 	bool close; /* after the answer */
+	bool is_chunked;
+	bool preempts; /* the library's own answer: no response can be queued */
 	const char *target, *query;
 	const char *raw_target; /* in the library's buffer: for its place alone */
 	struct http_parameters parameters;
@@ -95,5 +97,7 @@ enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const
 				   const char *data, size_t *len);
 /* Its client went away, or the server stops: the handler is told, a stream ends. */
 void http_exchange_gone(struct exchange *x);
+/* The library will not have it, and answers by itself; this comes before. */
+void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence);
 /* Is an answer on its way? */
 bool http_exchange_answers(const struct exchange *x);

@@ -116,6 +116,11 @@ int http_tcp_open(const char *text, unsigned backlog, int *fd, char where[static
 	return 0;
 }
 
+void http_tcp_patience(int fd, unsigned ms)
+{
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ms);
+}
+
 void http_tcp_peer(int fd, char text[static INET6_ADDRSTRLEN])
 {
 	union http_address address = {0};

@@ -8,6 +8,7 @@
 
 #include "daemon/orphans.h"
 #include "daemon/status_detail.h"
+#include "daemon/totals.h"
 #include "kernel/kernel.h"
 #include "store/store.h"
 
@@ -87,6 +88,11 @@ void reconcile_report(const struct reconcile *reconcile, struct reconcile_report
 /* Reads the kernel's counters, for the totals of the metrics. They stay as they are when that
  * fails. */
 int reconcile_count(struct reconcile *reconcile, struct err *err) must_check;
+/* Adds what the kernel has counted for that rule, of its sources and back to them (TOTAL_OUT …);
+ * as of some seconds ago where there is very much to read. */
+int reconcile_rule_counters(struct reconcile *reconcile, const struct nat_rule *rule,
+			    struct element_stats sum[static TOTAL_DIRECTIONS],
+			    struct err *err) must_check;
 /* Is a device of that name there, ours or found equal, as of the last look? */
 bool reconcile_uses_device(const struct reconcile *reconcile, const char *device);
 /* The facts of the last look: own addresses, links. */

@@ -5,7 +5,11 @@
 
 #include <string.h>
 
-enum { SINGLES_MAX = 64 }; /* links that are asked about one by one */
+enum {
+	SINGLES_MAX = 64, /* links that are asked about one by one */
+	LONG_US = 50000,  /* a reading of elements that holds the loop up … */
+	REST = 20,        /* … and how many times as long there is none then */
+};
 
 static bool is_used(const struct reconcile *r, const struct counted_link *link)
 {
@@ -18,12 +22,35 @@ static void mark_used(const struct reconcile *r, struct counted_links *links)
 		links->v[i].ours = is_used(r, &links->v[i]);
 }
 
+/* The kernel takes microseconds for each element, and has no sum of many: of a hundred thousand
+ * the numbers are some seconds old, whoever asks how often. */
+static int read_elements(struct reconcile *r, struct err *err)
+{
+	struct totals *totals = &r->config.metrics->totals;
+	cleanup_(counted_done) struct counted counted = {0};
+	uint64_t begin = loop_now_us();
+
+	if (begin < totals->rest_us)
+		return 0;
+	int error = r->kernel->vt->count(r->kernel, COUNT_ELEMENTS, &counted, err);
+	if (error)
+		return error;
+	totals_declare(totals, r->declaration);
+	totals_elements(totals, &counted);
+	uint64_t end = loop_now_us();
+	if (end - begin > LONG_US)
+		totals->rest_us = end + REST * (end - begin);
+	return 0;
+}
+
 int reconcile_count(struct reconcile *r, struct err *err)
 {
 	struct metrics *metrics = r->config.metrics;
 	cleanup_(counted_done) struct counted counted = {0};
-	int error = r->kernel->vt->count(r->kernel, COUNT_LINKS | COUNT_ELEMENTS, &counted, err);
+	int error = r->kernel->vt->count(r->kernel, COUNT_LINKS, &counted, err);
 
+	if (!error)
+		error = read_elements(r, err);
 	if (error) {
 		metrics->scrape_failures++;
 		return error;
@@ -31,8 +58,17 @@ int reconcile_count(struct reconcile *r, struct err *err)
 	mark_used(r, &counted.links);
 	totals_declare(&metrics->totals, r->declaration);
 	totals_links(&metrics->totals, &counted.links);
-	totals_elements(&metrics->totals, &counted);
 	return 0;
+}
+
+int reconcile_rule_counters(struct reconcile *r, const struct nat_rule *rule,
+			    struct element_stats sum[static TOTAL_DIRECTIONS], struct err *err)
+{
+	int error = read_elements(r, err);
+
+	if (!error)
+		totals_rule_counters(&r->config.metrics->totals, rule, sum);
+	return error;
 }
 
 void reconcile_count_gone(struct reconcile *r, struct counted_links *gone)

@@ -69,6 +69,12 @@ struct rule_elements {
 	struct prefixes sources[2]; /* hosts, networks */
 };
 
+static void elements_of(const struct nat_rule *rule, struct arena *arena, struct rule_elements *of)
+{
+	nat_sets_of(rule, &of->sets);
+	nat_sources_of(rule, arena, of->sources);
+}
+
 static void declare_rules(struct totals *totals, const struct resources *declared)
 {
 	struct rule_totals before = totals->rules;
@@ -86,15 +92,25 @@ static void declare_rules(struct totals *totals, const struct resources *declare
 		if (at < before.len && strcmp(before.v[at].name, name) == 0)
 			*total = before.v[at];
 		name_copy(total->name, name);
-		nat_sets_of((const struct nat_rule *)declared->v[i], &totals->elements[i].sets);
-		nat_sources_of((const struct nat_rule *)declared->v[i], &totals->arena,
-			       totals->elements[i].sources);
+		elements_of((const struct nat_rule *)declared->v[i], &totals->arena,
+			    &totals->elements[i]);
 	}
 	vec_done(&before);
 }
 
+/* What is removed at last has no revision of its own. */
+static bool is_declared(const struct totals *totals, const struct declaration *declaration)
+{
+	return totals->revision == declaration->revision &&
+	       totals->tunnels.len == declaration->kind[KIND_TUNNEL].len &&
+	       totals->rules.len == declaration->kind[KIND_NAT_RULE].len;
+}
+
 void totals_declare(struct totals *totals, const struct declaration *declaration)
 {
+	if (is_declared(totals, declaration))
+		return;
+	totals->revision = declaration->revision;
 	declare_tunnels(totals, &declaration->kind[KIND_TUNNEL]);
 	declare_rules(totals, &declaration->kind[KIND_NAT_RULE]);
 }
@@ -227,8 +243,9 @@ static struct element_stats *growth_of(const struct counted *before, struct coun
 	return growth;
 }
 
-static void add_growth(const struct counted *now, const struct element_stats *growth,
-		       const char *name, const struct prefixes *sources, struct element_stats *sum)
+/* What the sources have in that set: their growth, or where there is none to add all. */
+static void add_set(const struct counted *now, const struct element_stats *growth, const char *name,
+		    const struct prefixes *sources, struct element_stats *sum)
 {
 	const struct counted_set *set = sources->len ? find_set(now, name) : NULL;
 
@@ -240,23 +257,37 @@ static void add_growth(const struct counted *now, const struct element_stats *gr
 
 		if (!found)
 			continue;
-		sum->packets += growth[found - now->elements.v].packets;
-		sum->bytes += growth[found - now->elements.v].bytes;
+		const struct element_stats *stats = growth ? &growth[found - now->elements.v]
+							   : &found->stats;
+		sum->packets += stats->packets;
+		sum->bytes += stats->bytes;
+	}
+}
+
+static void add_rule(const struct counted *now, const struct element_stats *growth,
+		     const struct rule_elements *of, struct element_stats *sum)
+{
+	for (int k = NAT_HOSTS; k <= NAT_NETS; k++) {
+		add_set(now, growth, of->sets.out[k], &of->sources[k], &sum[TOTAL_OUT]);
+		add_set(now, growth, of->sets.in[k], &of->sources[k], &sum[TOTAL_IN]);
 	}
 }
 
 static void grow_rules(struct totals *totals, const struct counted *now,
 		       const struct element_stats *growth)
 {
-	for (size_t i = 0; i < totals->rules.len; i++) {
-		const struct rule_elements *of = &totals->elements[i];
-		struct element_stats *sum = totals->rules.v[i].sum;
+	for (size_t i = 0; i < totals->rules.len; i++)
+		add_rule(now, growth, &totals->elements[i], totals->rules.v[i].sum);
+}
 
-		for (int k = NAT_HOSTS; k <= NAT_NETS; k++) {
-			add_growth(now, growth, of->sets.out[k], &of->sources[k], &sum[TOTAL_OUT]);
-			add_growth(now, growth, of->sets.in[k], &of->sources[k], &sum[TOTAL_IN]);
-		}
-	}
+void totals_rule_counters(const struct totals *totals, const struct nat_rule *rule,
+			  struct element_stats sum[static TOTAL_DIRECTIONS])
+{
+	cleanup_arena struct arena arena = {0};
+	struct rule_elements of = {0};
+
+	elements_of(rule, &arena, &of);
+	add_rule(&totals->last, NULL, &of, sum);
 }
 
 void totals_elements(struct totals *totals, struct counted *counted)

@@ -35,9 +35,11 @@ struct totals {
 	struct tunnel_totals vec_of(struct tunnel_total) tunnels; /* by name */
 	struct rule_totals vec_of(struct rule_total) rules;       /* by name */
 	struct total_order vec_of(uint32_t) by_device;            /* of the tunnels */
+	uint64_t revision;                                        /* that is declared */
 	struct arena arena;
 	struct rule_elements *elements; /* of each rule; the arena's */
 	struct counted last;            /* sorted: sets and elements of the last reading */
+	uint64_t rest_us;               /* no reading of them before then; monotonic */
 };
 
 /* Those that are declared now have a total, others none, and the elements that they name now
@@ -51,6 +53,9 @@ void totals_gone(struct totals *totals, const struct counted_link *gone);
 struct tunnel_total *totals_tunnel_of(struct totals *totals, const char *device);
 /* All sets and elements, which become the totals' own. */
 void totals_elements(struct totals *totals, struct counted *counted);
+/* What a rule's elements had at the last reading: both directions. */
+void totals_rule_counters(const struct totals *totals, const struct nat_rule *rule,
+			  struct element_stats sum[static TOTAL_DIRECTIONS]);
 /* Before some of them go, whosever they will be: those that were read before. Sorts them. */
 void totals_known_elements(struct totals *totals, struct counted *counted);
 void totals_done(struct totals *totals);

@@ -196,22 +196,6 @@ static int link_stats(struct kernel *kernel, const char *device, struct link_sta
 	return question_link_stats(kern_of(kernel), device, stats, err);
 }
 
-static int element_stats(struct kernel *kernel, const char *set, const struct prefix *prefixes,
-			 size_t n, struct element_stats *stats, struct err *err)
-{
-	cleanup_free struct element_stats *each = xcalloc(n ? n : 1, sizeof(*each));
-	int error = nft_element_stats(kern_of(kernel)->nft, set, prefixes, n, each, err);
-
-	if (error)
-		return error;
-	*stats = (struct element_stats){0};
-	for (size_t i = 0; i < n; i++) {
-		stats->packets += each[i].packets;
-		stats->bytes += each[i].bytes;
-	}
-	return 0;
-}
-
 static int count(struct kernel *kernel, unsigned what, struct counted *counted, struct err *err)
 {
 	struct kern *kern = kern_of(kernel);
@@ -281,7 +265,6 @@ static const struct kernel_vtable vtable = {
 	.events_read = read_events,
 	.route = route,
 	.link_stats = link_stats,
-	.element_stats = element_stats,
 	.count = count,
 	.neighbour = neighbour,
 	.sysctl = sysctl,

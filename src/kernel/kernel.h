@@ -130,9 +130,6 @@ struct kernel_vtable {
 	/* -ENODEV */
 	int (*link_stats)(struct kernel *kernel, const char *device, struct link_stats *stats,
 			  struct err *err);
-	/* Adds up the counters of these elements of a set; absent ones count 0. */
-	int (*element_stats)(struct kernel *kernel, const char *set, const struct prefix *prefixes,
-			     size_t n, struct element_stats *stats, struct err *err);
 	/* All counters of that sort (COUNT_*) at once, appended: of the devices by one dump, of
 	 * our sets that count by one each. What was appended before a failure does not count. */
 	int (*count)(struct kernel *kernel, unsigned what, struct counted *counted,

@@ -189,42 +189,6 @@ int nft_observe(struct nft *nft, struct arena *arena, struct objects *observed, 
 	return 0;
 }
 
-static int counted_compare(const void *a, const void *b)
-{
-	return prefix_compare(&((const struct nft_counted *)a)->element.prefix,
-			      &((const struct nft_counted *)b)->element.prefix);
-}
-
-static bool is_interval(const struct nft *nft, const char *set)
-{
-	for (size_t i = 0; i < nft->sets.len; i++)
-		if (strcmp(nft->sets.v[i].name, set) == 0)
-			return nft->sets.v[i].interval;
-	return false;
-}
-
-int nft_element_stats(struct nft *nft, const char *set, const struct prefix *prefixes, size_t n,
-		      struct element_stats *stats, struct err *err)
-{
-	struct nft_counteds counteds = {0};
-	int r = dump_elements(nft, set, is_interval(nft, set), &counteds);
-
-	if (r == 0) {
-		vec_sort(&counteds, counted_compare);
-		for (size_t i = 0; i < n; i++) {
-			struct nft_counted key = {.element.prefix = prefixes[i]};
-			const struct nft_counted *found = NULL;
-
-			if (counteds.len)
-				found = bsearch(&key, counteds.v, counteds.len, sizeof(key),
-						counted_compare);
-			stats[i] = found ? found->stats : (struct element_stats){0};
-		}
-	}
-	vec_done(&counteds);
-	return r ? err_set(err, r, "nft: counters of %s: %s", set, strerror(-r)) : 0;
-}
-
 /* A set that went since has counted nothing more. */
 static int count_set(struct nft *nft, const struct nft_set *set, struct counted *counted)
 {

@@ -42,6 +42,3 @@ bool nft_event_culprit(const struct nlmsghdr *nlh, uint32_t *pid, char name[stat
 
 /* Appends our sets that count, as observed or made since, with their elements. */
 int nft_count(struct nft *nft, struct counted *counted, struct err *err);
-/* Fills stats[i] with the counter of prefixes[i]; 0 where there is none. */
-int nft_element_stats(struct nft *nft, const char *set, const struct prefix *prefixes, size_t n,
-		      struct element_stats *stats, struct err *err);

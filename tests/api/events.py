@@ -4,6 +4,7 @@
 import http.client
 import json
 import select
+import time
 import api
 
 SSE, NDJSON = "text/event-stream", "application/x-ndjson"
@@ -53,12 +54,20 @@ class Follower:
             lines.append(line)
         return lines if lines or line == "" else None
 
+    def document(self):
+        """The next line of NDJSON that is not empty; None at the end."""
+        end = time.monotonic() + self.connection.timeout
+        while (line := self.line()) == "":
+            if time.monotonic() > end:
+                raise TimeoutError("nothing but empty lines")
+        return json.loads(line) if line else None
+
     def event(self):
         """The next one; None at the end. Keepalives are passed over."""
         if not self.sse:
-            while (line := self.line()) == "":
+            while (found := self.document()) and found["type"] == "keepalive":
                 continue
-            return json.loads(line) if line else None
+            return found
         while (lines := self.block()) is not None:
             if lines and not lines[0].startswith(":"):
                 break

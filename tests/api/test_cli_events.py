@@ -9,6 +9,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 import unittest
 import network
 import api
@@ -151,6 +152,24 @@ class CliEvents(unittest.TestCase):
         self.assertEqual(json.loads(running.line())["type"], "started")
         self.assertEqual(json.loads(running.line())["type"], "created")
         self.assertEqual(running.end(signal.SIGTERM), OK)
+
+    def test_what_the_filter_passes_over_is_no_gap(self):
+        self.agent.stop()
+        self.agent.set("events", kept="100", keepalive="100ms", followers="1")
+        self.agent.start()
+        running = self.events("-j", "--type", "deleted")
+        self.agent.until("/v1/events?follow=false", lambda a: a.status == 429)
+        self.agent.put("/v1/nat-rules/n", {**NAT, "enabled": False})
+        for i in range(600):
+            self.agent.patch("/v1/nat-rules/n", {"comment": str(i)})
+        time.sleep(0.5)
+        self.agent.kill()
+        self.agent.start()
+        self.agent.delete("/v1/nat-rules/n")
+        self.assertEqual(json.loads(running.line())["type"], "deleted")
+        self.assertIn("asking again", running.complaint())
+        self.assertEqual(running.end(), OK)
+        self.assertTrue(running.complaints.empty())
 
     def test_a_gap_is_told_and_it_goes_on(self):
         first = json.loads(self.shown("--no-follow", "-j").stdout.splitlines()[0])["id"]

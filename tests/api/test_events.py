@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What has happened: told once, in order, durably, and to everybody who follows."""
 
+import datetime
 import http.client
 import os
 import resource
@@ -294,6 +295,21 @@ class Following(EventsTest):
         while int(stream.block()[1].removeprefix("id: ")) < newest:
             self.assertLess(time.monotonic(), end)
 
+    def test_so_does_a_line_of_its_own(self):
+        lines = self.follow("?type=deleted&limit=1", NDJSON)
+        self.assertEqual(lines.line(), "")
+        self.agent.put("/v1/tunnels/x", {"remote": "10.0.0.1", "enabled": False})
+        newest = self.newest()
+        told = lines.document()
+        self.assertEqual((told["id"], told["type"]), (newest, "keepalive"))
+        self.assertLess(abs(time.time() - datetime.datetime.fromisoformat(
+            told["time"]).timestamp()), 10)
+        for _ in range(2):  # once
+            self.assertEqual(lines.line(), "")
+        self.agent.delete("/v1/tunnels/x")
+        self.assertEqual(lines.document()["type"], "deleted")
+        self.assertIsNone(lines.line())
+
     def test_both_formats_and_which_is_given(self):
         for accept, wanted in ((SSE, SSE), (NDJSON, NDJSON), (None, NDJSON), ("*/*", NDJSON),
                                (f"{NDJSON}, {SSE}", NDJSON), (f"{SSE}, {NDJSON};q=0.5", SSE)):
@@ -416,6 +432,22 @@ class Ring(EventsTest):
         self.agent.kill()
         self.agent.start()
         self.assertEqual(kept(self.agent)[:len(found)], found)
+
+    def test_who_is_told_what_he_missed_by_his_filter_has_no_gap(self):
+        self.agent.stop()
+        self.agent.set("events", keepalive="100ms")
+        self.agent.start()
+        lines = self.follow("?type=deleted", NDJSON)
+        first = int(lines.headers["Last-Event-ID"])
+        self.change(600)
+        newest, last = self.newest(), first
+        while last < newest:
+            last = lines.document()["id"]
+        lines.close()
+        self.gap(f"?type=deleted&since={first}")
+        self.agent.delete("/v1/nat-rules/n")
+        found = self.follow("?type=deleted&follow=false", NDJSON, last=last).rest()
+        self.assertEqual([event["name"] for event in found], ["n"])
 
     def test_who_is_too_slow_is_cut_off_and_comes_again(self):
         self.agent.stop()

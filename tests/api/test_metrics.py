@@ -382,6 +382,25 @@ class Counters(MetricsTest):
         self.assertEqual(self.rule(scrape, rule="more"), (9, 238))
         self.assertTrue(prefix)
 
+    def test_counters_that_take_long_to_read_are_read_seldom(self):
+        self.scrape()
+        out, prefix = self.element()
+        self.settle("slow-count 60", f"traffic element {out} {prefix} packets 10 bytes 1000")
+        stats = "/v1/nat-rules/exit/stats"
+        self.assertEqual(self.agent.get(stats).body["out"], {"packets": 11, "bytes": 1084})
+        self.settle("slow-count 60", f"traffic element {out} {prefix} packets 5 bytes 500",
+                    "traffic link tun_a rx_bytes 1000")
+        begin = time.monotonic()
+        for _ in range(20):
+            self.assertEqual(self.agent.get(stats).body["out"], {"packets": 11, "bytes": 1084})
+            scrape = Scrape(self.ok(self.agent.get("/metrics")).text)
+            self.assertEqual(self.rule(scrape), (11, 1084))
+            # the others are of now
+            self.assertEqual(self.tunnel(scrape, ("receive_bytes",)), (1840,))
+        self.assertLess(time.monotonic() - begin, 20 * 0.06)
+        self.agent.until(stats, lambda a: a.body["out"] == {"packets": 16, "bytes": 1584})
+        self.assertEqual(self.rule(self.scrape()), (16, 1584))
+
     def test_what_cannot_be_read_is_left_out(self):
         self.scrape()
         self.agent.kernel("refuse-count EIO")
@@ -393,6 +412,7 @@ class Counters(MetricsTest):
             self.assertIsNone(scrape.get("ipipd_nat_rule_bytes_total", rule="exit",
                                          direction="out"))
         self.assertIn("counters could not be read", self.agent.log)
+        self.problem(self.agent.get("/v1/nat-rules/exit/stats"), 503, "not-ready")
         self.agent.kernel("")
         self.settle()
         self.assertEqual(self.tunnel(self.scrape(), ("receive_bytes",)), (840,))

@@ -240,6 +240,20 @@ class Large(api.ApiTest):
                 self.ok(self.agent.post("/v1/plan"))
                 connection.close()
 
+    def test_a_second_long_plan_is_refused_before_it_is_made(self):
+        self.slow("POST", "/v1/plan", self.config)
+        self.agent.kernel("refuse-observe EIO")  # so that none can be made
+        for method, path, body in (("POST", "/v1/plan", self.config),
+                                   ("POST", "/v1/plan", "x" * 40000),
+                                   ("PUT", "/v1/config?dry_run=true", self.config),
+                                   ("POST", "/v1/nat-rules?dry_run=true", self.dry),
+                                   ("PUT", "/v1/nat-rules/y?dry_run=true", self.dry)):
+            with self.subTest(path):
+                self.problem(self.agent.ask(method, path, body), 429, "too-many-requests")
+        for path in ("/v1/plan", "/v1/reconcile?dry_run=true"):
+            self.problem(self.agent.post(path), 503, "not-ready")
+        self.ok(self.agent.put("/v1/nat-rules/y", self.dry), 201)
+
     def test_who_leaves_in_the_middle_makes_room(self):
         connection, response = self.slow("POST", "/v1/plan", self.config)
         response.close()

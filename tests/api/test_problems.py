@@ -209,6 +209,10 @@ class Problems(api.ApiTest):
                      "tunnels/tun_a?wait=1", "status?a", "host/route?to=1.2.3", "host/route"):
             with self.subTest(path):
                 self.problem(self.agent.get("/v1/" + path), 400, "bad-request")
+        for count in (900, 1000, 7000):
+            path = "/v1/status?" + "&".join(["a"] * count)
+            self.problem(self.agent.get(path), 400, "bad-request")
+            self.problem(self.agent.put(path, {}), 405, "method-not-allowed")
         for query in ("wait=61", "wait=-1", "wait=1.5", "dry_run=1", "prune=true"):
             with self.subTest(query):
                 answer = self.agent.put("/v1/tunnels/tun_a?" + query, TUNNEL)

@@ -343,7 +343,8 @@ static void build_table(struct scene *scene)
 		op_of(OP_ADD, KIND_NFT_TABLE,
 		      object_of(scene, nft_table, nft_table_kind, .name = OUR_NFT_TABLE)),
 		op_of(OP_ADD, KIND_NFT_SET,
-		      object_of(scene, nft_set, nft_set_kind, .name = "s", .interval = true)),
+		      object_of(scene, nft_set, nft_set_kind, .name = "s", .interval = true,
+				.counter = true)),
 		op_of(OP_ADD, KIND_NFT_ELEMENT, source_element(scene, "10.0.0.0/8")),
 		op_of(OP_ADD, KIND_NFT_CHAIN,
 		      object_of(scene, nft_chain, nft_chain_kind, .name = "nat",
@@ -397,16 +398,16 @@ static void rules_need_their_sets(void **state)
 static void elements_and_links_have_counters(void **state)
 {
 	struct scene *scene = *state;
-	const struct prefix prefixes[] = {prefix_of("10.0.0.0/8"), prefix_of("11.0.0.0/8")};
-	struct element_stats elements[2] = {0};
+	cleanup_(counted_done) struct counted counted = {0};
 	struct link_stats link;
 
 	build_table(scene);
-	assert_int_equal(
-		scene->kernel->vt->element_stats(scene->kernel, "s", prefixes, 2, elements, NULL),
-		0);
-	assert_int_equal(elements[0].packets, 1);
-	assert_int_equal(elements[0].bytes, 84);
+	assert_int_equal(scene->kernel->vt->count(scene->kernel, COUNT_ELEMENTS, &counted, NULL),
+			 0);
+	assert_int_equal(counted.links.len, 0);
+	assert_int_equal(counted.elements.len, 1);
+	assert_int_equal(counted.elements.v[0].stats.packets, 1);
+	assert_int_equal(counted.elements.v[0].stats.bytes, 84);
 	assert_int_equal(scene->kernel->vt->link_stats(scene->kernel, "eth0", &link, NULL), 0);
 	assert_int_equal(link.tx_bytes, 1680);
 	assert_int_equal(scene->kernel->vt->link_stats(scene->kernel, "none", &link, NULL),

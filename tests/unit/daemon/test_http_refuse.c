@@ -124,6 +124,25 @@ static void headers_that_are_too_large_are_refused(void **state)
 	close(fd);
 }
 
+/* The library has no memory for so many, and none for an answer then. */
+static void a_query_of_thousands_of_parameters_is_the_handlers(void **state)
+{
+	static const char *const targets[] = {"/echo?", "/echo?wait=9&", "/echo?wait=9&&"};
+	int fd = client_connect(*state);
+
+	for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+		cleanup_text struct text request = {0};
+
+		text_addf(&request, "GET %s", targets[t]);
+		for (unsigned i = 0; i < 7000; i++)
+			text_add(&request, "a&");
+		text_addf(&request, "%s HTTP/1.1\r\nHost: x\r\n\r\n", t ? "" : "wait=9");
+		client_say(fd, request.s);
+		assert_answer(fd, "GET /echo 0 wait=9");
+	}
+	close(fd);
+}
+
 static void send_body(int fd, const char *head, size_t len)
 {
 	cleanup_free char *body = xmalloc(len);
@@ -312,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		started(ambiguous_requests_are_refused_and_end_the_connection),
 		started(headers_that_are_too_large_are_refused),
+		started(a_query_of_thousands_of_parameters_is_the_handlers),
 		started(a_body_of_the_greatest_size_is_taken),
 		started(a_larger_body_is_refused_and_ends_the_connection),
 		started(chunks_count_as_a_body),

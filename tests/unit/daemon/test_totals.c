@@ -24,6 +24,7 @@ static void declare_tunnel(struct scene *scene, const char *name, const char *de
 
 	snprintf(tunnel.head.name, sizeof(tunnel.head.name), "%s", name);
 	snprintf(tunnel.device, sizeof(tunnel.device), "%s", device);
+	scene->declaration.revision++;
 	declaration_put(&scene->declaration, KIND_TUNNEL, kind_copy(&tunnel_kind, &tunnel, NULL));
 }
 
@@ -36,6 +37,7 @@ static void declare_rule(struct scene *scene, uint16_t priority)
 	strcpy(rule.head.name, "rule");
 	strcpy(rule.out_interface, "eth0");
 	nat_sets_of(&rule, &scene->sets);
+	scene->declaration.revision++;
 	declaration_put(&scene->declaration, KIND_NAT_RULE, kind_copy(&nat_rule_kind, &rule, NULL));
 }
 
