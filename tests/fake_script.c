@@ -457,9 +457,14 @@ static void run_flow(struct fake *fake, struct words *words)
 	fake->seen.flow.replied = take(words, "replied");
 }
 
-static void run_left(struct fake *fake, struct words *words)
+static void run_device(struct fake *fake, struct words *words)
 {
-	name(words, fake->seen.left_by, sizeof(fake->seen.left_by));
+	static const char *const doors[] = {"came", "left"};
+	unsigned way = choice(words, ways, ARRAY_LEN(ways));
+	unsigned layer = choice(words, layers, ARRAY_LEN(layers));
+
+	name(words, fake->seen.devices[way][layer][choice(words, doors, ARRAY_LEN(doors))],
+	     IFNAMSIZ);
 }
 
 static void run_rp_filter(struct fake *fake, struct words *words)
@@ -553,7 +558,7 @@ static const struct {
 	{"seen", run_seen},
 	{"drop", run_drop},
 	{"flow", run_flow},
-	{"left", run_left},
+	{"device", run_device},
 	{"rp-filter", run_rp_filter},
 };
 

@@ -162,6 +162,7 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 	struct why_passage passage = why_hop_judge(known, TRACE_OUT, why_hops_sent, WHY_HOPS_SENT,
 						   check);
 	const struct link_stats *a = &known->probed.before, *b = &known->probed.after;
+	char by[WHY_ON];
 
 	if (passage.end == WHY_HOP_NONE) {
 		judge_unsent(known, check);
@@ -172,12 +173,12 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 		why_fix_underlay(known, check);
 	} else if (passage.end == WHY_HOP_PASSED) {
-		why_say(check, check->verdict, "%u of %u left by %s as protocol 4",
+		why_say(check, check->verdict, "%u of %u left%s as protocol 4",
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_INNER, TRACE_OUTPUT,
 						     TRACE_FIRST)),
-			known->underlay.answer.device);
+			why_hop_on(known, TRACE_OUT, TRACE_LEFT, "by", by));
 	}
 }
 
@@ -227,7 +228,7 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 	uint32_t came = why_hop_count(known, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING,
 				      TRACE_FIRST);
 	unsigned of = why_hop_probes(known->probed.result.sent);
-	char remote[ADDR_TEXT];
+	char remote[ADDR_TEXT], on[WHY_ON];
 
 	if (!came && say_declined(known, check))
 		return;
@@ -235,8 +236,9 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 		say_nothing_came(known, check);
 	else
 		why_say(check, why_hop_probes(came) < of ? WHY_WARN : WHY_OK,
-			"protocol 4 from %s: %u of %u replies", addr_text(known->remote, remote),
-			why_hop_probes(came), of);
+			"protocol 4 from %s%s: %u of %u replies", addr_text(known->remote, remote),
+			why_hop_on(known, TRACE_BACK, TRACE_CAME, "on", on), why_hop_probes(came),
+			of);
 }
 
 static void judge_reply_input(const struct why_known *known, struct why_check *check)

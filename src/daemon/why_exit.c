@@ -40,12 +40,13 @@ static void judge_arrival(const struct why_known *known, struct why_check *check
 {
 	unsigned came = why_hop_probes(
 		why_hop_count(known, TRACE_OUT, TRACE_OUTER, TRACE_PREROUTING, TRACE_FIRST));
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], on[WHY_ON];
 
 	addr_text(known->question.peer, peer);
 	if (came) {
 		why_say(check, came < PROBE_COUNT ? WHY_WARN : WHY_OK,
-			"protocol 4 from %s: %u of %d probes", peer, came, PROBE_COUNT);
+			"protocol 4 from %s%s: %u of %d probes", peer,
+			why_hop_on(known, TRACE_OUT, TRACE_CAME, "on", on), came, PROBE_COUNT);
 		return;
 	}
 	why_object(check, "the way from %s", peer);
@@ -379,7 +380,7 @@ static void judge_leave(const struct why_known *known, struct why_check *check)
 		{TRACE_INNER, TRACE_POSTROUTING, TRACE_FIRST},
 		{TRACE_INNER, TRACE_POSTROUTING, TRACE_LAST},
 	};
-	const char *by = known->probed.seen.left_by;
+	const char *by = known->probed.seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT];
 
 	if (is_local(known)) {
 		why_say(check, WHY_OK, "delivered here");
@@ -492,14 +493,15 @@ static void judge_reply_send(const struct why_known *known, struct why_check *ch
 	const unsigned first = WHY_HOP_POSTROUTING, n = WHY_HOPS_SENT - first;
 	struct why_passage passage = why_hop_judge(known, TRACE_BACK, why_hops_sent + first, n,
 						   check);
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], by[WHY_ON];
 
 	if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
 		judge_not_encapsulated(known, check);
 	else if (passage.end == WHY_HOP_PASSED)
-		why_say(check, check->verdict, "%u replies left to %s as protocol 4",
+		why_say(check, check->verdict, "%u replies left%s as protocol 4 to %s",
 			why_hop_probes(why_hop_count(known, TRACE_BACK, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
+			why_hop_on(known, TRACE_BACK, TRACE_LEFT, "by", by),
 			addr_text(known->question.peer, peer));
 }
 

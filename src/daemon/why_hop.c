@@ -37,6 +37,16 @@ uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum t
 	return known->probed.seen.counts.packets[way][layer][hook][edge];
 }
 
+const char *why_hop_on(const struct why_known *known, enum trace_way way, enum trace_door door,
+		       const char *word, char text[static WHY_ON])
+{
+	const char *device = known->probed.seen.devices[way][TRACE_OUTER][door];
+
+	snprintf(text, WHY_ON, "%s%.4s%s%s", *device ? " " : "", *device ? word : "",
+		 *device ? " " : "", device);
+	return text;
+}
+
 unsigned why_hop_probes(uint32_t count)
 {
 	return count < PROBE_COUNT ? count : PROBE_COUNT;

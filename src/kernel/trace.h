@@ -29,6 +29,8 @@ enum trace_hook {
 };
 /* Before all other chains of the hook, and behind all of them. */
 enum trace_edge { TRACE_FIRST, TRACE_LAST, TRACE_EDGES };
+/* Into prerouting, out of postrouting. */
+enum trace_door { TRACE_CAME, TRACE_LEFT, TRACE_DOORS };
 
 struct trace_question {
 	struct addr from, to;      /* inner */
@@ -73,7 +75,8 @@ struct trace_seen {
 	struct trace_flow flow;
 	/* /proc/net/netstat IPReversePathFilter since the trace was opened: the whole host's */
 	uint32_t rp_filter_drops;
-	char left_by[IFNAMSIZ]; /* device by which the inner packets left, by the trace; "" */
+	/* by which the packets came in and left, the last of them, by the trace; "": none did */
+	char devices[TRACE_WAYS][TRACE_LAYERS][TRACE_DOORS][IFNAMSIZ];
 };
 
 /* As rtnetlink tells: NUD_* of linux/neighbour.h; 0: no such neighbour. */

@@ -42,7 +42,7 @@ static const struct chain {
 	enum trace_edge edge;
 	int32_t priority;
 } chains[] = {
-	{"prerouting-first", TRACE_PREROUTING, TRACE_FIRST, INT_MIN},
+	{TRACE_CHAIN_IN, TRACE_PREROUTING, TRACE_FIRST, INT_MIN},
 	/* replies are known by what they were before NAT, which conntrack must have told */
 	{"prerouting-reply", TRACE_PREROUTING, TRACE_FIRST, BEHIND_CONNTRACK},
 	{"prerouting-last", TRACE_PREROUTING, TRACE_LAST, INT_MAX},

@@ -7,6 +7,7 @@
 #include "kernel/trace.h"
 
 #define TRACE_TABLE     "ipipd_trace"
+#define TRACE_CHAIN_IN  "prerouting-first"
 #define TRACE_CHAIN_OUT "postrouting-last" /* what passes here has left */
 
 struct nftnl_rule;

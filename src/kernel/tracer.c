@@ -255,7 +255,15 @@ static void tell_drops(struct nft *nft, const struct trace_log *log, struct trac
 		device_name(log->lost[i].iif, drop->in);
 		device_name(log->lost[i].oif, drop->out);
 	}
-	device_name(log->left_by, seen->left_by);
+}
+
+static void tell_devices(const struct trace_log *log, struct trace_seen *seen)
+{
+	for (unsigned way = 0; way < TRACE_WAYS; way++)
+		for (unsigned layer = 0; layer < TRACE_LAYERS; layer++)
+			for (unsigned door = 0; door < TRACE_DOORS; door++)
+				device_name(log->devices[way][layer][door],
+					    seen->devices[way][layer][door]);
 }
 
 static void put_protocol(struct nlmsghdr *nlh, const struct trace_question *question)
@@ -304,7 +312,7 @@ static void tell_flow(struct nft *nft, const struct trace *trace, struct trace_s
 	const uint32_t *replies = seen->counts.packets[TRACE_BACK][TRACE_INNER][TRACE_PREROUTING];
 
 	ask_flow(nft, &trace->question, &seen->flow);
-	if (!seen->flow.known && trace->log.left_by)
+	if (!seen->flow.known && trace->log.left_from.host)
 		seen->flow = (struct trace_flow){
 			.known = true,
 			.source = trace->log.left_from,
@@ -325,6 +333,7 @@ int tracer_read(struct kern *kern, struct trace_seen *seen, struct err *err)
 		return err_set(err, error, "trace: counters: %s", strerror(-error));
 	read_log(trace);
 	tell_drops(kern->nft, &trace->log, &now);
+	tell_devices(&trace->log, &now);
 	if (trace->question.exit)
 		tell_flow(kern->nft, trace, &now);
 	now.rp_filter_drops = (uint32_t)(read_rp_filter_drops() - trace->rp_filter_drops);

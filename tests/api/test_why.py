@@ -112,7 +112,8 @@ class FarProbed(WhyTest):
         Far.three(self)
 
     def test_a_path_that_is_whole(self):
-        self.agent.kernel(*seen(*OUT, *BACK), "left eth0",
+        self.agent.kernel(*seen(*OUT, *BACK), "device out inner left eth0",
+                          "device out outer came wan0", "device back outer left wan1",
                           "flow 172.16.16.22 180.163.26.39 replied")
         began = time.monotonic()
         body, checks = self.why(PROBED)
@@ -122,6 +123,10 @@ class FarProbed(WhyTest):
                          ["arrival", "tunnel", "decapsulation", "input", "rp_filter", "forward",
                           "nat", "leave", "reply", "return", "reply-forward", "reply-send", "mtu"])
         self.assertEqual(checks["nat"]["evidence"], "10.7.0.1 becomes 172.16.16.22 of eth0")
+        self.assertEqual(checks["arrival"]["evidence"],
+                         "protocol 4 from 172.16.1.62 on wan0: 3 of 3 probes")
+        self.assertEqual(checks["reply-send"]["evidence"],
+                         "3 replies left by wan1 as protocol 4 to 172.16.1.62")
         self.assertNotIn("trace", self.agent.objects())
 
     def test_nothing_arrives(self):
@@ -144,11 +149,11 @@ class FarProbed(WhyTest):
         self.assertIsNone(self.broken(PROBED, "forward")["fix"])
 
     def test_the_destination_does_not_answer(self):
-        self.agent.kernel(*seen(*OUT), "left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.agent.kernel(*seen(*OUT), "device out inner left eth0", "flow 172.16.16.22 180.163.26.39")
         self.broken(PROBED, "reply")
 
     def test_no_answer_of_udp_says_nothing(self):
-        self.agent.kernel(*seen(*OUT), "left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.agent.kernel(*seen(*OUT), "device out inner left eth0", "flow 172.16.16.22 180.163.26.39")
         self.assertEqual(self.why(PROBED + "&protocol=udp")[0]["verdict"], "unknown")
 
     def test_no_trace_can_be_opened(self):

@@ -222,7 +222,7 @@ static void counts_inner_packets_on_both_edges(void **state)
 	assert_edges(&seen, TRACE_BACK, TRACE_INNER, TRACE_INPUT, PROBES);
 	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, 0);
 	assert_edges(&seen, TRACE_OUT, TRACE_OUTER, TRACE_OUTPUT, 0);
-	assert_string_equal(seen.left_by, "v0");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "v0");
 	assert_int_equal(seen.n_drops, 0);
 	assert_false(seen.flow.known);
 	peer_end(peer);
@@ -252,6 +252,9 @@ static void counts_outer_packets_by_what_is_in_them(void **state)
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING, 1);
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_INPUT, 1);
 	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_OUTPUT, 0);
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_OUTER][TRACE_LEFT], "v0");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_OUTER][TRACE_CAME], "");
+	assert_string_equal(seen.devices[TRACE_BACK][TRACE_OUTER][TRACE_CAME], "v0");
 	peer_end(peer);
 }
 
@@ -293,7 +296,7 @@ static void names_the_rule_that_drops(void **state)
 	assert_string_equal(seen.drops[0].chain, "deep");
 	assert_string_equal(seen.drops[0].in, "");
 	assert_string_equal(seen.drops[0].out, "v0");
-	assert_string_equal(seen.left_by, "");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "");
 	ground_sh("nft -a list chain inet guard deep | grep -q 'drop # handle %u$'",
 		  (unsigned)seen.drops[0].handle);
 	peer_end(peer);
@@ -365,7 +368,7 @@ static void assert_passed_through(const struct trace_seen *seen)
 		assert_edges(seen, way, TRACE_INNER, TRACE_POSTROUTING, PROBES);
 		assert_edges(seen, way, TRACE_INNER, TRACE_INPUT, 0);
 	}
-	assert_string_equal(seen->left_by, "w0");
+	assert_string_equal(seen->devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "w0");
 	assert_int_equal(seen->n_drops, 0);
 }
 
@@ -541,7 +544,7 @@ static void counts_both_layers_on_the_client(void **state)
 		assert_edges(&seen, TRACE_BACK, layer, TRACE_PREROUTING, PROBES);
 		assert_edges(&seen, TRACE_BACK, layer, TRACE_INPUT, PROBES);
 	}
-	assert_string_equal(seen.left_by, "t0");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "t0");
 	peer_end(peer);
 }
 
@@ -572,6 +575,9 @@ static void counts_both_layers_on_the_exit(void **state)
 	assert_edges(&seen, TRACE_OUT, TRACE_OUTER, TRACE_INPUT, PROBES);
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT, PROBES);
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_POSTROUTING, PROBES);
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_OUTER][TRACE_CAME], "v0");
+	assert_string_equal(seen.devices[TRACE_BACK][TRACE_OUTER][TRACE_LEFT], "v0");
+	assert_string_equal(seen.devices[TRACE_BACK][TRACE_INNER][TRACE_CAME], "w0");
 	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
 	between_end(between);
 }

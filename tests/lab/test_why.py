@@ -365,13 +365,21 @@ class Why(lab.LabTest):
         if faults:
             self.fail("\n\n".join(faults))
 
+    def assert_devices(self, found):
+        """Both ends name the device by which protocol 4 went: it was counted there."""
+        shown = {(self.name(c["host"]), c["check"]): c["evidence"] for c in found["checks"]}
+        self.assertIn(f"protocol 4 from {A_ADDR} on eth0: 3 of 3 probes", shown["b", "arrival"])
+        self.assertIn("3 of 3 left by eth0 as protocol 4", shown["a", "send"])
+
     def test_healthy_by_each_protocol(self):
         self.servers()
         self.declare()
         for arguments in ((), TO_PORT, ("--protocol", "tcp", "--port", "9"),
                           ("--protocol", "udp", "--port", str(PORT)),
                           ("--protocol", "udp", "--port", "9"), ("--no-probe",)):
-            self.assert_healthy(*arguments)
+            found = self.assert_healthy(*arguments)
+            if "--no-probe" not in arguments:
+                self.assert_devices(found)
         static = self.a.ok("GET", f"/v1/why?to={INET}")
         print(f"without probes the client answers in {static['took_ms']} ms", flush=True)
         # the other end itself
