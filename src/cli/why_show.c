@@ -129,18 +129,22 @@ static void print_fix(const char *word, const struct why_host *host, const char 
 		say("%s on %s: %s", word, host->name, text_str(&command));
 }
 
+/* What becomes of which packet. Without the other end's agent nobody knows who lost the reply. */
+static const char *fate_of(const struct why_walk *walk, const struct why_step *step)
+{
+	if (strcmp(document_string(step->check, "check"), "mtu") == 0)
+		return "long packets vanish, by";
+	if (!is_on_back(step))
+		return "the packet dies at";
+	return walk->far.answer ? "the reply dies at" : "no reply comes back, by";
+}
+
 static void show_break(const struct why_walk *walk)
 {
 	const struct why_step *step = walk->broken;
 
-	/* without the other end's agent nobody knows which of them it was */
-	if (is_on_back(step) && !walk->far.answer)
-		say("no reply comes back, by %u, on %s: %s", number_of(walk, step),
-		    step->host->name, document_string(step->check, "evidence"));
-	else
-		say("the %s dies at %u, on %s: %s", is_on_back(step) ? "reply" : "packet",
-		    number_of(walk, step), step->host->name,
-		    document_string(step->check, "evidence"));
+	say("%s %u, on %s: %s", fate_of(walk, step), number_of(walk, step), step->host->name,
+	    document_string(step->check, "evidence"));
 	print_fix("fix", step->host, document_string(step->check, "fix"));
 }
 

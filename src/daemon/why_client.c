@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/why_end.h"
+#include "daemon/why_mtu.h"
 #include "daemon/why_refusal.h"
 #include "daemon/why_route.h"
 
@@ -71,16 +72,16 @@ static const char *neighbour_word(uint16_t state)
 	return "not known yet";
 }
 
-/* A gateway that is not needed, where the remote is on the link itself. */
+/* A gateway that is not needed, where the remote is on the link itself. Who does not answer is not
+ * made to by anything here: the kernel asks again by itself. */
 static void fix_neighbour(const struct why_known *known, struct why_check *check)
 {
-	const struct route_answer *way = &known->underlay.answer;
 	const struct facts *facts = known->world.facts;
 	char remote[ADDR_TEXT], addr[ADDR_TEXT];
 
 	addr_text(known->remote, remote);
 	addr_text(known->neighbour_addr, addr);
-	for (size_t i = 0; way->gateway.host && i < facts->addrs.len; i++) {
+	for (size_t i = 0; known->underlay.answer.gateway.host && i < facts->addrs.len; i++) {
 		const struct fact_addr *own = &facts->addrs.v[i];
 
 		if (!prefix_covers((struct prefix){own->addr, own->len}, known->remote) ||
@@ -89,8 +90,6 @@ static void fix_neighbour(const struct why_known *known, struct why_check *check
 		why_fix(check, "ip route flush to match %s via %s", remote, addr);
 		return;
 	}
-	if (shell_word(way->device))
-		why_fix(check, "ip neigh flush to %s dev %s", addr, way->device);
 }
 
 /* FAILED stays as long as nobody asks again, so without a probe it says little. */
@@ -103,6 +102,11 @@ static void judge_neighbour(const struct why_known *known, struct why_check *che
 	addr_text(known->neighbour_addr, addr);
 	if (known->neighbour_error) {
 		why_say(check, WHY_UNKNOWN, "no neighbour to be asked about");
+	} else if (known->neighbour.no_carrier) {
+		why_say(check, WHY_BROKEN,
+			"%s has no carrier: see to its cable, or to what is at the other end of it",
+			device);
+		why_object(check, "link %s", device);
 	} else if (known->neighbour.needless || state & NUD_NOARP) {
 		why_say(check, WHY_OK, "%s needs no neighbours", device);
 	} else if (!state) {
@@ -111,7 +115,8 @@ static void judge_neighbour(const struct why_known *known, struct why_check *che
 		why_say(check, WHY_OK, "%s dev %s %s", addr, device, neighbour_word(state));
 	} else {
 		why_say(check, known->probed.done ? WHY_BROKEN : WHY_UNKNOWN,
-			"%s dev %s %s: nobody answers for it", addr, device, neighbour_word(state));
+			"%s dev %s %s: nobody answers for it: is that host up, and on that link?",
+			addr, device, neighbour_word(state));
 		why_object(check, "neighbour %s dev %s", addr, device);
 		fix_neighbour(known, check);
 	}
@@ -345,6 +350,6 @@ const struct why_judge why_client_judges[] = {
 	{WHY_BACK, "reply-input", true, judge_reply_input},
 	{WHY_BACK, "rp_filter", false, judge_rp_filter},
 	{WHY_BACK, "reply", true, judge_reply},
-	{WHY_BACK, "mtu", true, why_end_mtu},
+	{WHY_BACK, "mtu", true, why_mtu_judge},
 };
 const unsigned why_client_judges_count = ARRAY_LEN(why_client_judges);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/why_end.h"
+#include "daemon/why_mtu.h"
 #include "daemon/why_refusal.h"
 
 static bool is_local(const struct why_known *known)
@@ -412,18 +413,17 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 			to);
 }
 
-static void fix_wan(const struct why_known *known, enum why_refusal refusal,
-		    struct why_check *check)
+static void fix_return(const struct why_known *known, enum why_refusal refusal,
+		       struct why_check *check)
 {
-	char sysctl[WHY_SYSCTL];
+	const char *in = known->back.question.in;
 
 	switch (refusal) {
 	case WHY_REFUSED_FORWARDING:
-		fix_forwarding(known, known->wan, check);
+		fix_forwarding(known, in, check);
 		break;
 	case WHY_REFUSED_RP_FILTER:
-		why_fix(check, "sysctl -w %s=2",
-			why_refusal_sysctl(known->wan, "rp_filter", sysctl));
+		why_refusal_loosen(known, in, &known->out, check);
 		break;
 	case WHY_REFUSED_ROUTE:
 	case WHY_REFUSED_NO_ROUTE:
@@ -438,15 +438,17 @@ static void fix_wan(const struct why_known *known, enum why_refusal refusal,
 static void judge_return(const struct why_known *known, struct why_check *check)
 {
 	const struct route_answer *a = &known->back.answer;
+	const char *in = known->back.question.in;
 	char from[ADDR_TEXT];
 
 	addr_text(known->from, from);
 	/* seen to be let in counts more: the kernel was asked without ports */
 	if (a->error && why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_FORWARD, TRACE_FIRST)) {
-		why_say(check, WHY_OK, "replies to %s are let in by %s", from, known->wan);
-	} else if (a->error && *known->wan) {
-		fix_wan(known,
-			why_refusal_judge(known, &known->back, &known->out, known->of_wan, check),
+		why_say(check, WHY_OK, "replies to %s are let in by %s", from, in);
+	} else if (a->error && *in) {
+		fix_return(
+			known,
+			why_refusal_judge(known, &known->back, &known->out, known->of_back, check),
 			check);
 	} else if (a->error) {
 		why_say(check, WHY_BROKEN, "no way back to %s: %s", from, strerror(-a->error));
@@ -462,6 +464,18 @@ static void judge_return(const struct why_known *known, struct why_check *check)
 	}
 }
 
+/* The kernel would let it in, if it is asked: what the packet carries besides, as a mark or a TOS,
+ * leads elsewhere. */
+static void say_reply_filtered(const struct why_known *known, struct why_check *check)
+{
+	const char *in = known->back.question.in;
+
+	why_say(check, WHY_BROKEN, "rp_filter dropped %u, and no reply was let in by %s",
+		known->probed.seen.rp_filter_drops, in);
+	why_object(check, "net.ipv4.conf.%s.rp_filter", in);
+	why_refusal_loosen(known, in, &known->out, check);
+}
+
 static void judge_reply_forward(const struct why_known *known, struct why_check *check)
 {
 	static const struct why_hop out[] = {
@@ -469,9 +483,12 @@ static void judge_reply_forward(const struct why_known *known, struct why_check 
 		{TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
 	};
 	bool local = is_local(known);
+	struct why_passage passage = why_hop_judge(known, TRACE_BACK, local ? out : forwarded,
+						   local ? ARRAY_LEN(out) : ARRAY_LEN(forwarded),
+						   check);
 
-	why_hop_judge(known, TRACE_BACK, local ? out : forwarded,
-		      local ? ARRAY_LEN(out) : ARRAY_LEN(forwarded), check);
+	if (passage.end == WHY_HOP_LOST && known->probed.seen.rp_filter_drops)
+		say_reply_filtered(known, check);
 }
 
 /* The tunnel took it, and sent nothing. */
@@ -484,7 +501,6 @@ static void judge_not_encapsulated(const struct why_known *known, struct why_che
 		return;
 	why_say(check, WHY_BROKEN, "%s took the reply, and sent none", known->device);
 	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
-	why_fix(check, "ipipctl reconcile");
 }
 
 static void judge_reply_send(const struct why_known *known, struct why_check *check)
@@ -518,6 +534,6 @@ const struct why_judge why_exit_judges[] = {
 	{WHY_BACK, "return", false, judge_return},
 	{WHY_BACK, "reply-forward", true, judge_reply_forward},
 	{WHY_BACK, "reply-send", true, judge_reply_send},
-	{WHY_BACK, "mtu", true, why_end_mtu},
+	{WHY_BACK, "mtu", true, why_mtu_judge},
 };
 const unsigned why_exit_judges_count = ARRAY_LEN(why_exit_judges);

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,22 @@ static const char *const hook_names[TRACE_HOOKS] = {
 struct match {
 	char nft[96], iptables[96];
 };
+
+/* Of a question about a port, no more than that: " tcp dport 80". Of echoes all that the device
+ * carries: who asks by ping wants the path. */
+static struct match match_port(const struct why_known *known, enum trace_way way)
+{
+	const char *name = known->question.protocol == IPPROTO_TCP ? "tcp" : "udp";
+	const char *end = way == TRACE_OUT ? "dport" : "sport";
+	struct match match = {0};
+
+	if (known->question.protocol == IPPROTO_ICMP)
+		return match;
+	snprintf(match.nft, sizeof(match.nft), " %s %s %u", name, end, known->question.port);
+	snprintf(match.iptables, sizeof(match.iptables), " -p %s --%s %u", name, end,
+		 known->question.port);
+	return match;
+}
 
 uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum trace_layer layer,
 		       enum trace_hook hook, enum trace_edge edge)
@@ -81,6 +98,7 @@ static void match_inner(const struct why_known *known, enum trace_way way, enum 
 {
 	bool beyond = is_beyond(known, way, hook), in = comes_in(hook);
 	const char *device = beyond ? known->wan : known->device;
+	struct match port = match_port(known, way);
 	char text[ADDR_TEXT], nft[40] = "", iptables[32] = "";
 
 	if (!shell_word(device))
@@ -90,10 +108,10 @@ static void match_inner(const struct why_known *known, enum trace_way way, enum 
 		snprintf(nft, sizeof(nft), " ip %s %s", in ? "saddr" : "daddr", text);
 		snprintf(iptables, sizeof(iptables), " -%c %s", in ? 's' : 'd', text);
 	}
-	snprintf(match->nft, sizeof(match->nft), "%s \"%s\"%s", in ? "iifname" : "oifname", device,
-		 nft);
-	snprintf(match->iptables, sizeof(match->iptables), "-%c %s%s", in ? 'i' : 'o', device,
-		 iptables);
+	snprintf(match->nft, sizeof(match->nft), "%s \"%s\"%.36s%.24s", in ? "iifname" : "oifname",
+		 device, nft, port.nft);
+	snprintf(match->iptables, sizeof(match->iptables), "-%c %s%.28s%.24s", in ? 'i' : 'o',
+		 device, iptables, port.iptables);
 }
 
 static void match_hook(const struct why_known *known, enum trace_way way, const struct why_hop *hop,
@@ -148,7 +166,8 @@ static bool has_ip_header(const char *family)
 static void fix_nft(const struct why_known *known, const struct trace_drop *drop,
 		    const struct why_hop *hop, struct why_check *check)
 {
-	struct match match;
+	struct match match, there = match_port(known, TRACE_OUT),
+			    back = match_port(known, TRACE_BACK);
 	const char *device = known->device;
 
 	if (strcmp(drop->family, "ip") == 0 && strcmp(drop->table, OUR_NFT_TABLE) == 0) {
@@ -160,10 +179,10 @@ static void fix_nft(const struct why_known *known, const struct trace_drop *drop
 	match_hook(known, drop->way, hop, &match);
 	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && shell_word(device))
 		why_fix(check,
-			"nft 'insert rule %s %s %s iifname \"%s\" accept; "
-			"insert rule %s %s %s oifname \"%s\" accept'",
-			drop->family, drop->table, drop->chain, device, drop->family, drop->table,
-			drop->chain, device);
+			"nft 'insert rule %s %s %s iifname \"%s\"%s accept; "
+			"insert rule %s %s %s oifname \"%s\"%s accept'",
+			drop->family, drop->table, drop->chain, device, there.nft, drop->family,
+			drop->table, drop->chain, device, back.nft);
 	else if (match.nft[0])
 		why_fix(check, "nft 'insert rule %s %s %s %s accept'", drop->family, drop->table,
 			drop->chain, match.nft);
@@ -212,7 +231,8 @@ static void say_vanished(const struct why_known *known, enum trace_way way,
 {
 	const struct legacy *legacy = find_legacy(known, hop->hook);
 	const char *device = known->device;
-	struct match match;
+	struct match match, there = match_port(known, TRACE_OUT),
+			    back = match_port(known, TRACE_BACK);
 
 	why_say(check, WHY_BROKEN, "lost in %s, by no chain of nftables", hook_names[hop->hook]);
 	if (!legacy)
@@ -223,9 +243,10 @@ static void say_vanished(const struct why_known *known, enum trace_way way,
 	match_hook(known, way, hop, &match);
 	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && shell_word(device))
 		why_fix(check,
-			"iptables-legacy -t %s -I FORWARD -i %s -j ACCEPT && "
-			"iptables-legacy -t %s -I FORWARD -o %s -j ACCEPT",
-			legacy->table, device, legacy->table, device);
+			"iptables-legacy -t %s -I FORWARD -i %s%s -j ACCEPT && "
+			"iptables-legacy -t %s -I FORWARD -o %s%s -j ACCEPT",
+			legacy->table, device, there.iptables, legacy->table, device,
+			back.iptables);
 	else if (match.iptables[0])
 		why_fix(check, "iptables-legacy -t %s -I %s %s -j ACCEPT", legacy->table,
 			legacy->chain, match.iptables);

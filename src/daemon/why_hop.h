@@ -30,8 +30,8 @@ struct why_passage {
 
 uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum trace_layer layer,
 		       enum trace_hook hook, enum trace_edge edge);
-/* " on eth0": word, and the device by which the outer packets came or left, as the trace saw; "" when
- * it saw none. */
+/* " on eth0": word, and the device by which the outer packets came or left, as the trace saw; ""
+ * when it saw none. */
 enum { WHY_ON = IFNAMSIZ + 8 };
 const char *why_hop_on(const struct why_known *known, enum trace_way way, enum trace_door door,
 		       const char *word, char text[static WHY_ON]);

@@ -8,11 +8,12 @@
 #include <string.h>
 
 enum {
-	NEAR_MS = 400,  /* the near end waits so long for answers */
-	FAR_MS = 700,   /* the far end for packets */
-	FIRST_MS = 900, /* and for the first of them: who sends it may be slow */
-	LOOK_MS = 50,   /* how often it looks; it is over when so long nothing more came */
-	SIZES_MS = 400, /* of its own probes */
+	NEAR_MS = 400,   /* the near end waits so long for answers */
+	FAR_MS = 700,    /* the far end for packets */
+	FIRST_MS = 900,  /* and for the first of them: who sends it may be slow */
+	LOOK_MS = 50,    /* how often it looks; it is over when so long nothing more came */
+	SIZES_MS = 400,  /* of its own probes */
+	FAR_ID = 0x8000, /* which have the other's id but for that bit */
 };
 
 struct why_probe {
@@ -130,12 +131,18 @@ static void look_again(void *user)
 		loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + LOOK_MS);
 }
 
-/* Bytes of packets: those of ways that are narrower as they mostly are, and the device's own. */
+/* Bytes of packets, of ways that are narrower as they mostly are. */
+static const uint16_t narrower[PROBE_SIZES_MAX - 1] = {576,  1280, 1340, 1372, 1400, 1420,
+						       1440, 1452, 1460, 1472, 1480};
+
+unsigned why_probe_size(unsigned n)
+{
+	return n && n <= ARRAY_LEN(narrower) ? narrower[n - 1] : 0;
+}
+
+/* Those, and the device's own. */
 static void choose_sizes(uint32_t mtu, struct probe_question *question)
 {
-	static const uint16_t narrower[PROBE_SIZES_MAX - 1] = {576,  1280, 1340, 1372, 1400, 1420,
-							       1440, 1452, 1460, 1472, 1480};
-
 	if (mtu < 68 || mtu > UINT16_MAX)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(narrower); i++)
@@ -178,7 +185,7 @@ static void choose_far(struct why_probe *probe, const struct why_known *known)
 		.to = known->from,
 		.device = probe->device,
 		.protocol = IPPROTO_ICMP,
-		.id = known->question.id ^ 0x8000,
+		.id = known->question.id ^ FAR_ID,
 		.timeout_ms = SIZES_MS,
 	};
 
@@ -201,6 +208,7 @@ static int open_trace(struct why_probe *probe, const struct why_known *known, st
 		.protocol = q->protocol,
 		.id = q->id,
 		.port = q->port,
+		.sizes_id = q->exit ? q->id : q->id ^ FAR_ID,
 		.exit = q->exit,
 	};
 

@@ -16,11 +16,11 @@
 struct kernel;
 
 struct route_question {
-	struct addr to, from; /* from 0: none */
-	char in[IFNAMSIZ];    /* "": output path, else as if it arrived there */
-	bool underlay;        /* with our question mark, past our rules */
-	uint8_t protocol;     /* IPPROTO_*; 0: not said */
-	uint16_t port;        /* destination port; 0: not said */
+	struct addr to, from;       /* from 0: none */
+	char in[IFNAMSIZ];          /* "": output path, else as if it arrived there */
+	bool underlay;              /* with our question mark, past our rules */
+	uint8_t protocol;           /* IPPROTO_*; 0: not said */
+	uint16_t source_port, port; /* port: the destination's; 0: not said */
 };
 
 struct route_answer {

@@ -199,11 +199,13 @@ static bool has_ports(uint8_t protocol)
 /* The kernel takes no other protocols than these three. */
 static void put_flow(struct nl_msg *msg, const struct route_question *question)
 {
-	uint16_t port = htons(question->port);
+	uint16_t source_port = htons(question->source_port), port = htons(question->port);
 
 	if (!has_ports(question->protocol) && question->protocol != IPPROTO_ICMP)
 		return;
 	netlink_put(msg, RTA_IP_PROTO, &question->protocol, sizeof(question->protocol));
+	if (source_port && has_ports(question->protocol))
+		netlink_put(msg, RTA_SPORT, &source_port, sizeof(source_port));
 	if (port && has_ports(question->protocol))
 		netlink_put(msg, RTA_DPORT, &port, sizeof(port));
 }
@@ -276,6 +278,7 @@ int question_neighbour(struct kern *kern, const char *device, struct addr addr,
 		return err_set(err, error, "neighbour on %s: %s", device, strerror(-error));
 	*neighbour = (struct neighbour){
 		.state = state,
+		.no_carrier = (header->ifi_flags & (IFF_UP | IFF_RUNNING)) == IFF_UP,
 		.needless = header->ifi_flags & (IFF_NOARP | IFF_LOOPBACK | IFF_POINTOPOINT),
 	};
 	return 0;

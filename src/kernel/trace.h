@@ -31,6 +31,13 @@ enum trace_hook {
 enum trace_edge { TRACE_FIRST, TRACE_LAST, TRACE_EDGES };
 /* Into prerouting, out of postrouting. */
 enum trace_door { TRACE_CAME, TRACE_LEFT, TRACE_DOORS };
+/* Of echo requests of several sizes, which are none of the flow's counts. */
+enum trace_sizes {
+	TRACE_SIZES_CAME,     /* the other end's, out of the underlay */
+	TRACE_SIZES_ANSWERED, /* exit: the destination's answers to them */
+	TRACE_SIZES_TOLD,     /* exit: ICMP saying that one to the destination was too large */
+	TRACE_SIZES,
+};
 
 struct trace_question {
 	struct addr from, to;      /* inner */
@@ -39,12 +46,14 @@ struct trace_question {
 	uint8_t protocol;          /* IPPROTO_ICMP, TCP, UDP */
 	uint16_t id;               /* of the echo requests, or the source port */
 	uint16_t port;             /* destination port; 0 with ICMP */
+	uint16_t sizes_id;         /* of the echo requests that the other end sends; 0: none */
 	bool exit;                 /* NAT may change the flow here: followed by conntrack */
 };
 
 /* How often packets were seen. */
 struct trace_counts {
 	uint32_t packets[TRACE_WAYS][TRACE_LAYERS][TRACE_HOOKS][TRACE_EDGES];
+	uint32_t sizes[TRACE_SIZES];
 };
 
 enum { TRACE_DROPS_MAX = 8, TRACE_NAME = 64 };
@@ -82,5 +91,6 @@ struct trace_seen {
 /* As rtnetlink tells: NUD_* of linux/neighbour.h; 0: no such neighbour. */
 struct neighbour {
 	uint16_t state;
-	bool needless; /* NOARP device: there is none to be asked for */
+	bool needless;   /* NOARP device: there is none to be asked for */
+	bool no_carrier; /* of the device, though it is up */
 };

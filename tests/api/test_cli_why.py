@@ -117,6 +117,13 @@ class Why(unittest.TestCase):
         self.assertIn(f"the reply dies at 11, on {a.url}: reply-arrival seen", out)
         self.assertIn(f"fix on {a.url}: nft insert x", out)
 
+    def test_a_size_that_vanishes_is_no_death(self):
+        a, b = self.pair()
+        a.answers["GET /v1/why"] = answer("client", NEAR_OUT, (*NEAR_BACK, "mtu"),
+                                          {"mtu": {"verdict": "broken"}})
+        self.assertIn(f"long packets vanish, by 13, on {a.url}: mtu seen",
+                      self.why(a, "--peer", b.url, status=FAILED))
+
     def test_every_ipipctl_of_a_fix_names_the_host(self):
         fix = {"verdict": "broken", "fix": "ipipctl tunnel rm x && ipipctl tunnel add ipipctl"}
         a, b = self.pair(far={"tunnel": fix})

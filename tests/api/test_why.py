@@ -4,6 +4,7 @@
 
 import json
 import socket
+import statistics
 import time
 
 import api
@@ -66,6 +67,16 @@ class Near(WhyTest):
 
     def test_to_this_host(self):
         self.broken("/v1/why?to=172.16.16.22", "route")
+
+
+    def test_without_probes_it_is_answered_at_once(self):
+        self.three()
+        took = []
+        for _ in range(15):
+            began = time.monotonic()
+            body, _ = self.why(NEAR)
+            took.append(max(body["took_ms"] / 1000, time.monotonic() - began))
+        self.assertLess(statistics.median(took), 0.02)
 
 
 class Far(WhyTest):
@@ -149,11 +160,13 @@ class FarProbed(WhyTest):
         self.assertIsNone(self.broken(PROBED, "forward")["fix"])
 
     def test_the_destination_does_not_answer(self):
-        self.agent.kernel(*seen(*OUT), "device out inner left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.agent.kernel(*seen(*OUT), "device out inner left eth0",
+                          "flow 172.16.16.22 180.163.26.39")
         self.broken(PROBED, "reply")
 
     def test_no_answer_of_udp_says_nothing(self):
-        self.agent.kernel(*seen(*OUT), "device out inner left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.agent.kernel(*seen(*OUT), "device out inner left eth0",
+                          "flow 172.16.16.22 180.163.26.39")
         self.assertEqual(self.why(PROBED + "&protocol=udp")[0]["verdict"], "unknown")
 
     def test_no_trace_can_be_opened(self):

@@ -258,6 +258,29 @@ static void counts_outer_packets_by_what_is_in_them(void **state)
 	peer_end(peer);
 }
 
+static void counts_the_sizes_of_the_other_end(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("10.0.0.1", "10.9.9.9");
+	struct trace_seen seen;
+	pid_t peer = peer_new();
+	const struct tunnel tunnel = {"192.0.2.2", "192.0.2.1"};
+
+	connect_peer(peer, "v0", "192.0.2");
+	asked.sizes_id = ID;
+	open_trace(ground, &asked);
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.1", 100));
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.1", 111));
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.1", 1));
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.2", 101));
+	send_outer(peer, tunnel, echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.1", 0));
+	await(ground, &seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_INPUT][TRACE_LAST], 1,
+	      &seen);
+	assert_int_equal(seen.counts.sizes[TRACE_SIZES_CAME], 2);
+	assert_int_equal(seen.counts.sizes[TRACE_SIZES_ANSWERED], 0);
+	peer_end(peer);
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -429,6 +452,35 @@ static void follows_a_connection_through_nat(void **state)
 	/* conntrack forgets it with the reset */
 	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
 	assert_true(seen.flow.replied);
+	between_end(between);
+}
+
+/* Each size is answered, and one router says that it takes none. */
+static void counts_the_answers_to_sizes_through_nat(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+	struct packet packet = echo(ICMP_DEST_UNREACH, "198.51.100.2", "198.51.100.1", 0);
+	struct {
+		struct packet error;
+		struct iphdr quoted;
+		uint8_t more[8];
+	} told = {.error = packet, .quoted = header("198.51.100.1", "198.51.100.2", 1, 28)};
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+	asked.sizes_id = ID;
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 100);
+	await(ground, &seen.counts.sizes[TRACE_SIZES_ANSWERED], PROBES, &seen);
+	assert_int_equal(*last_of(&seen, TRACE_POSTROUTING), 0);
+	told.error.icmp.code = ICMP_FRAG_NEEDED;
+	cleanup_fd int fd = socket_at(between.outside, SOCK_RAW, IPPROTO_RAW);
+	send_bytes(fd, &told.error.ip, sizeof(told) - sizeof(told.error.outer),
+		   told.error.ip.daddr);
+	await(ground, &seen.counts.sizes[TRACE_SIZES_TOLD], 1, &seen);
 	between_end(between);
 }
 
@@ -609,6 +661,7 @@ static void the_nft_program_understands_it(void **state)
 
 		asked.protocol = protocols[i];
 		asked.port = asked.protocol == IPPROTO_ICMP ? 0 : 53;
+		asked.sizes_id = 1;
 		open_trace(ground, &asked);
 		ground_sh("nft list ruleset | grep -q 'comment \"back inner\"'");
 		ground_sh("nft list ruleset | nft -c -f -");
@@ -708,10 +761,12 @@ static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(counts_inner_packets_on_both_edges),
 	TEST(counts_outer_packets_by_what_is_in_them),
+	TEST(counts_the_sizes_of_the_other_end),
 	TEST(names_the_rule_that_drops),
 	TEST(names_the_policy_that_drops_each_layer),
 	TEST(follows_a_flow_through_nat),
 	TEST(follows_a_connection_through_nat),
+	TEST(counts_the_answers_to_sizes_through_nat),
 	TEST(follows_a_flow_that_nobody_translates),
 	TEST(follows_a_flow_that_conntrack_does_not),
 	TEST(names_who_drops_the_reply_before_nat_is_undone),
