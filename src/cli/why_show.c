@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/command.h"
 #include "cli/document.h"
 
 /* A line, of what agents say: no control character of theirs reaches the terminal. */
@@ -43,11 +44,19 @@ static const char *verdict_of(const struct why_step *step)
 	return strcmp(verdict, "broken") == 0 ? "BROKEN" : verdict;
 }
 
-static const char *blamed(const json_t *check)
+/* As a command would have it: "exit/qq" */
+static void add_blamed(const json_t *check, struct output_table *table)
 {
 	const char *resource = document_string(check, "resource");
+	size_t len = strcspn(resource, "/");
+	cleanup_text struct text kind = {0};
 
-	return resource[0] ? resource : document_string(check, "object");
+	text_add_len(&kind, resource, len);
+	const struct noun *noun = command_noun(text_str(&kind));
+	if (noun)
+		output_cellf(table, "%s%s", noun->name, resource + len);
+	else
+		output_cell(table, resource[0] ? resource : document_string(check, "object"));
 }
 
 void why_add_fix(struct text *out, const struct why_host *host, const char *fix)
@@ -76,7 +85,7 @@ static void add_row(const struct why_walk *walk, const struct why_step *step,
 	output_cell(table, step->host->name);
 	output_cell(table, document_string(step->check, "check"));
 	output_cell(table, document_string(step->check, "evidence"));
-	output_cell(table, blamed(step->check));
+	add_blamed(step->check, table);
 	output_cell(table, verdict_of(step));
 }
 

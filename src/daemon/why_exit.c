@@ -87,17 +87,18 @@ static void judge_no_tunnel(const struct why_known *known, struct why_check *che
 	bool same_remote;
 	const struct tunnel *tunnel = nearest(known, &same_remote);
 	char peer[ADDR_TEXT], local[ADDR_TEXT], other[ADDR_TEXT], given[ADDR_TEXT + 10] = "";
-	char beside[PREFIX_TEXT];
+	char beside[PREFIX_TEXT], stem[ADDR_TEXT + 4], name[RESOURCE_NAME], device[IFNAMSIZ];
 
 	addr_text(known->question.peer, peer);
+	snprintf(stem, sizeof(stem), "to-%s", peer);
 	if (known->question.local.host)
 		snprintf(given, sizeof(given), " --local %s",
 			 addr_text(known->question.local, local));
 	if (!tunnel) {
 		why_say(check, WHY_BROKEN, "no tunnel to %s is declared", peer);
-		why_fix(check,
-			"ipipctl tunnel add to-%08x --device t%08x --remote %s%s --addresses %s",
-			known->question.peer.host, known->question.peer.host, peer, given,
+		why_fix(check, "ipipctl tunnel add %s --device %s --remote %s%s --addresses %s",
+			why_fix_name(known, KIND_TUNNEL, stem, name),
+			why_fix_device(known, known->question.peer, device), peer, given,
 			prefix_text(why_fix_beside(known), beside));
 		return;
 	}
@@ -396,6 +397,19 @@ static void judge_leave(const struct why_known *known, struct why_check *check)
 			*by ? by : known->wan);
 }
 
+/* The destination says itself that nothing listens there: an answer, though none of the flow. */
+static bool say_declined(const struct why_known *known, struct why_check *check)
+{
+	bool declined = known->question.protocol == IPPROTO_UDP &&
+			known->probed.seen.counts.beside[TRACE_TOLD_NO_PORT];
+	char to[ADDR_TEXT];
+
+	if (declined)
+		why_say(check, WHY_OK, "%s answers by ICMP: nothing listens on port %u",
+			addr_text(known->question.to, to), known->question.port);
+	return declined;
+}
+
 static void judge_reply(const struct why_known *known, struct why_check *check)
 {
 	enum trace_hook hook = is_local(known) ? TRACE_OUTPUT : TRACE_PREROUTING;
@@ -406,6 +420,8 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 	if (came)
 		why_say(check, WHY_OK, "%u of %d %s", why_hop_probes(came), PROBE_COUNT,
 			is_local(known) ? "answered here" : "came back");
+	else if (say_declined(known, check))
+		return;
 	else if (known->question.protocol == IPPROTO_UDP)
 		why_say(check, WHY_UNKNOWN, "%s does not answer, which UDP need not", to);
 	else
@@ -487,7 +503,9 @@ static void judge_reply_forward(const struct why_known *known, struct why_check 
 						   local ? ARRAY_LEN(out) : ARRAY_LEN(forwarded),
 						   check);
 
-	if (passage.end == WHY_HOP_LOST && known->probed.seen.rp_filter_drops)
+	if (passage.end == WHY_HOP_NONE)
+		say_declined(known, check);
+	else if (passage.end == WHY_HOP_LOST && known->probed.seen.rp_filter_drops)
 		say_reply_filtered(known, check);
 }
 
@@ -511,7 +529,9 @@ static void judge_reply_send(const struct why_known *known, struct why_check *ch
 						   check);
 	char peer[ADDR_TEXT], by[WHY_ON];
 
-	if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
+	if (passage.end == WHY_HOP_NONE)
+		say_declined(known, check);
+	else if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
 		judge_not_encapsulated(known, check);
 	else if (passage.end == WHY_HOP_PASSED)
 		why_say(check, check->verdict, "%u replies left%s as protocol 4 to %s",

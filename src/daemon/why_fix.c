@@ -59,6 +59,15 @@ void why_fix_underlay(const struct why_known *known, struct why_check *check)
 	}
 }
 
+const char *why_fix_device(const struct why_known *known, struct addr remote,
+			   char device[static IFNAMSIZ])
+{
+	snprintf(device, IFNAMSIZ, "tun_%u_%u", remote.host >> 8 & 0xff, remote.host & 0xff);
+	if (facts_link(known->world.facts, device) || why_find_device(&known->world, device))
+		snprintf(device, IFNAMSIZ, "t%08x", remote.host);
+	return device;
+}
+
 /* Another device with the tunnel's endpoints: the tunnel can be made of it. */
 static const struct fact_link *holder_of(const struct why_known *known, const struct tunnel *tunnel)
 {
@@ -85,11 +94,13 @@ static void fix_foreign(const struct why_known *known, const char *name, struct 
 	const struct fact_link *link = tunnel ? facts_link(known->world.facts,
 							   tunnel_device(tunnel))
 					      : NULL;
+	char device[IFNAMSIZ];
 
 	if (holder && shell_word(holder->device))
 		why_fix(check, "ipipctl tunnel set %s --device %s --adopt", name, holder->device);
 	else if (link && strcmp(link->driver, "ipip") != 0)
-		why_fix(check, "ipipctl tunnel set %s --device t%08x", name, tunnel->remote.host);
+		why_fix(check, "ipipctl tunnel set %s --device %s", name,
+			why_fix_device(known, tunnel->remote, device));
 	else
 		why_fix(check, "ipipctl tunnel set %s --adopt", name);
 }

@@ -26,11 +26,12 @@ static uint32_t told_mtu(const struct why_known *known)
 /* Those of the other end go on, and their answers do not come here; nobody says why. */
 static bool vanish_behind(const struct why_known *known)
 {
-	const uint32_t *sizes = known->probed.seen.counts.sizes;
+	const uint32_t *counts = known->probed.seen.counts.beside;
 
 	return known->question.exit && known->path.asked && !known->path.answer.local &&
-	       sizes[TRACE_SIZES_ANSWERED] &&
-	       sizes[TRACE_SIZES_ANSWERED] < sizes[TRACE_SIZES_CAME] && !sizes[TRACE_SIZES_TOLD];
+	       counts[TRACE_SIZES_ANSWERED] &&
+	       counts[TRACE_SIZES_ANSWERED] < counts[TRACE_SIZES_CAME] &&
+	       !counts[TRACE_TOLD_TOO_LARGE];
 }
 
 static void judge_whole(const struct why_known *known, struct why_check *check)
@@ -42,7 +43,7 @@ static void judge_whole(const struct why_known *known, struct why_check *check)
 			"%u bytes pass, all that %s takes; behind this host %u do, and longer ones "
 			"vanish, without ICMP",
 			passed, known->device,
-			why_probe_size(known->probed.seen.counts.sizes[TRACE_SIZES_ANSWERED]));
+			why_probe_size(known->probed.seen.counts.beside[TRACE_SIZES_ANSWERED]));
 	else
 		why_say(check, WHY_OK, "%u bytes pass, all that %s takes", passed, known->device);
 }
@@ -53,7 +54,7 @@ static void judge_black_hole(const struct why_known *known, uint32_t mtu, struct
 {
 	unsigned passed = known->probed.result.largest_passed;
 	unsigned own = known->probed.result.n_passed;
-	uint32_t came = known->probed.seen.counts.sizes[TRACE_SIZES_CAME];
+	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME];
 	bool exit = known->question.exit, is_own_way = came > own;
 	const char *way = "";
 

@@ -31,12 +31,13 @@ enum trace_hook {
 enum trace_edge { TRACE_FIRST, TRACE_LAST, TRACE_EDGES };
 /* Into prerouting, out of postrouting. */
 enum trace_door { TRACE_CAME, TRACE_LEFT, TRACE_DOORS };
-/* Of echo requests of several sizes, which are none of the flow's counts. */
-enum trace_sizes {
+/* What is none of the flow's counts. Sizes: echo requests of several sizes. */
+enum trace_beside {
 	TRACE_SIZES_CAME,     /* the other end's, out of the underlay */
 	TRACE_SIZES_ANSWERED, /* exit: the destination's answers to them */
-	TRACE_SIZES_TOLD,     /* exit: ICMP saying that one to the destination was too large */
-	TRACE_SIZES,
+	TRACE_TOLD_TOO_LARGE, /* exit: ICMP saying so of one to the destination */
+	TRACE_TOLD_NO_PORT,   /* exit: ICMP saying that nothing listens there */
+	TRACE_BESIDES,
 };
 
 struct trace_question {
@@ -53,7 +54,7 @@ struct trace_question {
 /* How often packets were seen. */
 struct trace_counts {
 	uint32_t packets[TRACE_WAYS][TRACE_LAYERS][TRACE_HOOKS][TRACE_EDGES];
-	uint32_t sizes[TRACE_SIZES];
+	uint32_t beside[TRACE_BESIDES];
 };
 
 enum { TRACE_DROPS_MAX = 8, TRACE_NAME = 64 };

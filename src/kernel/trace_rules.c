@@ -32,7 +32,8 @@ enum {
 	ICMP_QUOTE_OFFSET = 8, /* what an error is about */
 	ICMP_ECHO_REPLY = 0,
 	ICMP_UNREACHABLE = 3,
-	ICMP_TOO_LARGE = 4, /* its code: fragmentation needed */
+	ICMP_NO_PORT = 3, /* its code; */
+	ICMP_TOO_LARGE = 4,
 	ICMP_ECHO_REQUEST = 8,
 	PORT_DESTINATION_OFFSET = 2,
 	SIZE_PROBES = 100, /* echo sequence numbers from there on are of another probe */
@@ -54,7 +55,7 @@ static const struct chain {
 	{"input-last", TRACE_INPUT, TRACE_LAST, INT_MAX},
 	{"forward-first", TRACE_FORWARD, TRACE_FIRST, INT_MIN},
 	{"forward-last", TRACE_FORWARD, TRACE_LAST, INT_MAX},
-	{"output-first", TRACE_OUTPUT, TRACE_FIRST, INT_MIN},
+	{TRACE_CHAIN_SENT, TRACE_OUTPUT, TRACE_FIRST, INT_MIN},
 	{"output-last", TRACE_OUTPUT, TRACE_LAST, INT_MAX},
 	{"postrouting-first", TRACE_POSTROUTING, TRACE_FIRST, INT_MIN},
 	{TRACE_CHAIN_OUT, TRACE_POSTROUTING, TRACE_LAST, INT_MAX},
@@ -67,10 +68,11 @@ static const char *const names[TRACE_WAYS][TRACE_LAYERS] = {
 	[TRACE_BACK] = {[TRACE_INNER] = "back inner", [TRACE_OUTER] = "back outer"},
 };
 
-static const char *const sizes_names[TRACE_SIZES] = {
+static const char *const beside_names[TRACE_BESIDES] = {
 	[TRACE_SIZES_CAME] = "sizes came",
 	[TRACE_SIZES_ANSWERED] = "sizes answered",
-	[TRACE_SIZES_TOLD] = "sizes told",
+	[TRACE_TOLD_TOO_LARGE] = "told too large",
+	[TRACE_TOLD_NO_PORT] = "told no port",
 };
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
@@ -265,16 +267,22 @@ static void match_sizes_came(struct nftnl_rule *rule, const struct trace_questio
 	is_u16(rule, question->sizes_id);
 }
 
-/* By the packet that it quotes: whose source NAT may have changed. */
-static void match_sizes_told(struct nftnl_rule *rule, const struct trace_question *question)
+/* By the packet that it quotes, whose source NAT may have changed. */
+static void match_told(struct nftnl_rule *rule, const struct trace_question *question, uint8_t code)
 {
 	static const struct bytes quoted = {NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET};
 
 	match_protocol(rule, IPPROTO_ICMP);
 	match_icmp_type(rule, transport, ICMP_UNREACHABLE);
 	load(rule, transport, ICMP_CODE_OFFSET, sizeof(uint8_t));
-	is_u8(rule, ICMP_TOO_LARGE);
+	is_u8(rule, code);
 	match_addrs(rule, quoted, (struct addr){0}, question->to);
+	load(rule, quoted, IP_PROTOCOL_OFFSET, sizeof(uint8_t));
+	is_u8(rule, question->protocol);
+	if (question->port) {
+		load(rule, quoted, IP_HEADER + PORT_DESTINATION_OFFSET, sizeof(uint16_t));
+		is_u16(rule, question->port);
+	}
 }
 
 /* By what conntrack knows of its flow: how it was before NAT. */
@@ -400,29 +408,33 @@ static bool is_reply_chain(const struct chain *chain)
 	return chain->priority == BEHIND_CONNTRACK;
 }
 
-/* These many are none of the flow, and are not traced: the socket's buffer is for that. */
-static void put_sizes(struct nft_batch *batch, const struct chain *chain,
-		      const struct trace_question *question)
+/* These are none of the flow, and are not traced: the socket's buffer is for that. */
+static void put_beside(struct nft_batch *batch, const struct chain *chain,
+		       const struct trace_question *question)
 {
+	bool comes = strcmp(chain->name, TRACE_CHAIN_IN) == 0;
+	bool icmp = question->protocol == IPPROTO_ICMP;
 	struct nftnl_rule *rule;
 
-	if (question->sizes_id && strcmp(chain->name, TRACE_CHAIN_IN) == 0) {
+	if (question->sizes_id && comes) {
 		rule = rule_new();
 		match_sizes_came(rule, question);
-		put_counter(batch, chain, rule, sizes_names[TRACE_SIZES_CAME], false);
+		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_CAME], false);
 	}
-	if (!question->exit || question->protocol != IPPROTO_ICMP)
-		return;
-	if (strcmp(chain->name, TRACE_CHAIN_IN) == 0) {
-		rule = rule_new();
-		match_sizes_told(rule, question);
-		put_counter(batch, chain, rule, sizes_names[TRACE_SIZES_TOLD], false);
-	} else if (is_reply_chain(chain)) {
+	if (question->exit && icmp && is_reply_chain(chain)) {
 		rule = rule_new();
 		match_icmp_type(rule, transport, ICMP_ECHO_REPLY);
 		match_sequence(rule, transport, NFT_CMP_GTE);
 		match_flow(rule, question, TRACE_BACK);
-		put_counter(batch, chain, rule, sizes_names[TRACE_SIZES_ANSWERED], false);
+		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_ANSWERED], false);
+	}
+	/* this host's own word, where it is the destination, leaves by output */
+	if (question->exit && (comes || strcmp(chain->name, TRACE_CHAIN_SENT) == 0)) {
+		enum trace_beside told = icmp ? TRACE_TOLD_TOO_LARGE : TRACE_TOLD_NO_PORT;
+
+		rule = rule_new();
+		match_told(rule, question, icmp ? ICMP_TOO_LARGE : ICMP_NO_PORT);
+		put_counter(batch, chain, rule, beside_names[told], false);
 	}
 }
 
@@ -486,7 +498,7 @@ void trace_rules_build(struct nft_batch *batch, const struct trace_question *que
 			continue;
 		put_chain(batch, &chains[i]);
 		put_rules(batch, &chains[i], question);
-		put_sizes(batch, &chains[i], question);
+		put_beside(batch, &chains[i], question);
 	}
 }
 
@@ -530,7 +542,7 @@ void trace_rules_count(const struct nftnl_rule *rule, struct trace_counts *count
 			if (has_comment(userdata, len, names[way][layer]))
 				counts->packets[way][layer][chain->hook][chain->edge] +=
 					(uint32_t)packets;
-	for (enum trace_sizes sizes = 0; sizes < TRACE_SIZES; sizes++)
-		if (has_comment(userdata, len, sizes_names[sizes]))
-			counts->sizes[sizes] += (uint32_t)packets;
+	for (enum trace_beside beside = 0; beside < TRACE_BESIDES; beside++)
+		if (has_comment(userdata, len, beside_names[beside]))
+			counts->beside[beside] += (uint32_t)packets;
 }

@@ -88,6 +88,18 @@ class Why(unittest.TestCase):
         self.assertEqual((walked["verdict"], walked["broken_at"], walked["fix"]),
                          ("ok", None, None))
 
+    def test_resources_are_called_as_the_commands_call_them(self):
+        a, b = self.pair(near={"route": {"resource": "exit-route/qq"},
+                               "tunnel": {"resource": "tunnel/t", "object": "x"},
+                               "send": {"object": "link exit-route/x"}},
+                         far={"nat": {"resource": "nat-rule/out"}})
+        lines = self.why(a, "--peer", b.url).splitlines()
+        shown = {line.split()[2]: line for line in lines if len(line.split()) > 2}
+        for check, words in (("route", " exit/qq "), ("tunnel", " tunnel/t "),
+                             ("send", " link exit-route/x "), ("nat", " nat/out ")):
+            self.assertTrue(any(words in line and f" {check} " in line for line in lines), shown)
+        self.assertEqual("exit-route/qq", self.walk(a, b)["checks"][0]["resource"])
+
     def test_far_is_asked_first_and_near_sends_while_it_watches(self):
         a, b = self.pair()
         self.walk(a, b)

@@ -159,6 +159,12 @@ class FarProbed(WhyTest):
                           "drop out inner forward ip filter $(reboot) 7")
         self.assertIsNone(self.broken(PROBED, "forward")["fix"])
 
+    def test_a_name_that_is_no_text_is_told_as_far_as_it_is_one(self):
+        self.agent.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
+                          "drop out inner forward ip filter F\udcffW\udcc3 7")
+        check = self.broken(PROBED, "forward")
+        self.assertEqual((check["object"], check["fix"]), ("nft ip filter F?W?", None))
+
     def test_the_destination_does_not_answer(self):
         self.agent.kernel(*seen(*OUT), "device out inner left eth0",
                           "flow 172.16.16.22 180.163.26.39")

@@ -276,8 +276,8 @@ static void counts_the_sizes_of_the_other_end(void **state)
 	send_outer(peer, tunnel, echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.1", 0));
 	await(ground, &seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_INPUT][TRACE_LAST], 1,
 	      &seen);
-	assert_int_equal(seen.counts.sizes[TRACE_SIZES_CAME], 2);
-	assert_int_equal(seen.counts.sizes[TRACE_SIZES_ANSWERED], 0);
+	assert_int_equal(seen.counts.beside[TRACE_SIZES_CAME], 2);
+	assert_int_equal(seen.counts.beside[TRACE_SIZES_ANSWERED], 0);
 	peer_end(peer);
 }
 
@@ -455,6 +455,35 @@ static void follows_a_connection_through_nat(void **state)
 	between_end(between);
 }
 
+/* The destination's kernel says that nothing listens there. */
+static void counts_the_word_that_a_port_is_closed(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(ID)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(53),
+		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
+	};
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+	asked.protocol = IPPROTO_UDP;
+	asked.port = 53;
+	open_trace(ground, &asked);
+	cleanup_fd int fd = socket_at(between.inside, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	await(ground, &seen.counts.beside[TRACE_TOLD_NO_PORT], 1, &seen);
+	to.sin_port = htons(54);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	await(ground, &seen.counts.beside[TRACE_TOLD_NO_PORT], 1, &seen);
+	between_end(between);
+}
+
 /* Each size is answered, and one router says that it takes none. */
 static void counts_the_answers_to_sizes_through_nat(void **state)
 {
@@ -474,13 +503,13 @@ static void counts_the_answers_to_sizes_through_nat(void **state)
 	asked.sizes_id = ID;
 	open_trace(ground, &asked);
 	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 100);
-	await(ground, &seen.counts.sizes[TRACE_SIZES_ANSWERED], PROBES, &seen);
+	await(ground, &seen.counts.beside[TRACE_SIZES_ANSWERED], PROBES, &seen);
 	assert_int_equal(*last_of(&seen, TRACE_POSTROUTING), 0);
 	told.error.icmp.code = ICMP_FRAG_NEEDED;
 	cleanup_fd int fd = socket_at(between.outside, SOCK_RAW, IPPROTO_RAW);
 	send_bytes(fd, &told.error.ip, sizeof(told) - sizeof(told.error.outer),
 		   told.error.ip.daddr);
-	await(ground, &seen.counts.sizes[TRACE_SIZES_TOLD], 1, &seen);
+	await(ground, &seen.counts.beside[TRACE_TOLD_TOO_LARGE], 1, &seen);
 	between_end(between);
 }
 
@@ -767,6 +796,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(follows_a_flow_through_nat),
 	TEST(follows_a_connection_through_nat),
 	TEST(counts_the_answers_to_sizes_through_nat),
+	TEST(counts_the_word_that_a_port_is_closed),
 	TEST(follows_a_flow_that_nobody_translates),
 	TEST(follows_a_flow_that_conntrack_does_not),
 	TEST(names_who_drops_the_reply_before_nat_is_undone),

@@ -22,6 +22,7 @@ QQ = {"name": "qq", "tunnel": "tun_a", "destinations": [f"{INET}/32"]}
 EXIT = {"name": "exit", "sources": ["192.168.1.0/24"], "out_interface": "eth0"}
 PORT = 7777
 PROBES, PROBE_S = 10, 2     # so many an agent sends at once, and one more in that time
+CLOSED_UDP = ("--protocol", "udp", "--port", "9")
 TO_PORT = ("--protocol", "tcp", "--port", str(PORT))
 
 
@@ -431,10 +432,14 @@ class Why(lab.LabTest):
         self.declare()
         for arguments in ((), TO_PORT, ("--protocol", "tcp", "--port", "9"),
                           ("--protocol", "udp", "--port", str(PORT)),
-                          ("--protocol", "udp", "--port", "9"), ("--no-probe",)):
+                          CLOSED_UDP, ("--no-probe",)):
             found = self.assert_healthy(*arguments)
             if "--no-probe" not in arguments:
                 self.assert_devices(found)
+            if arguments == CLOSED_UDP:
+                self.assertNotIn("does not answer", self.lines(found))
+                self.assertEqual([], [c["check"] for c in found["checks"]
+                                      if c["verdict"] == "unknown" and c["check"] != "neighbour"])
         self.assert_quick()
         # the other end itself
         done = lab.ipipctl("why", INNER_B, "--peer", f"unix://{self.b.socket}", host=self.a)

@@ -465,7 +465,7 @@ static void tells_which_way_is_narrow(void **state)
 
 		begin(&w);
 		black_hole(&w);
-		w.known.probed.seen.counts.sizes[TRACE_SIZES_CAME] = cases[i].came;
+		w.known.probed.seen.counts.beside[TRACE_SIZES_CAME] = cases[i].came;
 		judge(&w, &checks);
 		const struct why_check *check = &checks.v[checks.len - 1];
 		assert_int_equal(check->verdict, WHY_BROKEN);

@@ -307,6 +307,16 @@ static void postrouting_drops_the_port(struct world *w)
 	w->known.question.port = 53;
 }
 
+/* The destination has no such port, and says so. */
+static void declined(struct world *w)
+{
+	w->known.question.protocol = IPPROTO_UDP;
+	w->known.question.port = 53;
+	memset(w->known.probed.seen.counts.packets[TRACE_BACK], 0,
+	       sizeof(w->known.probed.seen.counts.packets[TRACE_BACK]));
+	w->known.probed.seen.counts.beside[TRACE_TOLD_NO_PORT] = 1;
+}
+
 static void legacy_drops_the_port(struct world *w)
 {
 	loaded = "iptable_filter";
@@ -441,12 +451,13 @@ static const struct {
 	const char *broken, *fix; /* NULL: none */
 } situations[] = {
 	{is_whole, NULL, NULL},
+	{declined, NULL, NULL},
 	{wan_strict_but_passed, NULL, NULL},
 	{nothing_arrives, "arrival", NULL},
 	{other_remote, "tunnel",
 	 "ipipctl tunnel set tun_b --remote 172.16.16.22 --local 172.16.1.62"},
 	{other_local, "tunnel", "ipipctl tunnel set tun_b --local 172.16.1.62"},
-	{no_tunnel, "tunnel", "ipipctl tunnel add to-ac101016 --device tac101016 "
+	{no_tunnel, "tunnel", "ipipctl tunnel add to-172.16.16.22 --device tun_16_22 "
 	 "--remote 172.16.16.22 --local 172.16.1.62 --addresses 192.168.1.2/24"},
 	{disabled, "tunnel", "ipipctl tunnel set tun_b --enabled"},
 	{module_missing, "tunnel", "modprobe ipip && ipipctl reconcile"},
@@ -538,7 +549,7 @@ static void tells_which_way_is_narrow(void **state)
 {
 	static const char fix[] = "ipipctl tunnel set tun_b --mtu 1400";
 	static const struct {
-		uint32_t sizes[TRACE_SIZES]; /* came, answered, told */
+		uint32_t sizes[TRACE_BESIDES]; /* came, answered, told */
 		bool hole;
 		enum why_verdict verdict;
 		const char *words, *fix;
@@ -560,7 +571,7 @@ static void tells_which_way_is_narrow(void **state)
 		begin(&w);
 		if (cases[i].hole)
 			black_hole(&w);
-		memcpy(w.known.probed.seen.counts.sizes, cases[i].sizes, sizeof(cases[i].sizes));
+		memcpy(w.known.probed.seen.counts.beside, cases[i].sizes, sizeof(cases[i].sizes));
 		judge(&w, &checks);
 		const struct why_check *check = &checks.v[checks.len - 1];
 		assert_int_equal(check->verdict, cases[i].verdict);
