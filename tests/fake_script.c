@@ -395,6 +395,11 @@ static void run_refuse_trace(struct fake *fake, struct words *words)
 	fake->refuse_trace = error_number(words);
 }
 
+static void run_refuse_trace_close(struct fake *fake, struct words *words)
+{
+	fake->refuse_trace_close = error_number(words);
+}
+
 /* Its place in the list of words that there are. */
 static unsigned choice(struct words *words, const char *const *choices, size_t n)
 {
@@ -554,6 +559,7 @@ static const struct {
 	{"foreign-chain", run_foreign_chain},
 	{"foreign-rule", run_foreign_rule},
 	{"refuse-trace", run_refuse_trace},
+	{"refuse-trace-close", run_refuse_trace_close},
 	{"neighbour", run_neighbour},
 	{"seen", run_seen},
 	{"drop", run_drop},
@@ -617,6 +623,7 @@ bool fake_script_run(struct fake *fake)
 		fake->script = now;
 		vec_clear(&fake->failures);
 		fake->refuse_observe = fake->refuse_count = fake->refuse_trace = 0;
+		fake->refuse_trace_close = 0;
 		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};
 		while (getline(&line, &size, file) >= 0)

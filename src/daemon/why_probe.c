@@ -28,12 +28,21 @@ struct why_probe {
 	uint64_t began_ms;
 };
 
+static void close_trace(struct why_probe *probe)
+{
+	struct kernel *kernel = probe->call.kernel;
+	struct err err;
+
+	if (probe->traced)
+		(void)!kernel->vt->trace_close(kernel, &err);
+	probe->traced = false;
+}
+
 void why_probe_free(struct why_probe *probe)
 {
 	if (!probe)
 		return;
-	if (probe->traced)
-		probe->call.kernel->vt->trace_close(probe->call.kernel);
+	close_trace(probe);
 	if (probe->packets)
 		probe_free(probe->packets);
 	loop_timer_free(probe->call.loop, probe->timer);
@@ -60,12 +69,9 @@ static void look(struct why_probe *probe)
 
 static void finish(struct why_probe *probe)
 {
-	struct kernel *kernel = probe->call.kernel;
-
 	look(probe);
 	count(probe, &probe->probed.after);
-	kernel->vt->trace_close(kernel);
-	probe->traced = false;
+	close_trace(probe);
 	loop_timer_disarm(probe->call.loop, probe->timer);
 	probe->probed.done = !probe->probed.fault[0];
 	struct why_probed told = probe->probed;

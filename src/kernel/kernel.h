@@ -150,8 +150,9 @@ struct kernel_vtable {
 			  struct err *err);
 	/* What was seen until now. */
 	int (*trace_read)(struct kernel *kernel, struct trace_seen *seen, struct err *err);
-	/* Takes away all that it needed; also when there is none. */
-	void (*trace_close)(struct kernel *kernel);
+	/* Takes away all that it needed. Done, when there is none; after a failure it is to be done
+	 * again, though another may be opened meanwhile. */
+	int (*trace_close)(struct kernel *kernel, struct err *err);
 	void (*close)(struct kernel *kernel);
 };
 

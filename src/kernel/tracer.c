@@ -92,15 +92,18 @@ static void ignore(const struct nlmsghdr *nlh, void *data)
 	(void)data;
 }
 
-void tracer_sweep(struct kern *kern)
+int tracer_sweep(struct kern *kern, struct err *err)
 {
 	char buf[MNL_NLMSG_HDRLEN + 64];
 	struct nlmsghdr *nlh = nft_socket_header(kern->nft, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
 	struct nft_failure failure;
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TRACE_TABLE);
-	if (nft_socket_request(kern->nft, nlh, ignore, NULL) == 0)
-		(void)!commit(kern->nft, NULL, &failure);
+	int r = nft_socket_request(kern->nft, nlh, ignore, NULL);
+	if (r == 0)
+		r = commit(kern->nft, NULL, &failure);
+	kern->trace_left = r && r != -ENOENT;
+	return kern->trace_left ? err_set(err, r, "trace: its table stays: %s", strerror(-r)) : 0;
 }
 
 /* Joined before the rules stand, so that it hears of the first packet. */
@@ -132,7 +135,9 @@ int tracer_open(struct kern *kern, const struct trace_question *question, struct
 	if (!error)
 		error = join(trace->socket, err);
 	if (!error) {
-		tracer_sweep(kern);
+		error = tracer_sweep(kern, err);
+	}
+	if (!error) {
 		error = commit(kern->nft, question, &failure);
 		if (error)
 			err_set(err, error, "trace: rules: %s", failure.error.words);
@@ -146,13 +151,14 @@ int tracer_open(struct kern *kern, const struct trace_question *question, struct
 	return 0;
 }
 
-void tracer_close(struct kern *kern)
+int tracer_close(struct kern *kern, struct err *err)
 {
-	if (!kern->trace)
-		return;
-	tracer_sweep(kern);
-	trace_free(kern->trace);
+	if (!kern->trace && !kern->trace_left)
+		return 0;
+	if (kern->trace)
+		trace_free(kern->trace);
 	kern->trace = NULL;
+	return tracer_sweep(kern, err);
 }
 
 static void count_rule(const struct nlmsghdr *nlh, void *data)

@@ -181,6 +181,19 @@ class FarProbed(WhyTest):
         self.assertEqual(body["verdict"], "unknown")
         self.assertIn("Operation not permitted", checks["arrival"]["evidence"])
 
+    def test_a_trace_that_cannot_be_closed_is_swept_later(self):
+        whole = seen(*OUT, *BACK), "flow 172.16.16.22 180.163.26.39 replied"
+        self.agent.kernel(*whole[0], whole[1], "refuse-trace-close EPERM")
+        self.assertEqual(self.why(PROBED)[0]["verdict"], "ok")
+        self.assertIn("trace", self.agent.objects())
+        self.assertEqual(self.why(PROBED)[0]["verdict"], "ok")
+        self.assertEqual(self.agent.log.count("its table stays"), 1)
+        self.agent.kernel(*whole[0], whole[1])
+        end = time.monotonic() + 5
+        while "trace" in self.agent.objects():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
     def begin(self):
         """A request whose headers, and first byte, are there."""
         connection = api.Connection(self.agent.socket)

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +175,11 @@ static void open_trace(struct ground *ground, const struct trace_question *asked
 	if (error)
 		print_error("%s\n", ground->err.sentence);
 	assert_int_equal(error, 0);
+}
+
+static void close_trace(struct ground *ground)
+{
+	assert_int_equal(ground->kernel->vt->trace_close(ground->kernel, &ground->err), 0);
 }
 
 static void read_trace(struct ground *ground, struct trace_seen *seen)
@@ -672,8 +679,8 @@ static void only_one_flow_is_traced(void **state)
 	open_trace(ground, &asked);
 	assert_int_equal(ground->kernel->vt->trace_open(ground->kernel, &asked, &ground->err),
 			 -EBUSY);
-	ground->kernel->vt->trace_close(ground->kernel);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
+	close_trace(ground);
 	assert_int_equal(ground->kernel->vt->trace_read(ground->kernel, &seen, &ground->err),
 			 -EINVAL);
 	open_trace(ground, &asked);
@@ -694,7 +701,7 @@ static void the_nft_program_understands_it(void **state)
 		open_trace(ground, &asked);
 		ground_sh("nft list ruleset | grep -q 'comment \"back inner\"'");
 		ground_sh("nft list ruleset | nft -c -f -");
-		ground->kernel->vt->trace_close(ground->kernel);
+		close_trace(ground);
 	}
 }
 
@@ -704,12 +711,41 @@ static void nothing_is_left_of_it(void **state)
 	struct trace_question asked = exit_question();
 
 	open_trace(ground, &asked);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
 	ground_prints("", "nft list ruleset");
 	open_trace(ground, &asked);
 	ground->kernel->vt->close(ground->kernel);
 	ground->kernel = NULL;
 	ground_prints("", "nft list ruleset");
+}
+
+/* In this thread's effective set, or not. */
+static void have_net_admin(bool have)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint32_t bit = CAP_TO_MASK(CAP_NET_ADMIN);
+
+	assert_int_equal(syscall(SYS_capget, &header, data), 0);
+	data[0].effective = have ? data[0].effective | bit : data[0].effective & ~bit;
+	assert_int_equal(syscall(SYS_capset, &header, data), 0);
+}
+
+static void what_could_not_be_closed_goes_when_it_can(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct kernel *kernel = ground->kernel;
+
+	open_trace(ground, &asked);
+	have_net_admin(false);
+	int refused = kernel->vt->trace_close(kernel, &ground->err);
+	have_net_admin(true);
+	assert_int_equal(refused, -EPERM);
+	ground_sh("nft list table ip ipipd_trace >/dev/null");
+	assert_int_equal(kernel->vt->trace_close(kernel, &ground->err), 0);
+	ground_prints("", "nft list ruleset");
+	assert_int_equal(kernel->vt->trace_close(kernel, &ground->err), 0);
 }
 
 static void what_a_killed_agent_left_goes_at_the_next_start(void **state)
@@ -739,7 +775,7 @@ static void the_reconciler_needs_no_new_look(void **state)
 	ground_look(ground);
 	ground_quiet(ground);
 	open_trace(ground, &asked);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
 	assert_false(ground_events(ground, false).look);
 	assert_int_equal(add_table(ground), 0);
 }
@@ -753,7 +789,7 @@ static void the_reconciler_notices_what_others_did_meanwhile(void **state)
 	ground_sh("nft add table ip other");
 	open_trace(ground, &asked);
 	assert_int_equal(add_table(ground), -ERESTART);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
 	assert_int_equal(add_table(ground), -ERESTART);
 }
 
@@ -775,7 +811,7 @@ static void is_quick(void **state)
 		took = now_us() - start;
 		read_us = took < read_us ? took : read_us;
 		start = now_us();
-		ground->kernel->vt->trace_close(ground->kernel);
+		close_trace(ground);
 		took = now_us() - start;
 		close_us = took < close_us ? took : close_us;
 	}
@@ -806,6 +842,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(only_one_flow_is_traced),
 	TEST(the_nft_program_understands_it),
 	TEST(nothing_is_left_of_it),
+	TEST(what_could_not_be_closed_goes_when_it_can),
 	TEST(what_a_killed_agent_left_goes_at_the_next_start),
 	TEST(the_reconciler_needs_no_new_look),
 	TEST(the_reconciler_notices_what_others_did_meanwhile),
