@@ -188,6 +188,17 @@ static void fix_nft(const struct why_known *known, const struct trace_drop *drop
 			drop->chain, match.nft);
 }
 
+/* It takes out of its chains what others put there, so that it alone can be told. */
+static void say_calico(const struct trace_drop *drop, const struct why_hop *hop,
+		       struct why_check *check)
+{
+	const char *where = hop->layer == TRACE_OUTER ? "externalNodesList of FelixConfiguration"
+						      : "a network policy";
+
+	why_say(check, WHY_BROKEN, "dropped in %s by Calico's %.40s: let it through by %s",
+		hook_names[hop->hook], drop->chain, where);
+}
+
 static void say_dropped(const struct why_known *known, const struct trace_drop *drop,
 			const struct why_hop *hop, struct why_check *check)
 {
@@ -198,7 +209,10 @@ static void say_dropped(const struct why_known *known, const struct trace_drop *
 		why_say(check, WHY_BROKEN, "dropped in %s by %s %s %s, its policy",
 			hook_names[hop->hook], drop->family, drop->table, drop->chain);
 	why_object(check, "nft %s %s %s", drop->family, drop->table, drop->chain);
-	fix_nft(known, drop, hop, check);
+	if (strncmp(drop->chain, "cali-", strlen("cali-")) == 0)
+		say_calico(drop, hop, check);
+	else
+		fix_nft(known, drop, hop, check);
 }
 
 /* The tables of iptables-legacy that have the hook, the likeliest first. */

@@ -232,6 +232,12 @@ static void input_drops(struct world *w)
 	drops(w, TRACE_OUT, TRACE_OUTER, TRACE_INPUT, "filter");
 }
 
+static void calico_drops(struct world *w)
+{
+	input_drops(w);
+	strcpy(w->known.probed.seen.drops[0].chain, "cali-INPUT");
+}
+
 static void forwarding_off(struct world *w)
 {
 	w->has_nat = false;
@@ -464,6 +470,7 @@ static const struct {
 	{device_down, "tunnel", "ip link set tun_b up && ipipctl reconcile"},
 	{input_drops, "decapsulation",
 	 "nft 'insert rule inet filter c ip protocol 4 ip saddr 172.16.16.22 accept'"},
+	{calico_drops, "decapsulation", NULL},
 	{forwarding_off, "input",
 	 "ipipctl nat add exit-tun_b --sources 192.168.1.0/24 --out-interface eth0"},
 	{forwarding_off_with_rule, "input",
