@@ -14,6 +14,10 @@
 
 #include "kernel/count.h"
 
+/* IFF_LOWER_UP of linux/if.h, which does not go with net/if.h: the carrier at this moment; that
+ * IFF_RUNNING says so, too, may take the kernel a second. */
+enum { LOWER_UP = 1 << 16 };
+
 static struct nl_msg *route_message(struct addr to, unsigned flags)
 {
 	struct rtmsg header = {
@@ -278,7 +282,7 @@ int question_neighbour(struct kern *kern, const char *device, struct addr addr,
 		return err_set(err, error, "neighbour on %s: %s", device, strerror(-error));
 	*neighbour = (struct neighbour){
 		.state = state,
-		.no_carrier = (header->ifi_flags & (IFF_UP | IFF_RUNNING)) == IFF_UP,
+		.no_carrier = (header->ifi_flags & (IFF_UP | LOWER_UP)) == IFF_UP,
 		.needless = header->ifi_flags & (IFF_NOARP | IFF_LOOPBACK | IFF_POINTOPOINT),
 	};
 	return 0;

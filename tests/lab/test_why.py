@@ -334,7 +334,8 @@ class Why(lab.LabTest):
         self.declare()
         if case.undo and case.role in "ab":
             getattr(self, case.role).ok("POST", "/v1/reconcile?wait=10")
-        self.assert_ping(self.t.a, INET)
+        # a carrier takes a moment to be noticed
+        lab.eventually(lambda: lab.ping(self.t.a, INET, count=1, timeout=0.3), lab.SECOND)
 
     def shell(self, found):
         """As a person would, on the host that it is for."""
