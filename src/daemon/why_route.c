@@ -97,17 +97,16 @@ static void judge_passing(const struct why_known *known, const struct why_exit *
 	const struct tunnel *tunnel = (const struct tunnel *)declaration_find(
 		known->world.declaration, KIND_TUNNEL, exit->route->tunnel, NULL);
 	struct addr source = exit->route->source;
-	char from[ADDR_TEXT], to[ADDR_TEXT], better[ADDR_TEXT];
+	char from[ADDR_TEXT], better[ADDR_TEXT];
 
 	if (!source.host && tunnel && tunnel->addresses.len)
 		source = tunnel->addresses.v[0].addr;
 	why_say(check, WHY_BROKEN,
-		"from %s, an underlay address, packets go past the tunnels by design: dev %s",
-		addr_text(known->from, from), known->path.answer.device);
+		"from %s, an underlay address, packets go past the tunnels by design: dev %s%s%s",
+		addr_text(known->from, from), known->path.answer.device,
+		source.host ? "; the tunnel's are from " : "",
+		source.host ? addr_text(source, better) : "");
 	why_resource(check, KIND_EXIT_ROUTE, exit->route->head.name);
-	if (source.host)
-		why_fix(check, "ipipctl why %s --from %s", addr_text(known->question.to, to),
-			addr_text(source, better));
 }
 
 /* An exit route has the destination, but not from there. */

@@ -360,7 +360,7 @@ static const struct {
 	 "--destinations 180.163.26.39/32"},
 	{other_from, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
 	 "--destinations 180.163.26.39/32"},
-	{from_underlay, "route", "ipipctl why 180.163.26.39 --from 192.168.1.1"},
+	{from_underlay, "route", NULL},
 	{blackhole, "route", "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
 	{to_itself, "route", NULL},
 	{device_down, "tunnel", "ip link set tun_a up && ipipctl reconcile"},
