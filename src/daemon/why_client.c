@@ -25,11 +25,13 @@ static void judge_source(const struct why_known *known, struct why_check *check)
 		why_say(check, WHY_OK, "%s comes in by %s", known->from.host ? from : "it",
 			known->question.in);
 	} else {
-		why_say(check, WHY_BROKEN, "%s is no address of this host",
-			known->from.host ? from : "the source");
-		if (known->tunnel && !known->tunnel->addresses.len)
-			why_fix(check, "ipipctl tunnel set %s --addresses 10.255.0.1/31",
-				known->tunnel->head.name);
+		bool is_bare = known->tunnel && !known->tunnel->addresses.len;
+
+		/* which one goes with the other end's is its owner's to know */
+		why_say(check, WHY_BROKEN, "%s is no address of this host%s%s",
+			known->from.host ? from : "the source",
+			is_bare ? ": give one (--addresses) to tunnel " : "",
+			is_bare ? known->tunnel->head.name : "");
 	}
 	if (holder)
 		why_resource(check, KIND_TUNNEL, holder->head.name);

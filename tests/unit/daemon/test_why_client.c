@@ -241,6 +241,12 @@ static void device_down(struct world *w)
 	w->facts.links.v[1].up = false;
 }
 
+static void from_nowhere(struct world *w)
+{
+	w->known.from = w->known.question.from = (struct addr){0x0a090909};
+	w->tunnel.addresses.len = 0;
+}
+
 static void loops(struct world *w)
 {
 	set_route(&w->known.outer, "", "tun_a", 254);
@@ -364,6 +370,7 @@ static const struct {
 	{blackhole, "route", "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
 	{to_itself, "route", NULL},
 	{device_down, "tunnel", "ip link set tun_a up && ipipctl reconcile"},
+	{from_nowhere, "source", NULL},
 	{loops, "loop", "ip route flush table 254 dev tun_a to match 172.16.1.62"},
 	{local_gone, "underlay", "ip address add 172.16.16.22/32 dev eth0"},
 	{local_gone_with_its_way, "underlay", NULL},
