@@ -130,7 +130,8 @@ struct fake {
 	struct fake_ruleset foreign;
 	struct fake_neighbours vec_of(struct fake_neighbour) neighbours;
 	bool tracing;
-	int refuse_trace;
+	bool trace_left; /* by a close that was refused */
+	int refuse_trace, refuse_trace_close;
 	struct trace_seen seen;
 	/* traffic since it was made, and devices that the script took away since the last events */
 	struct fake_link_counts vec_of(struct fake_link_count) link_counts;
@@ -198,7 +199,7 @@ int fake_sysctl(struct kernel *kernel, const char *device, const char *name, int
 		struct err *err);
 int fake_trace_open(struct kernel *kernel, const struct trace_question *question, struct err *err);
 int fake_trace_read(struct kernel *kernel, struct trace_seen *seen, struct err *err);
-void fake_trace_close(struct kernel *kernel);
+int fake_trace_close(struct kernel *kernel, struct err *err);
 
 /* fake_count.c */
 struct link_stats fake_count_link(const struct fake *fake, const struct link *link);

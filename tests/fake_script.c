@@ -400,6 +400,11 @@ static void run_refuse_trace(struct fake *fake, struct words *words)
 	fake->refuse_trace = error_number(words);
 }
 
+static void run_refuse_trace_close(struct fake *fake, struct words *words)
+{
+	fake->refuse_trace_close = error_number(words);
+}
+
 /* Its place in the list of words that there are. */
 static unsigned choice(struct words *words, const char *const *choices, size_t n)
 {
@@ -462,9 +467,14 @@ static void run_flow(struct fake *fake, struct words *words)
 	fake->seen.flow.replied = take(words, "replied");
 }
 
-static void run_left(struct fake *fake, struct words *words)
+static void run_device(struct fake *fake, struct words *words)
 {
-	name(words, fake->seen.left_by, sizeof(fake->seen.left_by));
+	static const char *const doors[] = {"came", "left"};
+	unsigned way = choice(words, ways, ARRAY_LEN(ways));
+	unsigned layer = choice(words, layers, ARRAY_LEN(layers));
+
+	name(words, fake->seen.devices[way][layer][choice(words, doors, ARRAY_LEN(doors))],
+	     IFNAMSIZ);
 }
 
 static void run_rp_filter(struct fake *fake, struct words *words)
@@ -555,11 +565,12 @@ static const struct {
 	{"foreign-chain", run_foreign_chain},
 	{"foreign-rule", run_foreign_rule},
 	{"refuse-trace", run_refuse_trace},
+	{"refuse-trace-close", run_refuse_trace_close},
 	{"neighbour", run_neighbour},
 	{"seen", run_seen},
 	{"drop", run_drop},
 	{"flow", run_flow},
-	{"left", run_left},
+	{"device", run_device},
 	{"rp-filter", run_rp_filter},
 };
 
@@ -619,6 +630,7 @@ bool fake_script_run(struct fake *fake)
 		vec_clear(&fake->failures);
 		fake->refuse_observe = fake->refuse_count = fake->refuse_trace = 0;
 		fake->slow_count_ms = 0;
+		fake->refuse_trace_close = 0;
 		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};
 		while (getline(&line, &size, file) >= 0)

@@ -295,7 +295,7 @@ void fake_state_text(const struct fake *fake, struct text *text)
 			object_text(kinds[kind], list->v[i], text);
 	}
 	text_addf(text, "sysctl ip_forward value=%d\n", fake->ip_forward);
-	text_add(text, fake->tracing ? "trace\n" : "");
+	text_add(text, fake->tracing || fake->trace_left ? "trace\n" : "");
 }
 
 static void must(bool ok, const char *what)

@@ -76,12 +76,16 @@ int fake_trace_read(struct kernel *kernel, struct trace_seen *seen, struct err *
 	return 0;
 }
 
-void fake_trace_close(struct kernel *kernel)
+int fake_trace_close(struct kernel *kernel, struct err *err)
 {
 	struct fake *fake = (struct fake *)kernel;
 
-	if (!fake->tracing)
-		return;
+	if (!fake->tracing && !fake->trace_left)
+		return 0;
+	fake_script_run(fake);
 	fake->tracing = false;
+	fake->trace_left = fake->refuse_trace_close;
 	fake_state_save(fake);
+	return fake->trace_left ? err_set(err, fake->refuse_trace_close, "trace: its table stays")
+				: 0;
 }

@@ -29,22 +29,28 @@ static void add_hazard(struct text *out, const json_t *hazard, const struct outp
 	text_add(out, "\n");
 }
 
-void hazards_print(struct cli *cli)
+json_t *hazards_ask(struct cli *cli)
 {
 	cleanup_response struct response response = {0};
-	cleanup_text struct text lines = {0};
 	struct request request = {.method = "GET", .path = "/v1/hazards"};
-	const json_t *hazards, *hazard;
 	struct err err;
-	size_t i;
 
 	if (client_send(cli->client, &request, &response, &err) || !response_is_ok(&response))
-		return;
-	hazards = json_object_get(response.json, "hazards");
-	if (!json_array_size(hazards))
-		return;
+		return NULL;
+	return json_incref(response.json);
+}
+
+void hazards_print(struct cli *cli)
+{
+	json_t *answer = hazards_ask(cli);
+	const json_t *hazards = json_object_get(answer, "hazards"), *hazard;
+	cleanup_text struct text lines = {0};
+	size_t i;
+
 	json_array_foreach(hazards, i, hazard)
 		add_hazard(&lines, hazard, &cli->style);
-	printf("hazards      %lld\n%s", (long long)document_number(response.json, "hazards_total"),
-	       text_str(&lines));
+	if (lines.len)
+		printf("hazards      %lld\n%s", (long long)document_number(answer, "hazards_total"),
+		       text_str(&lines));
+	json_decref(answer);
 }

@@ -32,8 +32,10 @@ static void print_counts(const struct cli *cli, const struct kind *kind, const j
 		total += n;
 		if (!n)
 			continue;
+		cleanup_text struct text clean = {0};
+		output_add_clean(&clean, state);
 		text_addf(&line, "%s%lld ", separator, (long long)n);
-		output_add_state(&line, state, cli->style.color);
+		output_add_state(&line, text_str(&clean), cli->style.color);
 		separator = ", ";
 	}
 	printf("%-12s %lld%s\n", kind->path, (long long)total, text_str(&line));
@@ -62,8 +64,12 @@ static void print_orphans(const json_t *status)
 		return;
 	printf("orphans      %zu, of an agent with another database:\n", json_array_size(orphans));
 	json_array_foreach(orphans, i, orphan) {
-		printf("  %s %s\n", document_string(orphan, "kind"),
-		       document_string(orphan, "key"));
+		cleanup_text struct text line = {0};
+
+		output_add_clean(&line, document_string(orphan, "kind"));
+		text_add(&line, " ");
+		output_add_clean(&line, document_string(orphan, "key"));
+		printf("  %s\n", text_str(&line));
 	}
 	puts("hint: `ipipctl reconcile --orphans delete` removes them");
 }
@@ -73,7 +79,7 @@ static void print_last_pass(const struct cli *cli, const json_t *status)
 	const json_t *pass = json_object_get(status, "last_pass");
 	int64_t finished = output_time(document_string(pass, "finished_at"));
 	const char *message = document_string(pass, "message");
-	cleanup_text struct text age = {0}, line = {0};
+	cleanup_text struct text age = {0}, line = {0}, clean = {0};
 
 	if (!json_is_object(pass))
 		return;
@@ -84,7 +90,8 @@ static void print_last_pass(const struct cli *cli, const json_t *status)
 	if (!message[0])
 		return;
 	text_add(&line, "             ");
-	output_add_folded(&line, message, line.len, cli->style.width);
+	output_add_clean(&clean, message);
+	output_add_folded(&line, text_str(&clean), line.len, cli->style.width);
 	puts(text_str(&line));
 }
 
@@ -95,8 +102,11 @@ static void print_headline(const struct cli *cli, const json_t *status, const js
 	bool ready = json_is_true(json_object_get(status, "ready"));
 	cleanup_text struct text line = {0};
 
-	text_addf(&line, "ipipd %s on %s  ", document_string(host, "version"),
-		  document_string(host, "hostname"));
+	text_add(&line, "ipipd ");
+	output_add_clean(&line, document_string(host, "version"));
+	text_add(&line, " on ");
+	output_add_clean(&line, document_string(host, "hostname"));
+	text_add(&line, "  ");
 	output_add_state(&line,
 			 !ready  ? "pending"
 			 : amiss ? "degraded"
@@ -131,6 +141,21 @@ static int print_screen(struct cli *cli, const json_t *status, const json_t *hos
 	return total || !json_is_true(json_object_get(status, "ready")) ? CLI_FAILED : CLI_OK;
 }
 
+/* The agent's document, and what endangers its host. */
+static void print_json(struct cli *cli, const struct response *status)
+{
+	json_t *answer = hazards_ask(cli), *hazards = json_object_get(answer, "hazards");
+
+	if (!hazards || !json_is_object(status->json)) {
+		cli_print_body(status);
+	} else {
+		json_object_set(status->json, "hazards", hazards);
+		json_dumpf(status->json, stdout, JSON_COMPACT);
+		putchar('\n');
+	}
+	json_decref(answer);
+}
+
 int status_status(struct cli *cli)
 {
 	cleanup_response struct response status = {0}, host = {0};
@@ -139,7 +164,7 @@ int status_status(struct cli *cli)
 	if (result != CLI_OK)
 		return result;
 	if (cli->format == CLI_JSON) {
-		cli_print_body(&status);
+		print_json(cli, &status);
 		return CLI_OK;
 	}
 	result = cli_get(cli, "/v1/host", &host);

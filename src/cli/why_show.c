@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/command.h"
 #include "cli/document.h"
 
 /* A line, of what agents say: no control character of theirs reaches the terminal. */
@@ -43,11 +44,19 @@ static const char *verdict_of(const struct why_step *step)
 	return strcmp(verdict, "broken") == 0 ? "BROKEN" : verdict;
 }
 
-static const char *blamed(const json_t *check)
+/* As a command would have it: "exit/qq" */
+static void add_blamed(const json_t *check, struct output_table *table)
 {
 	const char *resource = document_string(check, "resource");
+	size_t len = strcspn(resource, "/");
+	cleanup_text struct text kind = {0};
 
-	return resource[0] ? resource : document_string(check, "object");
+	text_add_len(&kind, resource, len);
+	const struct noun *noun = command_noun(text_str(&kind));
+	if (noun)
+		output_cellf(table, "%s%s", noun->name, resource + len);
+	else
+		output_cell(table, resource[0] ? resource : document_string(check, "object"));
 }
 
 void why_add_fix(struct text *out, const struct why_host *host, const char *fix)
@@ -76,7 +85,7 @@ static void add_row(const struct why_walk *walk, const struct why_step *step,
 	output_cell(table, step->host->name);
 	output_cell(table, document_string(step->check, "check"));
 	output_cell(table, document_string(step->check, "evidence"));
-	output_cell(table, blamed(step->check));
+	add_blamed(step->check, table);
 	output_cell(table, verdict_of(step));
 }
 
@@ -129,18 +138,22 @@ static void print_fix(const char *word, const struct why_host *host, const char 
 		say("%s on %s: %s", word, host->name, text_str(&command));
 }
 
+/* What becomes of which packet. Without the other end's agent nobody knows who lost the reply. */
+static const char *fate_of(const struct why_walk *walk, const struct why_step *step)
+{
+	if (strcmp(document_string(step->check, "check"), "mtu") == 0)
+		return "long packets vanish, by";
+	if (!is_on_back(step))
+		return "the packet dies at";
+	return walk->far.answer ? "the reply dies at" : "no reply comes back, by";
+}
+
 static void show_break(const struct why_walk *walk)
 {
 	const struct why_step *step = walk->broken;
 
-	/* without the other end's agent nobody knows which of them it was */
-	if (is_on_back(step) && !walk->far.answer)
-		say("no reply comes back, by %u, on %s: %s", number_of(walk, step),
-		    step->host->name, document_string(step->check, "evidence"));
-	else
-		say("the %s dies at %u, on %s: %s", is_on_back(step) ? "reply" : "packet",
-		    number_of(walk, step), step->host->name,
-		    document_string(step->check, "evidence"));
+	say("%s %u, on %s: %s", fate_of(walk, step), number_of(walk, step), step->host->name,
+	    document_string(step->check, "evidence"));
 	print_fix("fix", step->host, document_string(step->check, "fix"));
 }
 

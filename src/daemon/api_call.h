@@ -47,8 +47,9 @@ struct api_postponed vec_of(struct http_request *);
 
 /* Probes of GET /v1/why. */
 struct api_whys {
-	struct api_why *running; /* NULL: none are under way */
-	uint64_t spent_ms;       /* when all that may be sent at once can be sent again */
+	struct api_why *running;  /* NULL: none are under way */
+	uint64_t spent_ms;        /* when all that may be sent at once can be sent again */
+	struct loop_timer *sweep; /* until no trace is left; NULL: none ever was */
 };
 
 struct api {

@@ -12,11 +12,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "daemon/api_call.h"
 #include "daemon/api_problem.h"
 #include "daemon/why_probe.h"
 
-enum { PORT_TCP = 443, PORT_UDP = 53, BURST = 10, REFILL_MS = 2000 };
+enum { PORT_TCP = 443, PORT_UDP = 53, BURST = 10, REFILL_MS = 2000, SWEEP_MS = 500 };
 
 static const uint8_t protocols[] = {IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP};
 
@@ -154,12 +155,32 @@ static bool breaks_at_once(const struct why_known *known)
 	return false;
 }
 
+/* A trace that could not be closed sees every packet until it is: that is tried again. */
+static void sweep(void *user)
+{
+	struct api *api = user;
+	struct kernel *kernel = api->agent->kernel;
+	struct loop *loop = api->agent->loop;
+	struct err err;
+
+	if (!api->whys.running && kernel->vt->trace_close(kernel, &err) == 0)
+		return;
+	if (!api->whys.sweep) {
+		log_warning("%s; tried again until it goes", err.sentence);
+		api->whys.sweep = loop_timer_new(loop, sweep, api);
+	}
+	loop_timer_arm(loop, api->whys.sweep, loop_now_ms() + SWEEP_MS);
+}
+
 static void forget(struct api_why *why)
 {
-	why->api->whys.running = NULL;
+	struct api *api = why->api;
+
+	api->whys.running = NULL;
 	why_probe_free(why->probe);
 	text_done(&why->document);
 	free(why);
+	sweep(api);
 }
 
 /* What was known before may be otherwise now: it is asked again. */
@@ -264,4 +285,6 @@ void api_why_stop(struct api *api)
 {
 	if (api->whys.running)
 		forget(api->whys.running);
+	loop_timer_free(api->agent->loop, api->whys.sweep);
+	api->whys.sweep = NULL;
 }

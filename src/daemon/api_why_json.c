@@ -4,17 +4,24 @@
 
 #include <netinet/in.h>
 
+#include "base/text.h"
+
 static json_t *text_or_null(const char *text)
 {
 	return *text ? json_string(text) : json_null();
 }
 
-/* Names from the kernel need not be UTF-8. */
+/* Names from the kernel need not be UTF-8: then what is not ASCII is a "?". */
 static json_t *printable(const char *text)
 {
+	cleanup_text struct text plain = {0};
 	json_t *value = text_or_null(text);
 
-	return value ? value : json_string("(not printable)");
+	if (value)
+		return value;
+	for (; *text; text++)
+		text_add_char(&plain, (unsigned char)*text < 0x80 ? *text : '?');
+	return json_string(text_str(&plain));
 }
 
 static json_t *addr_or_null(struct addr addr)
@@ -66,7 +73,7 @@ json_t *api_why_json(const struct why_known *known, const struct why_checks *che
 	json_t *found = json_pack(
 		"{s:o, s:o, s:o, s:o, s:s, s:o, s:I}", "tunnel",
 		known->tunnel ? json_string(known->tunnel->head.name) : json_null(), "device",
-		text_or_null(known->device), "local", addr_or_null(known->local), "remote",
+		printable(known->device), "local", addr_or_null(known->local), "remote",
 		addr_or_null(known->remote), "verdict", why_verdict_names[why_worst(checks)],
 		"checks", checks_document(checks), "took_ms", (json_int_t)took_ms);
 

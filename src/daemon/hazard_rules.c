@@ -237,6 +237,12 @@ struct verdict {
 	bool more;
 };
 
+/* It puts its rules before all others again and again: none of nft's lasts there. */
+static bool is_calicos(const char *name)
+{
+	return strncmp(name, "cali-", strlen("cali-")) == 0;
+}
+
 static void add_chain(struct hunt *hunt, const struct verdict *verdict)
 {
 	const struct ruleset_chain *named = verdict->named ? verdict->named : verdict->chain;
@@ -248,7 +254,7 @@ static void add_chain(struct hunt *hunt, const struct verdict *verdict)
 		.what = verdict->what,
 		.devices = devices_of(hunt, verdict->victims, verdict->more),
 		.rules = rules,
-		.unfixable = !rules || verdict->more,
+		.unfixable = !rules || verdict->more || is_calicos(named->name),
 	};
 
 	name_resources(verdict->victims, &place);
@@ -304,9 +310,18 @@ static bool is_arrival(const struct ruleset_chain *chain)
 	return chain->hook == NF_INET_PRE_ROUTING || chain->hook == NF_INET_LOCAL_IN;
 }
 
-static bool sees_outer(const struct ruleset_chain *chain)
+static bool sees_device(const struct ruleset_chain *chain, const char *device)
 {
-	return chain->base && !chain->nat && chain->hook != NF_INET_FORWARD;
+	for (size_t i = 0; chain->devices && chain->devices[i]; i++)
+		if (strcmp(chain->devices[i], device) == 0)
+			return true;
+	return !chain->devices;
+}
+
+static bool sees_outer(const struct ruleset_chain *chain, const struct way *way)
+{
+	return chain->base && !chain->nat && chain->hook != NF_INET_FORWARD &&
+	       sees_device(chain, way->other);
 }
 
 static void walk_outer(struct hunt *hunt, struct hazard_walk *walk,
@@ -354,10 +369,11 @@ static void find_outer_drops(struct hunt *hunt, bool arrival, enum fix_matches f
 		const struct ruleset_chain *chain = &ruleset->chains.v[i];
 		struct victims victims = {0};
 
-		if (!sees_outer(chain) || is_arrival(chain) != arrival)
+		if (is_arrival(chain) != arrival)
 			continue;
 		for (size_t w = 0; w < ways.len; w++)
-			try_outer(hunt, chain, &ways.v[w], &victims);
+			if (sees_outer(chain, &ways.v[w]))
+				try_outer(hunt, chain, &ways.v[w], &victims);
 		if (victims.len)
 			add_chain(hunt, &(struct verdict){chain, NULL, &victims, drops(&victims),
 							  fix, ways.more});
@@ -384,9 +400,11 @@ void find_protocol_drops(struct hunt *hunt)
 		const struct ruleset_chain *chain = &ruleset->chains.v[i], *named = NULL;
 		struct victims victims = {0};
 
-		for (size_t w = 0; w < ways.len && sees_outer(chain); w++) {
+		for (size_t w = 0; w < ways.len; w++) {
 			struct hazard_walk walk;
 
+			if (!sees_outer(chain, &ways.v[w]))
+				continue;
 			walk_outer(hunt, &walk, chain, &ways.v[w], RULESET_NEW);
 			if (!walk.protocol_drop)
 				continue;
@@ -395,11 +413,22 @@ void find_protocol_drops(struct hunt *hunt)
 				   walk.dropped && !walk.perhaps_accepted ? HAZARD_CRITICAL
 									  : HAZARD_WARNING);
 		}
-		if (victims.len)
-			add_chain(hunt, &(struct verdict){chain, named, &victims, drops(&victims),
-							  is_arrival(chain) ? FIX_FROM_PEERS
-									    : FIX_TO_PEERS,
-							  ways.more});
+		if (!victims.len)
+			continue;
+		struct verdict verdict = {
+			chain,
+			named,
+			&victims,
+			drops(&victims),
+			is_arrival(chain) ? FIX_FROM_PEERS : FIX_TO_PEERS,
+			ways.more,
+		};
+		if (is_calicos(named->name))
+			verdict.what = arena_printf(&hunt->found->arena,
+						    "until externalNodesList of its "
+						    "FelixConfiguration has their addresses, %s",
+						    drops(&victims));
+		add_chain(hunt, &verdict);
 	}
 }
 

@@ -62,10 +62,12 @@ static void judge_sizes(struct probe *probe)
 	struct probe_result *result = &probe->result;
 
 	for (unsigned i = 0; i < probe->question.n_sizes; i++)
-		if (probe->sizes[i] == FATE_PASSED)
+		if (probe->sizes[i] == FATE_PASSED) {
 			result->largest_passed = probe->question.sizes[i];
-		else if (!result->smallest_lost)
+			result->n_passed = i + 1;
+		} else if (!result->smallest_lost) {
 			result->smallest_lost = probe->question.sizes[i];
+		}
 }
 
 static void finish(struct probe *probe)

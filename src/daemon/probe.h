@@ -35,6 +35,7 @@ struct probe_result {
 	int send_error;          /* negative errno of the last plain one that could not be sent */
 	uint64_t min_us, avg_us, max_us;
 	unsigned largest_passed; /* bytes; 0: none came back */
+	unsigned n_passed;       /* of the sizes, up to that one */
 	unsigned smallest_lost;  /* bytes; 0: all came back */
 	unsigned told_mtu;       /* by ICMP fragmentation needed, or by this host; 0: nobody told */
 	struct addr told_by;     /* 0: this host */

@@ -81,10 +81,11 @@ struct why_known {
 	/*
 	 * first: without a source, when none was given. path: as the packet goes. outer: the packet
 	 * around it, as the tunnel sends it. underlay: the same past our rules. reverse: where FROM
-	 * is. out: where TO is. back: the reply as it arrives.
+	 * is. out: where TO is. back: the reply as it arrives; on the exit by the device that it
+	 * was seen to come by, else by the WAN device.
 	 */
 	struct why_route first, path, outer, underlay, reverse, out, back;
-	struct why_sysctls of_all, of_tunnel, of_in, of_wan;
+	struct why_sysctls of_all, of_tunnel, of_in, of_back; /* back: of the device it comes by */
 	/* exit: by which others translate sources first; table "": none, or not asked */
 	struct why_chain {
 		char family[8], table[TRACE_NAME], name[TRACE_NAME];

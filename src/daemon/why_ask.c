@@ -20,6 +20,7 @@ static void ask(struct why_known *known, struct why_route *route,
 	route->question = *question;
 	if (!question->protocol) {
 		route->question.protocol = known->question.protocol;
+		route->question.source_port = known->question.id;
 		route->question.port = known->question.port;
 	}
 	int error = kernel->vt->route(kernel, &route->question, &route->answer, &err);
@@ -129,11 +130,30 @@ static void find_tunnel(struct why_known *known)
 	use_tunnel(known, tunnel);
 }
 
-/* Of a reply no port is asked about: that of the question is its source. */
+/* A reply: its ports are those of the question the other way round. */
+static struct route_question reply_to(const struct why_known *known, struct addr to)
+{
+	const struct why_question *q = &known->question;
+
+	return (struct route_question){
+		.to = to,
+		.protocol = q->protocol,
+		.source_port = q->port,
+		.port = q->id,
+	};
+}
+
+/* Where FROM is, as the kernel looks for it when a packet of the question comes in. */
+static void ask_reverse(struct why_known *known)
+{
+	struct route_question question = reply_to(known, known->from);
+
+	ask(known, &known->reverse, &question);
+}
+
 static void ask_client(struct why_known *known)
 {
 	const struct why_question *q = &known->question;
-	struct route_question back = {.from = q->to, .protocol = q->protocol};
 
 	find_ingress(known);
 	known->of_in = ask_sysctls(known, q->in);
@@ -143,10 +163,11 @@ static void ask_client(struct why_known *known)
 	ask_neighbour(known);
 	ask(known, &known->out, &(struct route_question){.to = q->to});
 	if (known->from.host)
-		ask(known, &known->reverse, &(struct route_question){.to = known->from});
+		ask_reverse(known);
 	if (!known->enters || !known->from.host)
 		return;
-	back.to = known->from;
+	struct route_question back = reply_to(known, known->from);
+	back.from = q->to;
 	memcpy(back.in, known->device, sizeof(back.in));
 	ask(known, &known->back, &back);
 	known->of_tunnel = ask_sysctls(known, known->device);
@@ -161,7 +182,6 @@ static void find_wan(struct why_known *known)
 		memcpy(known->wan, path->device, sizeof(known->wan));
 	else if (!out->error && !out->local)
 		memcpy(known->wan, out->device, sizeof(known->wan));
-	known->of_wan = ask_sysctls(known, known->wan);
 }
 
 /* Does it translate sources, or jump where that may be done? */
@@ -214,11 +234,12 @@ static bool is_mistranslated(const struct why_known *known)
 static void ask_exit(struct why_known *known)
 {
 	const struct why_question *q = &known->question;
+	const char *seen = known->probed.seen.devices[TRACE_BACK][TRACE_INNER][TRACE_CAME];
 	struct route_question path = {.to = q->to, .from = q->from};
-	struct route_question back = {.to = q->from, .from = q->to, .protocol = q->protocol};
+	struct route_question back = reply_to(known, q->from);
 
 	use_tunnel(known, why_find_tunnel(&known->world, q->local, q->peer));
-	ask(known, &known->reverse, &(struct route_question){.to = q->from});
+	ask_reverse(known);
 	ask(known, &known->out, &(struct route_question){.to = q->to});
 	if (known->tunnel && facts_link(known->world.facts, known->device)) {
 		memcpy(path.in, known->device, sizeof(path.in));
@@ -227,8 +248,10 @@ static void ask_exit(struct why_known *known)
 	}
 	find_wan(known);
 	ask_outer(known);
-	memcpy(back.in, known->wan, sizeof(back.in));
+	back.from = q->to;
+	memcpy(back.in, *seen ? seen : known->wan, sizeof(back.in));
 	ask(known, &known->back, &back);
+	known->of_back = ask_sysctls(known, back.in);
 	if (is_mistranslated(known))
 		find_translator(known);
 }
@@ -241,7 +264,7 @@ void why_ask(const struct why_world *world, const struct why_question *question,
 
 	*known = (struct why_known){.world = *world, .question = *question, .from = question->from};
 	known->probed = probed;
-	known->of_tunnel = known->of_in = known->of_wan = unknown;
+	known->of_tunnel = known->of_in = known->of_back = unknown;
 	known->of_all = ask_sysctls(known, "all");
 	known->neighbour_error = -ENODATA;
 	if (question->exit)

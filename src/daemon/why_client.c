@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/why_end.h"
+#include "daemon/why_mtu.h"
 #include "daemon/why_refusal.h"
 #include "daemon/why_route.h"
 
@@ -24,11 +25,13 @@ static void judge_source(const struct why_known *known, struct why_check *check)
 		why_say(check, WHY_OK, "%s comes in by %s", known->from.host ? from : "it",
 			known->question.in);
 	} else {
-		why_say(check, WHY_BROKEN, "%s is no address of this host",
-			known->from.host ? from : "the source");
-		if (known->tunnel && !known->tunnel->addresses.len)
-			why_fix(check, "ipipctl tunnel set %s --addresses 10.255.0.1/31",
-				known->tunnel->head.name);
+		bool is_bare = known->tunnel && !known->tunnel->addresses.len;
+
+		/* which one goes with the other end's is its owner's to know */
+		why_say(check, WHY_BROKEN, "%s is no address of this host%s%s",
+			known->from.host ? from : "the source",
+			is_bare ? ": give one (--addresses) to tunnel " : "",
+			is_bare ? known->tunnel->head.name : "");
 	}
 	if (holder)
 		why_resource(check, KIND_TUNNEL, holder->head.name);
@@ -71,16 +74,16 @@ static const char *neighbour_word(uint16_t state)
 	return "not known yet";
 }
 
-/* A gateway that is not needed, where the remote is on the link itself. */
+/* A gateway that is not needed, where the remote is on the link itself. Who does not answer is not
+ * made to by anything here: the kernel asks again by itself. */
 static void fix_neighbour(const struct why_known *known, struct why_check *check)
 {
-	const struct route_answer *way = &known->underlay.answer;
 	const struct facts *facts = known->world.facts;
 	char remote[ADDR_TEXT], addr[ADDR_TEXT];
 
 	addr_text(known->remote, remote);
 	addr_text(known->neighbour_addr, addr);
-	for (size_t i = 0; way->gateway.host && i < facts->addrs.len; i++) {
+	for (size_t i = 0; known->underlay.answer.gateway.host && i < facts->addrs.len; i++) {
 		const struct fact_addr *own = &facts->addrs.v[i];
 
 		if (!prefix_covers((struct prefix){own->addr, own->len}, known->remote) ||
@@ -89,8 +92,6 @@ static void fix_neighbour(const struct why_known *known, struct why_check *check
 		why_fix(check, "ip route flush to match %s via %s", remote, addr);
 		return;
 	}
-	if (shell_word(way->device))
-		why_fix(check, "ip neigh flush to %s dev %s", addr, way->device);
 }
 
 /* FAILED stays as long as nobody asks again, so without a probe it says little. */
@@ -103,6 +104,11 @@ static void judge_neighbour(const struct why_known *known, struct why_check *che
 	addr_text(known->neighbour_addr, addr);
 	if (known->neighbour_error) {
 		why_say(check, WHY_UNKNOWN, "no neighbour to be asked about");
+	} else if (known->neighbour.no_carrier) {
+		why_say(check, WHY_BROKEN,
+			"%s has no carrier: see to its cable, or to what is at the other end of it",
+			device);
+		why_object(check, "link %s", device);
 	} else if (known->neighbour.needless || state & NUD_NOARP) {
 		why_say(check, WHY_OK, "%s needs no neighbours", device);
 	} else if (!state) {
@@ -111,7 +117,8 @@ static void judge_neighbour(const struct why_known *known, struct why_check *che
 		why_say(check, WHY_OK, "%s dev %s %s", addr, device, neighbour_word(state));
 	} else {
 		why_say(check, known->probed.done ? WHY_BROKEN : WHY_UNKNOWN,
-			"%s dev %s %s: nobody answers for it", addr, device, neighbour_word(state));
+			"%s dev %s %s: nobody answers for it: is that host up, and on that link?",
+			addr, device, neighbour_word(state));
 		why_object(check, "neighbour %s dev %s", addr, device);
 		fix_neighbour(known, check);
 	}
@@ -162,6 +169,7 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 	struct why_passage passage = why_hop_judge(known, TRACE_OUT, why_hops_sent, WHY_HOPS_SENT,
 						   check);
 	const struct link_stats *a = &known->probed.before, *b = &known->probed.after;
+	char by[WHY_ON];
 
 	if (passage.end == WHY_HOP_NONE) {
 		judge_unsent(known, check);
@@ -172,12 +180,12 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 		why_fix_underlay(known, check);
 	} else if (passage.end == WHY_HOP_PASSED) {
-		why_say(check, check->verdict, "%u of %u left by %s as protocol 4",
+		why_say(check, check->verdict, "%u of %u left%s as protocol 4",
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_INNER, TRACE_OUTPUT,
 						     TRACE_FIRST)),
-			known->underlay.answer.device);
+			why_hop_on(known, TRACE_OUT, TRACE_LEFT, "by", by));
 	}
 }
 
@@ -227,7 +235,7 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 	uint32_t came = why_hop_count(known, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING,
 				      TRACE_FIRST);
 	unsigned of = why_hop_probes(known->probed.result.sent);
-	char remote[ADDR_TEXT];
+	char remote[ADDR_TEXT], on[WHY_ON];
 
 	if (!came && say_declined(known, check))
 		return;
@@ -235,8 +243,9 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 		say_nothing_came(known, check);
 	else
 		why_say(check, why_hop_probes(came) < of ? WHY_WARN : WHY_OK,
-			"protocol 4 from %s: %u of %u replies", addr_text(known->remote, remote),
-			why_hop_probes(came), of);
+			"protocol 4 from %s%s: %u of %u replies", addr_text(known->remote, remote),
+			why_hop_on(known, TRACE_BACK, TRACE_CAME, "on", on), why_hop_probes(came),
+			of);
 }
 
 static void judge_reply_input(const struct why_known *known, struct why_check *check)
@@ -343,6 +352,6 @@ const struct why_judge why_client_judges[] = {
 	{WHY_BACK, "reply-input", true, judge_reply_input},
 	{WHY_BACK, "rp_filter", false, judge_rp_filter},
 	{WHY_BACK, "reply", true, judge_reply},
-	{WHY_BACK, "mtu", true, why_end_mtu},
+	{WHY_BACK, "mtu", true, why_mtu_judge},
 };
 const unsigned why_client_judges_count = ARRAY_LEN(why_client_judges);

@@ -9,8 +9,6 @@
 #include "daemon/why_refusal.h"
 #include "daemon/why_route.h"
 
-enum { OUTER_HEADER = 20 };
-
 bool why_end_tunnel(const struct why_known *known, struct why_check *check)
 {
 	const struct tunnel *tunnel = known->tunnel;
@@ -63,9 +61,12 @@ void why_end_underlay(const struct why_known *known, struct why_check *check)
 	addr_text(known->local, local);
 	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 	if (!facts_addr(known->world.facts, known->local)) {
-		why_say(check, WHY_BROKEN, "this host has no address %s, the tunnel's local",
-			local);
 		why_fix_underlay(known, check);
+		why_say(check, WHY_BROKEN, "this host has no address %s, the tunnel's local%s",
+			local,
+			*check->fix
+				? ""
+				: ": give it back to its device, with the length of its network");
 	} else if (a->error) {
 		why_say(check, WHY_BROKEN, "no route to %s: %s", remote, strerror(-a->error));
 		why_fix_underlay(known, check);
@@ -111,7 +112,8 @@ static void judge_not_taken(const struct why_known *known, struct why_check *che
 	}
 	why_say(check, WHY_BROKEN, "protocol 4 came in, but no packet out of %s",
 		*known->device ? known->device : "any tunnel");
-	why_fix(check, "ipipctl reconcile");
+	if (!link)
+		why_fix(check, "ipipctl reconcile");
 }
 
 void why_end_decapsulation(const struct why_known *known, enum trace_way way,
@@ -137,50 +139,4 @@ void why_end_decapsulation(const struct why_known *known, enum trace_way way,
 			why_hop_probes(why_hop_count(known, way, TRACE_OUTER, TRACE_PREROUTING,
 						     TRACE_FIRST)),
 			known->device);
-}
-
-/* What the way told meanwhile: the tunnel's outer packets carry DF, and their ICMP says how long
- * they may be; else somebody told of the inner ones. 0: nobody did. */
-static uint32_t told_mtu(const struct why_known *known)
-{
-	const struct probe_result *result = &known->probed.result;
-	uint32_t outer = known->outer.asked && !known->outer.answer.error ? known->outer.answer.mtu
-									  : 0;
-
-	if (outer > OUTER_HEADER && known->underlay.asked && outer < known->underlay.answer.mtu)
-		return outer - OUTER_HEADER;
-	return result->told_mtu;
-}
-
-void why_end_mtu(const struct why_known *known, struct why_check *check)
-{
-	const struct probe_result *result = &known->probed.result;
-	const struct fact_link *link = facts_link(known->world.facts, known->device);
-	uint32_t mtu = link ? link->mtu : 0, told = told_mtu(known);
-	const char *name = known->tunnel ? known->tunnel->head.name : "";
-	char by[ADDR_TEXT];
-
-	if (!result->largest_passed && result->smallest_lost) {
-		why_say(check, WHY_UNKNOWN, "no packet with DF came back, of any size");
-	} else if (!result->largest_passed) {
-		why_say(check, WHY_OK, "mtu %u of %s; no sizes were tried", mtu, known->device);
-	} else if (result->largest_passed >= mtu) {
-		why_say(check, WHY_OK, "%u bytes pass, all that %s takes", result->largest_passed,
-			known->device);
-	} else if (told && told < mtu) {
-		why_say(check, WHY_WARN, "%u bytes pass, of %u that %s takes; ICMP%s%s says %u",
-			result->largest_passed, mtu, known->device,
-			result->told_by.host ? " of " : "",
-			result->told_by.host ? addr_text(result->told_by, by) : "", told);
-		why_fix(check, "ipipctl tunnel set %s --mtu %u", name, told);
-	} else {
-		/* an echo goes both ways: whose way is narrow, the near end's probes tell, and its
-		 * MTU is what both ends' TCP goes by */
-		why_say(check, known->question.exit ? WHY_WARN : WHY_BROKEN,
-			"%u bytes pass, of %u that %s takes; longer ones vanish, without ICMP",
-			result->largest_passed, mtu, known->device);
-		why_fix(check, "ipipctl tunnel set %s --mtu %u", name, result->largest_passed);
-	}
-	if (*name)
-		why_resource(check, KIND_TUNNEL, name);
 }

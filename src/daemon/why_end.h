@@ -14,5 +14,3 @@ void why_end_underlay(const struct why_known *known, struct why_check *check);
 /* Protocol 4 through the hooks of the underlay, until the inner packet comes out of the tunnel. */
 void why_end_decapsulation(const struct why_known *known, enum trace_way way,
 			   struct why_check *check);
-/* The sizes that passed, against the device's MTU. */
-void why_end_mtu(const struct why_known *known, struct why_check *check);

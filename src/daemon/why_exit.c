@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/why_end.h"
+#include "daemon/why_mtu.h"
 #include "daemon/why_refusal.h"
 
 static bool is_local(const struct why_known *known)
@@ -40,12 +41,13 @@ static void judge_arrival(const struct why_known *known, struct why_check *check
 {
 	unsigned came = why_hop_probes(
 		why_hop_count(known, TRACE_OUT, TRACE_OUTER, TRACE_PREROUTING, TRACE_FIRST));
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], on[WHY_ON];
 
 	addr_text(known->question.peer, peer);
 	if (came) {
 		why_say(check, came < PROBE_COUNT ? WHY_WARN : WHY_OK,
-			"protocol 4 from %s: %u of %d probes", peer, came, PROBE_COUNT);
+			"protocol 4 from %s%s: %u of %d probes", peer,
+			why_hop_on(known, TRACE_OUT, TRACE_CAME, "on", on), came, PROBE_COUNT);
 		return;
 	}
 	why_object(check, "the way from %s", peer);
@@ -85,17 +87,18 @@ static void judge_no_tunnel(const struct why_known *known, struct why_check *che
 	bool same_remote;
 	const struct tunnel *tunnel = nearest(known, &same_remote);
 	char peer[ADDR_TEXT], local[ADDR_TEXT], other[ADDR_TEXT], given[ADDR_TEXT + 10] = "";
-	char beside[PREFIX_TEXT];
+	char beside[PREFIX_TEXT], stem[ADDR_TEXT + 4], name[RESOURCE_NAME], device[IFNAMSIZ];
 
 	addr_text(known->question.peer, peer);
+	snprintf(stem, sizeof(stem), "to-%s", peer);
 	if (known->question.local.host)
 		snprintf(given, sizeof(given), " --local %s",
 			 addr_text(known->question.local, local));
 	if (!tunnel) {
 		why_say(check, WHY_BROKEN, "no tunnel to %s is declared", peer);
-		why_fix(check,
-			"ipipctl tunnel add to-%08x --device t%08x --remote %s%s --addresses %s",
-			known->question.peer.host, known->question.peer.host, peer, given,
+		why_fix(check, "ipipctl tunnel add %s --device %s --remote %s%s --addresses %s",
+			why_fix_name(known, KIND_TUNNEL, stem, name),
+			why_fix_device(known, known->question.peer, device), peer, given,
 			prefix_text(why_fix_beside(known), beside));
 		return;
 	}
@@ -379,7 +382,7 @@ static void judge_leave(const struct why_known *known, struct why_check *check)
 		{TRACE_INNER, TRACE_POSTROUTING, TRACE_FIRST},
 		{TRACE_INNER, TRACE_POSTROUTING, TRACE_LAST},
 	};
-	const char *by = known->probed.seen.left_by;
+	const char *by = known->probed.seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT];
 
 	if (is_local(known)) {
 		why_say(check, WHY_OK, "delivered here");
@@ -394,6 +397,19 @@ static void judge_leave(const struct why_known *known, struct why_check *check)
 			*by ? by : known->wan);
 }
 
+/* The destination says itself that nothing listens there: an answer, though none of the flow. */
+static bool say_declined(const struct why_known *known, struct why_check *check)
+{
+	bool declined = known->question.protocol == IPPROTO_UDP &&
+			known->probed.seen.counts.beside[TRACE_TOLD_NO_PORT];
+	char to[ADDR_TEXT];
+
+	if (declined)
+		why_say(check, WHY_OK, "%s answers by ICMP: nothing listens on port %u",
+			addr_text(known->question.to, to), known->question.port);
+	return declined;
+}
+
 static void judge_reply(const struct why_known *known, struct why_check *check)
 {
 	enum trace_hook hook = is_local(known) ? TRACE_OUTPUT : TRACE_PREROUTING;
@@ -404,6 +420,8 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 	if (came)
 		why_say(check, WHY_OK, "%u of %d %s", why_hop_probes(came), PROBE_COUNT,
 			is_local(known) ? "answered here" : "came back");
+	else if (say_declined(known, check))
+		return;
 	else if (known->question.protocol == IPPROTO_UDP)
 		why_say(check, WHY_UNKNOWN, "%s does not answer, which UDP need not", to);
 	else
@@ -411,18 +429,17 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 			to);
 }
 
-static void fix_wan(const struct why_known *known, enum why_refusal refusal,
-		    struct why_check *check)
+static void fix_return(const struct why_known *known, enum why_refusal refusal,
+		       struct why_check *check)
 {
-	char sysctl[WHY_SYSCTL];
+	const char *in = known->back.question.in;
 
 	switch (refusal) {
 	case WHY_REFUSED_FORWARDING:
-		fix_forwarding(known, known->wan, check);
+		fix_forwarding(known, in, check);
 		break;
 	case WHY_REFUSED_RP_FILTER:
-		why_fix(check, "sysctl -w %s=2",
-			why_refusal_sysctl(known->wan, "rp_filter", sysctl));
+		why_refusal_loosen(known, in, &known->out, check);
 		break;
 	case WHY_REFUSED_ROUTE:
 	case WHY_REFUSED_NO_ROUTE:
@@ -437,15 +454,17 @@ static void fix_wan(const struct why_known *known, enum why_refusal refusal,
 static void judge_return(const struct why_known *known, struct why_check *check)
 {
 	const struct route_answer *a = &known->back.answer;
+	const char *in = known->back.question.in;
 	char from[ADDR_TEXT];
 
 	addr_text(known->from, from);
 	/* seen to be let in counts more: the kernel was asked without ports */
 	if (a->error && why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_FORWARD, TRACE_FIRST)) {
-		why_say(check, WHY_OK, "replies to %s are let in by %s", from, known->wan);
-	} else if (a->error && *known->wan) {
-		fix_wan(known,
-			why_refusal_judge(known, &known->back, &known->out, known->of_wan, check),
+		why_say(check, WHY_OK, "replies to %s are let in by %s", from, in);
+	} else if (a->error && *in) {
+		fix_return(
+			known,
+			why_refusal_judge(known, &known->back, &known->out, known->of_back, check),
 			check);
 	} else if (a->error) {
 		why_say(check, WHY_BROKEN, "no way back to %s: %s", from, strerror(-a->error));
@@ -461,6 +480,18 @@ static void judge_return(const struct why_known *known, struct why_check *check)
 	}
 }
 
+/* The kernel would let it in, if it is asked: what the packet carries besides, as a mark or a TOS,
+ * leads elsewhere. */
+static void say_reply_filtered(const struct why_known *known, struct why_check *check)
+{
+	const char *in = known->back.question.in;
+
+	why_say(check, WHY_BROKEN, "rp_filter dropped %u, and no reply was let in by %s",
+		known->probed.seen.rp_filter_drops, in);
+	why_object(check, "net.ipv4.conf.%s.rp_filter", in);
+	why_refusal_loosen(known, in, &known->out, check);
+}
+
 static void judge_reply_forward(const struct why_known *known, struct why_check *check)
 {
 	static const struct why_hop out[] = {
@@ -468,9 +499,14 @@ static void judge_reply_forward(const struct why_known *known, struct why_check 
 		{TRACE_INNER, TRACE_OUTPUT, TRACE_LAST},
 	};
 	bool local = is_local(known);
+	struct why_passage passage = why_hop_judge(known, TRACE_BACK, local ? out : forwarded,
+						   local ? ARRAY_LEN(out) : ARRAY_LEN(forwarded),
+						   check);
 
-	why_hop_judge(known, TRACE_BACK, local ? out : forwarded,
-		      local ? ARRAY_LEN(out) : ARRAY_LEN(forwarded), check);
+	if (passage.end == WHY_HOP_NONE)
+		say_declined(known, check);
+	else if (passage.end == WHY_HOP_LOST && known->probed.seen.rp_filter_drops)
+		say_reply_filtered(known, check);
 }
 
 /* The tunnel took it, and sent nothing. */
@@ -483,7 +519,6 @@ static void judge_not_encapsulated(const struct why_known *known, struct why_che
 		return;
 	why_say(check, WHY_BROKEN, "%s took the reply, and sent none", known->device);
 	why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
-	why_fix(check, "ipipctl reconcile");
 }
 
 static void judge_reply_send(const struct why_known *known, struct why_check *check)
@@ -492,14 +527,17 @@ static void judge_reply_send(const struct why_known *known, struct why_check *ch
 	const unsigned first = WHY_HOP_POSTROUTING, n = WHY_HOPS_SENT - first;
 	struct why_passage passage = why_hop_judge(known, TRACE_BACK, why_hops_sent + first, n,
 						   check);
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], by[WHY_ON];
 
-	if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
+	if (passage.end == WHY_HOP_NONE)
+		say_declined(known, check);
+	else if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
 		judge_not_encapsulated(known, check);
 	else if (passage.end == WHY_HOP_PASSED)
-		why_say(check, check->verdict, "%u replies left to %s as protocol 4",
+		why_say(check, check->verdict, "%u replies left%s as protocol 4 to %s",
 			why_hop_probes(why_hop_count(known, TRACE_BACK, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
+			why_hop_on(known, TRACE_BACK, TRACE_LEFT, "by", by),
 			addr_text(known->question.peer, peer));
 }
 
@@ -516,6 +554,6 @@ const struct why_judge why_exit_judges[] = {
 	{WHY_BACK, "return", false, judge_return},
 	{WHY_BACK, "reply-forward", true, judge_reply_forward},
 	{WHY_BACK, "reply-send", true, judge_reply_send},
-	{WHY_BACK, "mtu", true, why_end_mtu},
+	{WHY_BACK, "mtu", true, why_mtu_judge},
 };
 const unsigned why_exit_judges_count = ARRAY_LEN(why_exit_judges);

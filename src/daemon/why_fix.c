@@ -15,44 +15,16 @@ const char *why_fix_name(const struct why_known *known, enum kind_id kind, const
 	return name;
 }
 
-/* A device that is up, has no address and is no tunnel: perhaps it lost the one that misses. */
-static const char *bare_device(const struct why_known *known)
-{
-	const struct facts *facts = known->world.facts;
-
-	for (size_t i = 0; i < facts->links.len; i++) {
-		const struct fact_link *link = &facts->links.v[i];
-		bool has = link->loopback || why_is_tunnel(known, link->device);
-
-		for (size_t a = 0; a < facts->addrs.len && !has; a++)
-			has = strcmp(facts->addrs.v[a].device, link->device) == 0;
-		if (!has && shell_word(link->device))
-			return link->device;
-	}
-	return NULL;
-}
-
-/* The longest prefix that has both, as far as a link may be guessed to have it. */
-static unsigned common_length(struct addr a, struct addr b)
-{
-	unsigned len = 24;
-
-	while (len > 8 && ((a.host ^ b.host) & prefix_mask((uint8_t)len)))
-		len--;
-	return len > 8 ? len : 32;
-}
-
+/* By the device that the remote is reached by. Where none is, nobody knows of which network the
+ * address was: a guess would be no repair. */
 static void add_local(const struct why_known *known, struct why_check *check)
 {
 	const struct route_answer *way = &known->underlay.answer;
-	bool has_way = known->underlay.asked && !way->error && !way->local;
-	const char *device = has_way ? way->device : bare_device(known);
 	char text[ADDR_TEXT];
 
-	if (device && shell_word(device))
-		why_fix(check, "ip address add %s/%u dev %s && ip link set %s up",
-			addr_text(known->local, text),
-			has_way ? 32 : common_length(known->local, known->remote), device, device);
+	if (known->underlay.asked && !way->error && !way->local && shell_word(way->device))
+		why_fix(check, "ip address add %s/32 dev %s", addr_text(known->local, text),
+			way->device);
 }
 
 void why_fix_underlay(const struct why_known *known, struct why_check *check)
@@ -87,6 +59,15 @@ void why_fix_underlay(const struct why_known *known, struct why_check *check)
 	}
 }
 
+const char *why_fix_device(const struct why_known *known, struct addr remote,
+			   char device[static IFNAMSIZ])
+{
+	snprintf(device, IFNAMSIZ, "tun_%u_%u", remote.host >> 8 & 0xff, remote.host & 0xff);
+	if (facts_link(known->world.facts, device) || why_find_device(&known->world, device))
+		snprintf(device, IFNAMSIZ, "t%08x", remote.host);
+	return device;
+}
+
 /* Another device with the tunnel's endpoints: the tunnel can be made of it. */
 static const struct fact_link *holder_of(const struct why_known *known, const struct tunnel *tunnel)
 {
@@ -113,11 +94,13 @@ static void fix_foreign(const struct why_known *known, const char *name, struct 
 	const struct fact_link *link = tunnel ? facts_link(known->world.facts,
 							   tunnel_device(tunnel))
 					      : NULL;
+	char device[IFNAMSIZ];
 
 	if (holder && shell_word(holder->device))
 		why_fix(check, "ipipctl tunnel set %s --device %s --adopt", name, holder->device);
 	else if (link && strcmp(link->driver, "ipip") != 0)
-		why_fix(check, "ipipctl tunnel set %s --device t%08x", name, tunnel->remote.host);
+		why_fix(check, "ipipctl tunnel set %s --device %s", name,
+			why_fix_device(known, tunnel->remote, device));
 	else
 		why_fix(check, "ipipctl tunnel set %s --adopt", name);
 }

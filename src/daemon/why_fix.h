@@ -17,6 +17,9 @@ void why_fix_underlay(const struct why_known *known, struct why_check *check);
 /* A name that no resource of that kind has: stem, or stem-2 and so on. */
 const char *why_fix_name(const struct why_known *known, enum kind_id kind, const char *stem,
 			 char name[static RESOURCE_NAME]);
+/* A device that there is none of, for a tunnel to that remote: "tun_16_22". */
+const char *why_fix_device(const struct why_known *known, struct addr remote,
+			   char device[static IFNAMSIZ]);
 /* A NAT rule that lets FROM out of the WAN device. */
 void why_fix_nat(const struct why_known *known, struct why_check *check);
 /* An address of this end for a tunnel in which FROM is the other one. */

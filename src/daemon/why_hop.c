@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,10 +32,36 @@ struct match {
 	char nft[96], iptables[96];
 };
 
+/* Of a question about a port, no more than that: " tcp dport 80". Of echoes all that the device
+ * carries: who asks by ping wants the path. */
+static struct match match_port(const struct why_known *known, enum trace_way way)
+{
+	const char *name = known->question.protocol == IPPROTO_TCP ? "tcp" : "udp";
+	const char *end = way == TRACE_OUT ? "dport" : "sport";
+	struct match match = {0};
+
+	if (known->question.protocol == IPPROTO_ICMP)
+		return match;
+	snprintf(match.nft, sizeof(match.nft), " %s %s %u", name, end, known->question.port);
+	snprintf(match.iptables, sizeof(match.iptables), " -p %s --%s %u", name, end,
+		 known->question.port);
+	return match;
+}
+
 uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum trace_layer layer,
 		       enum trace_hook hook, enum trace_edge edge)
 {
 	return known->probed.seen.counts.packets[way][layer][hook][edge];
+}
+
+const char *why_hop_on(const struct why_known *known, enum trace_way way, enum trace_door door,
+		       const char *word, char text[static WHY_ON])
+{
+	const char *device = known->probed.seen.devices[way][TRACE_OUTER][door];
+
+	snprintf(text, WHY_ON, "%s%.4s%s%s", *device ? " " : "", *device ? word : "",
+		 *device ? " " : "", device);
+	return text;
 }
 
 unsigned why_hop_probes(uint32_t count)
@@ -71,6 +98,7 @@ static void match_inner(const struct why_known *known, enum trace_way way, enum 
 {
 	bool beyond = is_beyond(known, way, hook), in = comes_in(hook);
 	const char *device = beyond ? known->wan : known->device;
+	struct match port = match_port(known, way);
 	char text[ADDR_TEXT], nft[40] = "", iptables[32] = "";
 
 	if (!shell_word(device))
@@ -80,10 +108,10 @@ static void match_inner(const struct why_known *known, enum trace_way way, enum 
 		snprintf(nft, sizeof(nft), " ip %s %s", in ? "saddr" : "daddr", text);
 		snprintf(iptables, sizeof(iptables), " -%c %s", in ? 's' : 'd', text);
 	}
-	snprintf(match->nft, sizeof(match->nft), "%s \"%s\"%s", in ? "iifname" : "oifname", device,
-		 nft);
-	snprintf(match->iptables, sizeof(match->iptables), "-%c %s%s", in ? 'i' : 'o', device,
-		 iptables);
+	snprintf(match->nft, sizeof(match->nft), "%s \"%s\"%.36s%.24s", in ? "iifname" : "oifname",
+		 device, nft, port.nft);
+	snprintf(match->iptables, sizeof(match->iptables), "-%c %s%.28s%.24s", in ? 'i' : 'o',
+		 device, iptables, port.iptables);
 }
 
 static void match_hook(const struct why_known *known, enum trace_way way, const struct why_hop *hop,
@@ -138,7 +166,8 @@ static bool has_ip_header(const char *family)
 static void fix_nft(const struct why_known *known, const struct trace_drop *drop,
 		    const struct why_hop *hop, struct why_check *check)
 {
-	struct match match;
+	struct match match, there = match_port(known, TRACE_OUT),
+			    back = match_port(known, TRACE_BACK);
 	const char *device = known->device;
 
 	if (strcmp(drop->family, "ip") == 0 && strcmp(drop->table, OUR_NFT_TABLE) == 0) {
@@ -150,13 +179,24 @@ static void fix_nft(const struct why_known *known, const struct trace_drop *drop
 	match_hook(known, drop->way, hop, &match);
 	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && shell_word(device))
 		why_fix(check,
-			"nft 'insert rule %s %s %s iifname \"%s\" accept; "
-			"insert rule %s %s %s oifname \"%s\" accept'",
-			drop->family, drop->table, drop->chain, device, drop->family, drop->table,
-			drop->chain, device);
+			"nft 'insert rule %s %s %s iifname \"%s\"%s accept; "
+			"insert rule %s %s %s oifname \"%s\"%s accept'",
+			drop->family, drop->table, drop->chain, device, there.nft, drop->family,
+			drop->table, drop->chain, device, back.nft);
 	else if (match.nft[0])
 		why_fix(check, "nft 'insert rule %s %s %s %s accept'", drop->family, drop->table,
 			drop->chain, match.nft);
+}
+
+/* It takes out of its chains what others put there, so that it alone can be told. */
+static void say_calico(const struct trace_drop *drop, const struct why_hop *hop,
+		       struct why_check *check)
+{
+	const char *where = hop->layer == TRACE_OUTER ? "externalNodesList of FelixConfiguration"
+						      : "a network policy";
+
+	why_say(check, WHY_BROKEN, "dropped in %s by Calico's %.40s: let it through by %s",
+		hook_names[hop->hook], drop->chain, where);
 }
 
 static void say_dropped(const struct why_known *known, const struct trace_drop *drop,
@@ -169,7 +209,10 @@ static void say_dropped(const struct why_known *known, const struct trace_drop *
 		why_say(check, WHY_BROKEN, "dropped in %s by %s %s %s, its policy",
 			hook_names[hop->hook], drop->family, drop->table, drop->chain);
 	why_object(check, "nft %s %s %s", drop->family, drop->table, drop->chain);
-	fix_nft(known, drop, hop, check);
+	if (strncmp(drop->chain, "cali-", strlen("cali-")) == 0)
+		say_calico(drop, hop, check);
+	else
+		fix_nft(known, drop, hop, check);
 }
 
 /* The tables of iptables-legacy that have the hook, the likeliest first. */
@@ -202,7 +245,8 @@ static void say_vanished(const struct why_known *known, enum trace_way way,
 {
 	const struct legacy *legacy = find_legacy(known, hop->hook);
 	const char *device = known->device;
-	struct match match;
+	struct match match, there = match_port(known, TRACE_OUT),
+			    back = match_port(known, TRACE_BACK);
 
 	why_say(check, WHY_BROKEN, "lost in %s, by no chain of nftables", hook_names[hop->hook]);
 	if (!legacy)
@@ -213,9 +257,10 @@ static void say_vanished(const struct why_known *known, enum trace_way way,
 	match_hook(known, way, hop, &match);
 	if (hop->layer == TRACE_INNER && hop->hook == TRACE_FORWARD && shell_word(device))
 		why_fix(check,
-			"iptables-legacy -t %s -I FORWARD -i %s -j ACCEPT && "
-			"iptables-legacy -t %s -I FORWARD -o %s -j ACCEPT",
-			legacy->table, device, legacy->table, device);
+			"iptables-legacy -t %s -I FORWARD -i %s%s -j ACCEPT && "
+			"iptables-legacy -t %s -I FORWARD -o %s%s -j ACCEPT",
+			legacy->table, device, there.iptables, legacy->table, device,
+			back.iptables);
 	else if (match.iptables[0])
 		why_fix(check, "iptables-legacy -t %s -I %s %s -j ACCEPT", legacy->table,
 			legacy->chain, match.iptables);

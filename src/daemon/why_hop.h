@@ -30,6 +30,11 @@ struct why_passage {
 
 uint32_t why_hop_count(const struct why_known *known, enum trace_way way, enum trace_layer layer,
 		       enum trace_hook hook, enum trace_edge edge);
+/* " on eth0": word, and the device by which the outer packets came or left, as the trace saw; ""
+ * when it saw none. */
+enum { WHY_ON = IFNAMSIZ + 8 };
+const char *why_hop_on(const struct why_known *known, enum trace_way way, enum trace_door door,
+		       const char *word, char text[static WHY_ON]);
 /* "3 of 3 probes": what came to a hop, as far as it is of plain ones. */
 unsigned why_hop_probes(uint32_t count);
 /* Judges a stretch of hops, in their order; what is the packet's name in its evidence. */

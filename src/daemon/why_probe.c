@@ -8,11 +8,12 @@
 #include <string.h>
 
 enum {
-	NEAR_MS = 400,  /* the near end waits so long for answers */
-	FAR_MS = 700,   /* the far end for packets */
-	FIRST_MS = 900, /* and for the first of them: who sends it may be slow */
-	LOOK_MS = 50,   /* how often it looks; it is over when so long nothing more came */
-	SIZES_MS = 400, /* of its own probes */
+	NEAR_MS = 400,   /* the near end waits so long for answers */
+	FAR_MS = 700,    /* the far end for packets */
+	FIRST_MS = 900,  /* and for the first of them: who sends it may be slow */
+	LOOK_MS = 50,    /* how often it looks; it is over when so long nothing more came */
+	SIZES_MS = 400,  /* of its own probes */
+	FAR_ID = 0x8000, /* which have the other's id but for that bit */
 };
 
 struct why_probe {
@@ -27,12 +28,21 @@ struct why_probe {
 	uint64_t began_ms;
 };
 
+static void close_trace(struct why_probe *probe)
+{
+	struct kernel *kernel = probe->call.kernel;
+	struct err err;
+
+	if (probe->traced)
+		(void)!kernel->vt->trace_close(kernel, &err);
+	probe->traced = false;
+}
+
 void why_probe_free(struct why_probe *probe)
 {
 	if (!probe)
 		return;
-	if (probe->traced)
-		probe->call.kernel->vt->trace_close(probe->call.kernel);
+	close_trace(probe);
 	if (probe->packets)
 		probe_free(probe->packets);
 	loop_timer_free(probe->call.loop, probe->timer);
@@ -59,12 +69,9 @@ static void look(struct why_probe *probe)
 
 static void finish(struct why_probe *probe)
 {
-	struct kernel *kernel = probe->call.kernel;
-
 	look(probe);
 	count(probe, &probe->probed.after);
-	kernel->vt->trace_close(kernel);
-	probe->traced = false;
+	close_trace(probe);
 	loop_timer_disarm(probe->call.loop, probe->timer);
 	probe->probed.done = !probe->probed.fault[0];
 	struct why_probed told = probe->probed;
@@ -130,12 +137,18 @@ static void look_again(void *user)
 		loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + LOOK_MS);
 }
 
-/* Bytes of packets: those of ways that are narrower as they mostly are, and the device's own. */
+/* Bytes of packets, of ways that are narrower as they mostly are. */
+static const uint16_t narrower[PROBE_SIZES_MAX - 1] = {576,  1280, 1340, 1372, 1400, 1420,
+						       1440, 1452, 1460, 1472, 1480};
+
+unsigned why_probe_size(unsigned n)
+{
+	return n && n <= ARRAY_LEN(narrower) ? narrower[n - 1] : 0;
+}
+
+/* Those, and the device's own. */
 static void choose_sizes(uint32_t mtu, struct probe_question *question)
 {
-	static const uint16_t narrower[PROBE_SIZES_MAX - 1] = {576,  1280, 1340, 1372, 1400, 1420,
-							       1440, 1452, 1460, 1472, 1480};
-
 	if (mtu < 68 || mtu > UINT16_MAX)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(narrower); i++)
@@ -178,7 +191,7 @@ static void choose_far(struct why_probe *probe, const struct why_known *known)
 		.to = known->from,
 		.device = probe->device,
 		.protocol = IPPROTO_ICMP,
-		.id = known->question.id ^ 0x8000,
+		.id = known->question.id ^ FAR_ID,
 		.timeout_ms = SIZES_MS,
 	};
 
@@ -201,6 +214,7 @@ static int open_trace(struct why_probe *probe, const struct why_known *known, st
 		.protocol = q->protocol,
 		.id = q->id,
 		.port = q->port,
+		.sizes_id = q->exit ? q->id : q->id ^ FAR_ID,
 		.exit = q->exit,
 	};
 

@@ -23,5 +23,8 @@ struct why_probe_call {
 /* Negative errno: nothing is under way, and known says why not. */
 int why_probe_start(struct why_probe **probe, const struct why_probe_call *call,
 		    struct why_known *known) must_check;
-/* Closes the trace when it is open. NULL is none. */
+/* The n-th of the sizes that both ends try, from 1 on, but for a last one, which is of the device;
+ * 0: none. */
+unsigned why_probe_size(unsigned n);
+/* Closes the trace when it is open; what a failure leaves is api_why.c's. NULL is none. */
 void why_probe_free(struct why_probe *probe);

@@ -31,6 +31,19 @@ static bool has_address(const struct why_known *known, const char *device)
 	return false;
 }
 
+/* 2 is as strict as 1 where the device has no address, or where no way leads to the source. */
+void why_refusal_loosen(const struct why_known *known, const char *device,
+			const struct why_route *reverse, struct why_check *check)
+{
+	char sysctl[WHY_SYSCTL];
+
+	why_refusal_sysctl(device, "rp_filter", sysctl);
+	if (has_address(known, device) && !reverse->answer.error)
+		why_fix(check, "sysctl -w %s=2", sysctl);
+	else
+		why_fix(check, "sysctl -w %s=0 net.ipv4.conf.all.rp_filter=0", sysctl);
+}
+
 static int in_force(const struct why_known *known, struct why_sysctls of)
 {
 	return of.rp_filter > known->of_all.rp_filter ? of.rp_filter : known->of_all.rp_filter;

@@ -21,6 +21,9 @@ enum why_refusal {
 enum why_refusal why_refusal_judge(const struct why_known *known, const struct why_route *route,
 				   const struct why_route *reverse, struct why_sysctls of,
 				   struct why_check *check);
+/* What lets in by the device a packet that rp_filter refuses; reverse: as above. */
+void why_refusal_loosen(const struct why_known *known, const char *device,
+			const struct why_route *reverse, struct why_check *check);
 /* "net.ipv4.conf.eth0/100.rp_filter": a dot in a device's name is a slash to sysctl. */
 enum { WHY_SYSCTL = 64 };
 const char *why_refusal_sysctl(const char *device, const char *name, char text[static WHY_SYSCTL]);

@@ -8,7 +8,7 @@
 
 #include "daemon/why_refusal.h"
 
-enum { TABLE_MAIN = 254 };
+enum { TABLE_MAIN = 254, FIRST_OF_MANY = 224 /* first octet: multicast and broadcast */ };
 
 static bool is_ours(uint32_t table)
 {
@@ -97,17 +97,16 @@ static void judge_passing(const struct why_known *known, const struct why_exit *
 	const struct tunnel *tunnel = (const struct tunnel *)declaration_find(
 		known->world.declaration, KIND_TUNNEL, exit->route->tunnel, NULL);
 	struct addr source = exit->route->source;
-	char from[ADDR_TEXT], to[ADDR_TEXT], better[ADDR_TEXT];
+	char from[ADDR_TEXT], better[ADDR_TEXT];
 
 	if (!source.host && tunnel && tunnel->addresses.len)
 		source = tunnel->addresses.v[0].addr;
 	why_say(check, WHY_BROKEN,
-		"from %s, an underlay address, packets go past the tunnels by design: dev %s",
-		addr_text(known->from, from), known->path.answer.device);
+		"from %s, an underlay address, packets go past the tunnels by design: dev %s%s%s",
+		addr_text(known->from, from), known->path.answer.device,
+		source.host ? "; the tunnel's are from " : "",
+		source.host ? addr_text(source, better) : "");
 	why_resource(check, KIND_EXIT_ROUTE, exit->route->head.name);
-	if (source.host)
-		why_fix(check, "ipipctl why %s --from %s", addr_text(known->question.to, to),
-			addr_text(source, better));
 }
 
 /* An exit route has the destination, but not from there. */
@@ -199,8 +198,7 @@ static void judge_refusal(const struct why_known *known, const struct why_exit *
 			why_fix(check, "sysctl -w %s=1", sysctl);
 		break;
 	case WHY_REFUSED_RP_FILTER:
-		why_fix(check, "sysctl -w %s=2",
-			why_refusal_sysctl(known->question.in, "rp_filter", sysctl));
+		why_refusal_loosen(known, known->question.in, &known->reverse, check);
 		break;
 	case WHY_REFUSED_NO_ROUTE:
 		fix_uncovered(known, check);
@@ -218,6 +216,35 @@ static void judge_refusal(const struct why_known *known, const struct why_exit *
 static bool is_ready(const struct why_known *known, const struct exit_route *route)
 {
 	return why_status(known, KIND_EXIT_ROUTE, route->head.name)->state == STATE_READY;
+}
+
+static const struct tunnel *tunnel_to(const struct why_known *known, struct addr remote)
+{
+	return why_find_tunnel(&known->world, (struct addr){0}, remote);
+}
+
+/* An exit route for it would be none: outer packets enter no tunnel, and those to many go by none.
+ */
+static bool is_beside_exits(const struct why_known *known, struct why_check *check)
+{
+	const struct tunnel *tunnel = tunnel_to(known, known->question.to);
+	uint32_t top = known->question.to.host >> 24;
+	char to[ADDR_TEXT];
+
+	addr_text(known->question.to, to);
+	if (top == 0 || top >= FIRST_OF_MANY) {
+		why_say(check, WHY_BROKEN,
+			"%s is no host's address: broadcast and multicast go by no exit route", to);
+		return true;
+	}
+	if (!tunnel)
+		return false;
+	why_say(check, WHY_BROKEN,
+		"%s is the remote of %s, whose own packets enter no tunnel: ask for an address "
+		"behind it",
+		to, tunnel->head.name);
+	why_resource(check, KIND_TUNNEL, tunnel->head.name);
+	return true;
 }
 
 /* It goes elsewhere, though there is a way. */
@@ -247,6 +274,8 @@ void why_route_judge(const struct why_known *known, struct why_check *check)
 					     known->question.to, known->from, false);
 	char to[ADDR_TEXT];
 
+	if (!known->enters && !a->local && is_beside_exits(known, check))
+		return;
 	if (a->error && exit.route && !is_ready(known, exit.route)) {
 		why_fix_status(known, KIND_EXIT_ROUTE, exit.route->head.name, check);
 	} else if (a->error && known->question.in[0]) {

@@ -30,6 +30,7 @@ struct kern {
 	struct nft *nft;
 	struct events *events;
 	struct trace *trace; /* NULL: none is open */
+	bool trace_left;     /* the table of one that is not open any more */
 	struct names names;  /* as of the last observe, and our changes since */
 	struct tables tables;
 	struct sysctls sysctls;

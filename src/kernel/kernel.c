@@ -230,9 +230,9 @@ static int trace_read(struct kernel *kernel, struct trace_seen *seen, struct err
 	return tracer_read(kern_of(kernel), seen, err);
 }
 
-static void trace_close(struct kernel *kernel)
+static int trace_close(struct kernel *kernel, struct err *err)
 {
-	tracer_close(kern_of(kernel));
+	return tracer_close(kern_of(kernel), err);
 }
 
 static int rulesets(unused_ struct kernel *kernel, struct ruleset *ruleset, struct err *err)
@@ -243,8 +243,9 @@ static int rulesets(unused_ struct kernel *kernel, struct ruleset *ruleset, stru
 static void kern_close(struct kernel *kernel)
 {
 	struct kern *kern = kern_of(kernel);
+	struct err ignored;
 
-	tracer_close(kern);
+	(void)!tracer_close(kern, &ignored);
 	events_close(kern->events);
 	if (kern->nft)
 		nft_close(kern->nft);
@@ -317,6 +318,7 @@ static int open_sockets(struct kern *kern, struct err *err)
 int kernel_open(struct kernel **kernel, struct err *err)
 {
 	struct kern *kern = xcalloc(1, sizeof(*kern));
+	struct err ignored;
 
 	kern->kernel.vt = &vtable;
 	kern->next_index = random_index();
@@ -327,7 +329,7 @@ int kernel_open(struct kernel **kernel, struct err *err)
 		kern_close(&kern->kernel);
 		return error;
 	}
-	tracer_sweep(kern);
+	(void)!tracer_sweep(kern, &ignored);
 	*kernel = &kern->kernel;
 	return 0;
 }

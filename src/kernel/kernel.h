@@ -16,11 +16,11 @@
 struct kernel;
 
 struct route_question {
-	struct addr to, from; /* from 0: none */
-	char in[IFNAMSIZ];    /* "": output path, else as if it arrived there */
-	bool underlay;        /* with our question mark, past our rules */
-	uint8_t protocol;     /* IPPROTO_*; 0: not said */
-	uint16_t port;        /* destination port; 0: not said */
+	struct addr to, from;       /* from 0: none */
+	char in[IFNAMSIZ];          /* "": output path, else as if it arrived there */
+	bool underlay;              /* with our question mark, past our rules */
+	uint8_t protocol;           /* IPPROTO_*; 0: not said */
+	uint16_t source_port, port; /* port: the destination's; 0: not said */
 };
 
 struct route_answer {
@@ -147,8 +147,9 @@ struct kernel_vtable {
 			  struct err *err);
 	/* What was seen until now. */
 	int (*trace_read)(struct kernel *kernel, struct trace_seen *seen, struct err *err);
-	/* Takes away all that it needed; also when there is none. */
-	void (*trace_close)(struct kernel *kernel);
+	/* Takes away all that it needed. Done, when there is none; after a failure it is to be done
+	 * again, though another may be opened meanwhile. */
+	int (*trace_close)(struct kernel *kernel, struct err *err);
 	void (*close)(struct kernel *kernel);
 };
 

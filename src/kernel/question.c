@@ -14,6 +14,10 @@
 
 #include "kernel/count.h"
 
+/* IFF_LOWER_UP of linux/if.h, which does not go with net/if.h: the carrier at this moment; that
+ * IFF_RUNNING says so, too, may take the kernel a second. */
+enum { LOWER_UP = 1 << 16 };
+
 static struct nl_msg *route_message(struct addr to, unsigned flags)
 {
 	struct rtmsg header = {
@@ -199,11 +203,13 @@ static bool has_ports(uint8_t protocol)
 /* The kernel takes no other protocols than these three. */
 static void put_flow(struct nl_msg *msg, const struct route_question *question)
 {
-	uint16_t port = htons(question->port);
+	uint16_t source_port = htons(question->source_port), port = htons(question->port);
 
 	if (!has_ports(question->protocol) && question->protocol != IPPROTO_ICMP)
 		return;
 	netlink_put(msg, RTA_IP_PROTO, &question->protocol, sizeof(question->protocol));
+	if (source_port && has_ports(question->protocol))
+		netlink_put(msg, RTA_SPORT, &source_port, sizeof(source_port));
 	if (port && has_ports(question->protocol))
 		netlink_put(msg, RTA_DPORT, &port, sizeof(port));
 }
@@ -276,6 +282,7 @@ int question_neighbour(struct kern *kern, const char *device, struct addr addr,
 		return err_set(err, error, "neighbour on %s: %s", device, strerror(-error));
 	*neighbour = (struct neighbour){
 		.state = state,
+		.no_carrier = (header->ifi_flags & (IFF_UP | LOWER_UP)) == IFF_UP,
 		.needless = header->ifi_flags & (IFF_NOARP | IFF_LOOPBACK | IFF_POINTOPOINT),
 	};
 	return 0;

@@ -31,6 +31,7 @@ static const struct {
 } families[] = {
 	{NFPROTO_IPV4, "ip"},
 	{NFPROTO_INET, "inet"},
+	{NFPROTO_NETDEV, "netdev"},
 };
 
 struct table {
@@ -157,6 +158,33 @@ static bool has_hook(const struct nlmsghdr *nlh)
 	return false;
 }
 
+/* Of netdev's hooks, and inet's ingress, those that the same packets meet next. */
+static uint8_t hook_of(uint8_t family, uint32_t number)
+{
+	if (family == NFPROTO_NETDEV)
+		return number == NF_NETDEV_EGRESS ? NF_INET_POST_ROUTING : NF_INET_PRE_ROUTING;
+	return number == NF_INET_INGRESS ? NF_INET_PRE_ROUTING : (uint8_t)number;
+}
+
+static const char *const *devices_of(const struct nftnl_chain *from, struct arena *arena)
+{
+	const char *one = nftnl_chain_get_str(from, NFTNL_CHAIN_DEV);
+	const char *const *all = nftnl_chain_get_array(from, NFTNL_CHAIN_DEVICES);
+	size_t n = 0;
+
+	while (all && all[n])
+		n++;
+	if (!one && !n)
+		return NULL;
+	const char **devices = arena_alloc(arena, (n + 2) * sizeof(*devices));
+	for (size_t i = 0; i < n; i++)
+		devices[i] = arena_strdup(arena, all[i]);
+	if (!n)
+		devices[n++] = arena_strdup(arena, one);
+	devices[n] = NULL;
+	return devices;
+}
+
 static void take_chain(const struct nlmsghdr *nlh, void *data)
 {
 	cleanup_(chain_free) struct nftnl_chain *from = nftnl_chain_alloc();
@@ -184,9 +212,11 @@ static void take_chain(const struct nlmsghdr *nlh, void *data)
 	chain->family = family;
 	chain->table = arena_strdup(&ruleset->arena, table);
 	chain->name = arena_strdup(&ruleset->arena, name);
-	chain->hook = (uint8_t)nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM);
+	chain->hook = hook_of(family_number(family),
+			      nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM));
 	chain->base = nftnl_chain_is_set(from, NFTNL_CHAIN_HOOKNUM) &&
 		      chain->hook < NF_INET_NUMHOOKS;
+	chain->devices = devices_of(from, &ruleset->arena);
 	chain->nat = type && strcmp(type, "nat") == 0;
 	chain->uses = nftnl_chain_get_u32(from, NFTNL_CHAIN_USE);
 	chain->priority = nftnl_chain_get_s32(from, NFTNL_CHAIN_PRIO);

@@ -66,12 +66,13 @@ struct ruleset_rule {
 #define RULESET_NO_CHAIN UINT32_MAX
 
 struct ruleset_chain {
-	const char *family, *table, *name; /* "ip", "inet" */
+	const char *family, *table, *name; /* "ip", "inet", "netdev" */
 	bool base;
 	/* of a base chain */
 	bool nat;
 	bool drops;   /* policy */
-	uint8_t hook; /* NF_INET_PRE_ROUTING … NF_INET_POST_ROUTING */
+	uint8_t hook; /* NF_INET_PRE_ROUTING … NF_INET_POST_ROUTING; ingress is the first */
+	const char *const *devices; /* that it sees alone, up to NULL; NULL: all */
 	int32_t priority;
 	bool read;     /* its rules are there */
 	uint32_t uses; /* at least as many as it has rules */

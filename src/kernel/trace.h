@@ -29,6 +29,16 @@ enum trace_hook {
 };
 /* Before all other chains of the hook, and behind all of them. */
 enum trace_edge { TRACE_FIRST, TRACE_LAST, TRACE_EDGES };
+/* Into prerouting, out of postrouting. */
+enum trace_door { TRACE_CAME, TRACE_LEFT, TRACE_DOORS };
+/* What is none of the flow's counts. Sizes: echo requests of several sizes. */
+enum trace_beside {
+	TRACE_SIZES_CAME,     /* the other end's, out of the underlay */
+	TRACE_SIZES_ANSWERED, /* exit: the destination's answers to them */
+	TRACE_TOLD_TOO_LARGE, /* exit: ICMP saying so of one to the destination */
+	TRACE_TOLD_NO_PORT,   /* exit: ICMP saying that nothing listens there */
+	TRACE_BESIDES,
+};
 
 struct trace_question {
 	struct addr from, to;      /* inner */
@@ -37,12 +47,14 @@ struct trace_question {
 	uint8_t protocol;          /* IPPROTO_ICMP, TCP, UDP */
 	uint16_t id;               /* of the echo requests, or the source port */
 	uint16_t port;             /* destination port; 0 with ICMP */
+	uint16_t sizes_id;         /* of the echo requests that the other end sends; 0: none */
 	bool exit;                 /* NAT may change the flow here: followed by conntrack */
 };
 
 /* How often packets were seen. */
 struct trace_counts {
 	uint32_t packets[TRACE_WAYS][TRACE_LAYERS][TRACE_HOOKS][TRACE_EDGES];
+	uint32_t beside[TRACE_BESIDES];
 };
 
 enum { TRACE_DROPS_MAX = 8, TRACE_NAME = 64 };
@@ -73,11 +85,13 @@ struct trace_seen {
 	struct trace_flow flow;
 	/* /proc/net/netstat IPReversePathFilter since the trace was opened: the whole host's */
 	uint32_t rp_filter_drops;
-	char left_by[IFNAMSIZ]; /* device by which the inner packets left, by the trace; "" */
+	/* by which the packets came in and left, the last of them, by the trace; "": none did */
+	char devices[TRACE_WAYS][TRACE_LAYERS][TRACE_DOORS][IFNAMSIZ];
 };
 
 /* As rtnetlink tells: NUD_* of linux/neighbour.h; 0: no such neighbour. */
 struct neighbour {
 	uint16_t state;
-	bool needless; /* NOARP device: there is none to be asked for */
+	bool needless;   /* NOARP device: there is none to be asked for */
+	bool no_carrier; /* of the device, though it is up */
 };

@@ -217,14 +217,22 @@ static void note_drop(struct trace_log *log, const struct trace_passage *passage
 		log->lost[log->n_lost++] = lost;
 }
 
-static void note_left(struct trace_log *log, const struct trace_passage *passage,
+/* In the first chain, or the last one, of ours. */
+static void note_door(struct trace_log *log, const struct trace_passage *passage,
 		      const struct nlattr *header)
 {
 	const uint8_t *bytes = mnl_attr_get_payload(header);
+	uint32_t *devices = log->devices[passage->way][passage->layer];
 
-	log->left_by = passage->oif;
-	log->left_from = addr_at(bytes + SADDR);
-	log->left_for = addr_at(bytes + DADDR);
+	if (strcmp(passage->chain, TRACE_CHAIN_IN) == 0)
+		devices[TRACE_CAME] = passage->iif;
+	if (strcmp(passage->chain, TRACE_CHAIN_OUT) != 0)
+		return;
+	devices[TRACE_LEFT] = passage->oif;
+	if (passage->way == TRACE_OUT && passage->layer == TRACE_INNER) {
+		log->left_from = addr_at(bytes + SADDR);
+		log->left_for = addr_at(bytes + DADDR);
+	}
 }
 
 void trace_read_message(struct trace_log *log, const struct trace_question *question,
@@ -253,9 +261,8 @@ void trace_read_message(struct trace_log *log, const struct trace_question *ques
 	if (strcmp(passage->table, TRACE_TABLE) != 0) {
 		if (is_drop(&found))
 			note_drop(log, passage, &found);
-	} else if (header && passage->way == TRACE_OUT && passage->layer == TRACE_INNER &&
-		   strcmp(passage->chain, TRACE_CHAIN_OUT) == 0) {
-		note_left(log, passage, header);
+	} else if (header) {
+		note_door(log, passage, header);
 	}
 }
 

@@ -35,8 +35,8 @@ struct trace_log {
 	unsigned next; /* of the passages to be used */
 	struct trace_lost lost[TRACE_DROPS_MAX];
 	unsigned n_lost;
-	uint32_t left_by;                /* 0: none left */
-	struct addr left_from, left_for; /* how it then read: after NAT */
+	uint32_t devices[TRACE_WAYS][TRACE_LAYERS][TRACE_DOORS]; /* 0: none came, none left */
+	struct addr left_from, left_for; /* how an inner one out then read: after NAT */
 };
 
 /* Takes one message of NFNLGRP_NFTRACE. */

@@ -28,7 +28,12 @@ enum {
 	IP_BARE = 0x45, /* the first byte of such a one */
 	ICMP_ID_OFFSET = 4,
 	ICMP_SEQUENCE_OFFSET = 6,
+	ICMP_CODE_OFFSET = 1,
+	ICMP_QUOTE_OFFSET = 8, /* what an error is about */
 	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_NO_PORT = 3, /* its code; */
+	ICMP_TOO_LARGE = 4,
 	ICMP_ECHO_REQUEST = 8,
 	PORT_DESTINATION_OFFSET = 2,
 	SIZE_PROBES = 100, /* echo sequence numbers from there on are of another probe */
@@ -42,7 +47,7 @@ static const struct chain {
 	enum trace_edge edge;
 	int32_t priority;
 } chains[] = {
-	{"prerouting-first", TRACE_PREROUTING, TRACE_FIRST, INT_MIN},
+	{TRACE_CHAIN_IN, TRACE_PREROUTING, TRACE_FIRST, INT_MIN},
 	/* replies are known by what they were before NAT, which conntrack must have told */
 	{"prerouting-reply", TRACE_PREROUTING, TRACE_FIRST, BEHIND_CONNTRACK},
 	{"prerouting-last", TRACE_PREROUTING, TRACE_LAST, INT_MAX},
@@ -50,7 +55,7 @@ static const struct chain {
 	{"input-last", TRACE_INPUT, TRACE_LAST, INT_MAX},
 	{"forward-first", TRACE_FORWARD, TRACE_FIRST, INT_MIN},
 	{"forward-last", TRACE_FORWARD, TRACE_LAST, INT_MAX},
-	{"output-first", TRACE_OUTPUT, TRACE_FIRST, INT_MIN},
+	{TRACE_CHAIN_SENT, TRACE_OUTPUT, TRACE_FIRST, INT_MIN},
 	{"output-last", TRACE_OUTPUT, TRACE_LAST, INT_MAX},
 	{"postrouting-first", TRACE_POSTROUTING, TRACE_FIRST, INT_MIN},
 	{TRACE_CHAIN_OUT, TRACE_POSTROUTING, TRACE_LAST, INT_MAX},
@@ -61,6 +66,13 @@ static const struct chain {
 static const char *const names[TRACE_WAYS][TRACE_LAYERS] = {
 	[TRACE_OUT] = {[TRACE_INNER] = "out inner", [TRACE_OUTER] = "out outer"},
 	[TRACE_BACK] = {[TRACE_INNER] = "back inner", [TRACE_OUTER] = "back outer"},
+};
+
+static const char *const beside_names[TRACE_BESIDES] = {
+	[TRACE_SIZES_CAME] = "sizes came",
+	[TRACE_SIZES_ANSWERED] = "sizes answered",
+	[TRACE_TOLD_TOO_LARGE] = "told too large",
+	[TRACE_TOLD_NO_PORT] = "told no port",
 };
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
@@ -147,15 +159,27 @@ static void match_addrs(struct nftnl_rule *rule, struct bytes ip, struct addr so
 	}
 }
 
-/* Which of the echoes it is is not changed by NAT, which they are of may be. */
-static void match_echo(struct nftnl_rule *rule, struct bytes icmp, enum trace_way way)
+static void match_icmp_type(struct nftnl_rule *rule, struct bytes icmp, uint8_t type)
+{
+	load(rule, icmp, 0, sizeof(uint8_t));
+	is_u8(rule, type);
+}
+
+/* NFT_CMP_LT: plain ones, NFT_CMP_GTE: those of several sizes. */
+static void match_sequence(struct nftnl_rule *rule, struct bytes icmp, uint32_t operator)
 {
 	uint16_t size_probes = htons(SIZE_PROBES);
 
-	load(rule, icmp, 0, sizeof(uint8_t));
-	is_u8(rule, way == TRACE_OUT ? ICMP_ECHO_REQUEST : ICMP_ECHO_REPLY);
 	load(rule, icmp, ICMP_SEQUENCE_OFFSET, sizeof(uint16_t));
-	compare(rule, NFT_CMP_LT, &size_probes, sizeof(size_probes));
+	compare(rule, operator, & size_probes, sizeof(size_probes));
+}
+
+/* Which of the echoes it is is not changed by NAT, which they are of may be. */
+static void match_echo(struct nftnl_rule *rule, struct bytes icmp, enum trace_way way)
+{
+
+	match_icmp_type(rule, icmp, way == TRACE_OUT ? ICMP_ECHO_REQUEST : ICMP_ECHO_REPLY);
+	match_sequence(rule, icmp, NFT_CMP_LT);
 }
 
 static void match_transport(struct nftnl_rule *rule, const struct trace_question *question,
@@ -206,22 +230,59 @@ static void match_untranslated(struct nftnl_rule *rule, const struct trace_quest
 	match_transport(rule, question, TRACE_BACK, transport);
 }
 
-static void match_outer(struct nftnl_rule *rule, const struct trace_question *question,
-			enum trace_way way)
+/* sent: by this host. Of the inner packet only the protocol. */
+static void match_tunnel(struct nftnl_rule *rule, const struct trace_question *question, bool sent,
+			 uint8_t protocol)
 {
-	bool out = way == TRACE_OUT;
-	bool sent = out != question->exit; /* by this host */
-
 	match_protocol(rule, IPPROTO_IPIP);
 	match_addrs(rule, network, sent ? question->local : question->remote,
 		    sent ? question->remote : question->local);
 	load(rule, inner_network, 0, sizeof(uint8_t));
 	is_u8(rule, IP_BARE);
 	load(rule, inner_network, IP_PROTOCOL_OFFSET, sizeof(uint8_t));
-	is_u8(rule, question->protocol);
+	is_u8(rule, protocol);
+}
+
+static void match_outer(struct nftnl_rule *rule, const struct trace_question *question,
+			enum trace_way way)
+{
+	bool out = way == TRACE_OUT;
+
+	match_tunnel(rule, question, out != question->exit, question->protocol);
 	match_addrs(rule, inner_network, out ? question->from : question->to,
 		    out ? question->to : question->from);
 	match_transport(rule, question, way, inner_transport);
+}
+
+static void match_sizes_came(struct nftnl_rule *rule, const struct trace_question *question)
+{
+	bool exit = question->exit;
+
+	match_tunnel(rule, question, false, IPPROTO_ICMP);
+	match_addrs(rule, inner_network, exit ? question->from : (struct addr){0},
+		    exit ? question->to : question->from);
+	match_icmp_type(rule, inner_transport, ICMP_ECHO_REQUEST);
+	match_sequence(rule, inner_transport, NFT_CMP_GTE);
+	load(rule, inner_transport, ICMP_ID_OFFSET, sizeof(uint16_t));
+	is_u16(rule, question->sizes_id);
+}
+
+/* By the packet that it quotes, whose source NAT may have changed. */
+static void match_told(struct nftnl_rule *rule, const struct trace_question *question, uint8_t code)
+{
+	static const struct bytes quoted = {NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET};
+
+	match_protocol(rule, IPPROTO_ICMP);
+	match_icmp_type(rule, transport, ICMP_UNREACHABLE);
+	load(rule, transport, ICMP_CODE_OFFSET, sizeof(uint8_t));
+	is_u8(rule, code);
+	match_addrs(rule, quoted, (struct addr){0}, question->to);
+	load(rule, quoted, IP_PROTOCOL_OFFSET, sizeof(uint8_t));
+	is_u8(rule, question->protocol);
+	if (question->port) {
+		load(rule, quoted, IP_HEADER + PORT_DESTINATION_OFFSET, sizeof(uint16_t));
+		is_u16(rule, question->port);
+	}
 }
 
 /* By what conntrack knows of its flow: how it was before NAT. */
@@ -229,8 +290,6 @@ static void match_flow(struct nftnl_rule *rule, const struct trace_question *que
 		       enum trace_way way)
 {
 	match_protocol(rule, question->protocol);
-	if (question->protocol == IPPROTO_ICMP)
-		match_echo(rule, transport, way);
 	load_ct(rule, NFT_CT_DIRECTION);
 	is_u8(rule, way == TRACE_OUT ? IP_CT_DIR_ORIGINAL : IP_CT_DIR_REPLY);
 	load_ct(rule, NFT_CT_SRC_IP);
@@ -299,18 +358,32 @@ static struct nftnl_rule *rule_new(void)
 }
 
 /* Takes the rule, which has its matches. */
-static void put_rule(struct nft_batch *batch, const struct chain *chain, struct nftnl_rule *rule,
-		     const char *comment)
+static void put_counter(struct nft_batch *batch, const struct chain *chain, struct nftnl_rule *rule,
+			const char *comment, bool traced)
 {
 	struct nlmsghdr *nlh = nft_batch_open(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 
-	put_actions(rule, chain->edge == TRACE_FIRST);
+	put_actions(rule, traced);
 	put_comment(rule, comment);
 	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, TRACE_TABLE);
 	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain->name);
 	nftnl_rule_nlmsg_build_payload(nlh, rule);
 	nft_batch_close(batch, nlh);
 	nftnl_rule_free(rule);
+}
+
+static void put_rule(struct nft_batch *batch, const struct chain *chain, struct nftnl_rule *rule,
+		     const char *comment)
+{
+	put_counter(batch, chain, rule, comment, chain->edge == TRACE_FIRST);
+}
+
+static void match_flow_echo(struct nftnl_rule *rule, const struct trace_question *question,
+			    enum trace_way way)
+{
+	if (question->protocol == IPPROTO_ICMP)
+		match_echo(rule, transport, way);
+	match_flow(rule, question, way);
 }
 
 static void put_inner(struct nft_batch *batch, const struct chain *chain,
@@ -321,7 +394,7 @@ static void put_inner(struct nft_batch *batch, const struct chain *chain,
 	if (question->exit) {
 		rule = rule_new();
 		match_ingress(rule, question, way, chain->hook);
-		match_flow(rule, question, way);
+		match_flow_echo(rule, question, way);
 		put_rule(batch, chain, rule, names[way][TRACE_INNER]);
 	}
 	rule = rule_new();
@@ -333,6 +406,36 @@ static void put_inner(struct nft_batch *batch, const struct chain *chain,
 static bool is_reply_chain(const struct chain *chain)
 {
 	return chain->priority == BEHIND_CONNTRACK;
+}
+
+/* These are none of the flow, and are not traced: the socket's buffer is for that. */
+static void put_beside(struct nft_batch *batch, const struct chain *chain,
+		       const struct trace_question *question)
+{
+	bool comes = strcmp(chain->name, TRACE_CHAIN_IN) == 0;
+	bool icmp = question->protocol == IPPROTO_ICMP;
+	struct nftnl_rule *rule;
+
+	if (question->sizes_id && comes) {
+		rule = rule_new();
+		match_sizes_came(rule, question);
+		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_CAME], false);
+	}
+	if (question->exit && icmp && is_reply_chain(chain)) {
+		rule = rule_new();
+		match_icmp_type(rule, transport, ICMP_ECHO_REPLY);
+		match_sequence(rule, transport, NFT_CMP_GTE);
+		match_flow(rule, question, TRACE_BACK);
+		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_ANSWERED], false);
+	}
+	/* this host's own word, where it is the destination, leaves by output */
+	if (question->exit && (comes || strcmp(chain->name, TRACE_CHAIN_SENT) == 0)) {
+		enum trace_beside told = icmp ? TRACE_TOLD_TOO_LARGE : TRACE_TOLD_NO_PORT;
+
+		rule = rule_new();
+		match_told(rule, question, icmp ? ICMP_TOO_LARGE : ICMP_NO_PORT);
+		put_counter(batch, chain, rule, beside_names[told], false);
+	}
 }
 
 static void put_rules(struct nft_batch *batch, const struct chain *chain,
@@ -395,6 +498,7 @@ void trace_rules_build(struct nft_batch *batch, const struct trace_question *que
 			continue;
 		put_chain(batch, &chains[i]);
 		put_rules(batch, &chains[i], question);
+		put_beside(batch, &chains[i], question);
 	}
 }
 
@@ -438,4 +542,7 @@ void trace_rules_count(const struct nftnl_rule *rule, struct trace_counts *count
 			if (has_comment(userdata, len, names[way][layer]))
 				counts->packets[way][layer][chain->hook][chain->edge] +=
 					(uint32_t)packets;
+	for (enum trace_beside beside = 0; beside < TRACE_BESIDES; beside++)
+		if (has_comment(userdata, len, beside_names[beside]))
+			counts->beside[beside] += (uint32_t)packets;
 }

@@ -6,8 +6,10 @@
 #include "kernel/nft_batch.h"
 #include "kernel/trace.h"
 
-#define TRACE_TABLE     "ipipd_trace"
-#define TRACE_CHAIN_OUT "postrouting-last" /* what passes here has left */
+#define TRACE_TABLE      "ipipd_trace"
+#define TRACE_CHAIN_IN   "prerouting-first"
+#define TRACE_CHAIN_SENT "output-first"
+#define TRACE_CHAIN_OUT  "postrouting-last" /* what passes here has left */
 
 struct nftnl_rule;
 

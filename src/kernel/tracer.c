@@ -92,15 +92,18 @@ static void ignore(const struct nlmsghdr *nlh, void *data)
 	(void)data;
 }
 
-void tracer_sweep(struct kern *kern)
+int tracer_sweep(struct kern *kern, struct err *err)
 {
 	char buf[MNL_NLMSG_HDRLEN + 64];
 	struct nlmsghdr *nlh = nft_socket_header(kern->nft, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
 	struct nft_failure failure;
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TRACE_TABLE);
-	if (nft_socket_request(kern->nft, nlh, ignore, NULL) == 0)
-		(void)!commit(kern->nft, NULL, &failure);
+	int r = nft_socket_request(kern->nft, nlh, ignore, NULL);
+	if (r == 0)
+		r = commit(kern->nft, NULL, &failure);
+	kern->trace_left = r && r != -ENOENT;
+	return kern->trace_left ? err_set(err, r, "trace: its table stays: %s", strerror(-r)) : 0;
 }
 
 /* Joined before the rules stand, so that it hears of the first packet. */
@@ -132,7 +135,9 @@ int tracer_open(struct kern *kern, const struct trace_question *question, struct
 	if (!error)
 		error = join(trace->socket, err);
 	if (!error) {
-		tracer_sweep(kern);
+		error = tracer_sweep(kern, err);
+	}
+	if (!error) {
 		error = commit(kern->nft, question, &failure);
 		if (error)
 			err_set(err, error, "trace: rules: %s", failure.error.words);
@@ -146,13 +151,14 @@ int tracer_open(struct kern *kern, const struct trace_question *question, struct
 	return 0;
 }
 
-void tracer_close(struct kern *kern)
+int tracer_close(struct kern *kern, struct err *err)
 {
-	if (!kern->trace)
-		return;
-	tracer_sweep(kern);
-	trace_free(kern->trace);
+	if (!kern->trace && !kern->trace_left)
+		return 0;
+	if (kern->trace)
+		trace_free(kern->trace);
 	kern->trace = NULL;
+	return tracer_sweep(kern, err);
 }
 
 static void count_rule(const struct nlmsghdr *nlh, void *data)
@@ -255,7 +261,15 @@ static void tell_drops(struct nft *nft, const struct trace_log *log, struct trac
 		device_name(log->lost[i].iif, drop->in);
 		device_name(log->lost[i].oif, drop->out);
 	}
-	device_name(log->left_by, seen->left_by);
+}
+
+static void tell_devices(const struct trace_log *log, struct trace_seen *seen)
+{
+	for (unsigned way = 0; way < TRACE_WAYS; way++)
+		for (unsigned layer = 0; layer < TRACE_LAYERS; layer++)
+			for (unsigned door = 0; door < TRACE_DOORS; door++)
+				device_name(log->devices[way][layer][door],
+					    seen->devices[way][layer][door]);
 }
 
 static void put_protocol(struct nlmsghdr *nlh, const struct trace_question *question)
@@ -304,7 +318,7 @@ static void tell_flow(struct nft *nft, const struct trace *trace, struct trace_s
 	const uint32_t *replies = seen->counts.packets[TRACE_BACK][TRACE_INNER][TRACE_PREROUTING];
 
 	ask_flow(nft, &trace->question, &seen->flow);
-	if (!seen->flow.known && trace->log.left_by)
+	if (!seen->flow.known && trace->log.left_from.host)
 		seen->flow = (struct trace_flow){
 			.known = true,
 			.source = trace->log.left_from,
@@ -325,6 +339,7 @@ int tracer_read(struct kern *kern, struct trace_seen *seen, struct err *err)
 		return err_set(err, error, "trace: counters: %s", strerror(-error));
 	read_log(trace);
 	tell_drops(kern->nft, &trace->log, &now);
+	tell_devices(&trace->log, &now);
 	if (trace->question.exit)
 		tell_flow(kern->nft, trace, &now);
 	now.rp_filter_drops = (uint32_t)(read_rp_filter_drops() - trace->rp_filter_drops);

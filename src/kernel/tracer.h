@@ -7,6 +7,6 @@
 
 int tracer_open(struct kern *kern, const struct trace_question *question, struct err *err);
 int tracer_read(struct kern *kern, struct trace_seen *seen, struct err *err);
-void tracer_close(struct kern *kern);
-/* Takes away what a killed agent left. */
-void tracer_sweep(struct kern *kern);
+int tracer_close(struct kern *kern, struct err *err);
+/* Takes away what a killed agent left, or a close that failed. */
+int tracer_sweep(struct kern *kern, struct err *err);

@@ -119,7 +119,7 @@ class Agent:
     def kernel(self, *lines):
         """Lets the fake kernel do these lines (tests/fake_kernel.h), in place of the last ones."""
         new = self.directory / "kernel" / "new"
-        new.write_text("".join(line + "\n" for line in lines))
+        new.write_text("".join(line + "\n" for line in lines), errors="surrogateescape")
         new.rename(self.directory / "kernel" / "script")
 
     def objects(self, noun=""):

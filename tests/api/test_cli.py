@@ -13,6 +13,7 @@ import signal
 import socketserver
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import unittest
@@ -392,7 +393,26 @@ class Flow(Cli):
         self.assertRegex(lines[2], r"^    fix: nft 'insert rule ip filter FORWARD .* accept'$")
         self.assertRegex(lines[3], "^  warning  FallbackDeviceUp: tunl0 is up: ")
         self.assertEqual(lines[4:], ["    fix: ip link set tunl0 down"])
-        self.assertNotIn("hazards", json.loads(self.ok("-j", "status")))
+        told = json.loads(self.ok("-j", "status"))
+        self.assertTrue(told["ready"])
+        self.assertEqual([hazard["hazard"] for hazard in told["hazards"]],
+                         ["ForwardDrop", "FallbackDeviceUp"])
+
+    def test_no_control_character_of_an_agent_is_in_its_status(self):
+        bad = "a\x1b[2Jb\x07"
+        folder = tempfile.TemporaryDirectory(prefix="ipipd-cli-")
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "dirty")
+        stub = Stub(path, {
+            "GET /v1/status": {"ready": True, "resources": {"tunnels": {bad: 1}},
+                               "last_pass": {"message": bad, "finished_at": bad},
+                               "orphans": [{"kind": bad, "key": bad}]},
+            "GET /v1/host": {"version": bad, "hostname": bad}})
+        self.addCleanup(stub.server_close)
+        self.addCleanup(stub.shutdown)
+        done = run("-H", f"unix://{path}", "status")
+        self.assertEqual(done.stdout.count("a?[2Jb?"), 6, done)
+        self.assertNotRegex(done.stdout, "[\x00-\x09\x0b-\x1f]")
 
     def test_wait_ends_when_ready_or_deleted_or_over(self):
         self.add_all()

@@ -88,6 +88,18 @@ class Why(unittest.TestCase):
         self.assertEqual((walked["verdict"], walked["broken_at"], walked["fix"]),
                          ("ok", None, None))
 
+    def test_resources_are_called_as_the_commands_call_them(self):
+        a, b = self.pair(near={"route": {"resource": "exit-route/qq"},
+                               "tunnel": {"resource": "tunnel/t", "object": "x"},
+                               "send": {"object": "link exit-route/x"}},
+                         far={"nat": {"resource": "nat-rule/out"}})
+        lines = self.why(a, "--peer", b.url).splitlines()
+        shown = {line.split()[2]: line for line in lines if len(line.split()) > 2}
+        for check, words in (("route", " exit/qq "), ("tunnel", " tunnel/t "),
+                             ("send", " link exit-route/x "), ("nat", " nat/out ")):
+            self.assertTrue(any(words in line and f" {check} " in line for line in lines), shown)
+        self.assertEqual("exit-route/qq", self.walk(a, b)["checks"][0]["resource"])
+
     def test_far_is_asked_first_and_near_sends_while_it_watches(self):
         a, b = self.pair()
         self.walk(a, b)
@@ -116,6 +128,13 @@ class Why(unittest.TestCase):
         out = self.why(a, "--peer", b.url, status=FAILED)
         self.assertIn(f"the reply dies at 11, on {a.url}: reply-arrival seen", out)
         self.assertIn(f"fix on {a.url}: nft insert x", out)
+
+    def test_a_size_that_vanishes_is_no_death(self):
+        a, b = self.pair()
+        a.answers["GET /v1/why"] = answer("client", NEAR_OUT, (*NEAR_BACK, "mtu"),
+                                          {"mtu": {"verdict": "broken"}})
+        self.assertIn(f"long packets vanish, by 13, on {a.url}: mtu seen",
+                      self.why(a, "--peer", b.url, status=FAILED))
 
     def test_every_ipipctl_of_a_fix_names_the_host(self):
         fix = {"verdict": "broken", "fix": "ipipctl tunnel rm x && ipipctl tunnel add ipipctl"}

@@ -4,6 +4,7 @@
 
 import json
 import socket
+import statistics
 import time
 
 import api
@@ -68,6 +69,16 @@ class Near(WhyTest):
         self.broken("/v1/why?to=172.16.16.22", "route")
 
 
+    def test_without_probes_it_is_answered_at_once(self):
+        self.three()
+        took = []
+        for _ in range(15):
+            began = time.monotonic()
+            body, _ = self.why(NEAR)
+            took.append(max(body["took_ms"] / 1000, time.monotonic() - began))
+        self.assertLess(statistics.median(took), 0.02)
+
+
 class Far(WhyTest):
     def three(self):
         for path, body in (("tunnels/tun_b", PEER),
@@ -112,7 +123,8 @@ class FarProbed(WhyTest):
         Far.three(self)
 
     def test_a_path_that_is_whole(self):
-        self.agent.kernel(*seen(*OUT, *BACK), "left eth0",
+        self.agent.kernel(*seen(*OUT, *BACK), "device out inner left eth0",
+                          "device out outer came wan0", "device back outer left wan1",
                           "flow 172.16.16.22 180.163.26.39 replied")
         began = time.monotonic()
         body, checks = self.why(PROBED)
@@ -122,6 +134,10 @@ class FarProbed(WhyTest):
                          ["arrival", "tunnel", "decapsulation", "input", "rp_filter", "forward",
                           "nat", "leave", "reply", "return", "reply-forward", "reply-send", "mtu"])
         self.assertEqual(checks["nat"]["evidence"], "10.7.0.1 becomes 172.16.16.22 of eth0")
+        self.assertEqual(checks["arrival"]["evidence"],
+                         "protocol 4 from 172.16.1.62 on wan0: 3 of 3 probes")
+        self.assertEqual(checks["reply-send"]["evidence"],
+                         "3 replies left by wan1 as protocol 4 to 172.16.1.62")
         self.assertNotIn("trace", self.agent.objects())
 
     def test_nothing_arrives(self):
@@ -143,12 +159,20 @@ class FarProbed(WhyTest):
                           "drop out inner forward ip filter $(reboot) 7")
         self.assertIsNone(self.broken(PROBED, "forward")["fix"])
 
+    def test_a_name_that_is_no_text_is_told_as_far_as_it_is_one(self):
+        self.agent.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
+                          "drop out inner forward ip filter F\udcffW\udcc3 7")
+        check = self.broken(PROBED, "forward")
+        self.assertEqual((check["object"], check["fix"]), ("nft ip filter F?W?", None))
+
     def test_the_destination_does_not_answer(self):
-        self.agent.kernel(*seen(*OUT), "left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.agent.kernel(*seen(*OUT), "device out inner left eth0",
+                          "flow 172.16.16.22 180.163.26.39")
         self.broken(PROBED, "reply")
 
     def test_no_answer_of_udp_says_nothing(self):
-        self.agent.kernel(*seen(*OUT), "left eth0", "flow 172.16.16.22 180.163.26.39")
+        self.agent.kernel(*seen(*OUT), "device out inner left eth0",
+                          "flow 172.16.16.22 180.163.26.39")
         self.assertEqual(self.why(PROBED + "&protocol=udp")[0]["verdict"], "unknown")
 
     def test_no_trace_can_be_opened(self):
@@ -156,6 +180,19 @@ class FarProbed(WhyTest):
         body, checks = self.why(PROBED)
         self.assertEqual(body["verdict"], "unknown")
         self.assertIn("Operation not permitted", checks["arrival"]["evidence"])
+
+    def test_a_trace_that_cannot_be_closed_is_swept_later(self):
+        whole = seen(*OUT, *BACK), "flow 172.16.16.22 180.163.26.39 replied"
+        self.agent.kernel(*whole[0], whole[1], "refuse-trace-close EPERM")
+        self.assertEqual(self.why(PROBED)[0]["verdict"], "ok")
+        self.assertIn("trace", self.agent.objects())
+        self.assertEqual(self.why(PROBED)[0]["verdict"], "ok")
+        self.assertEqual(self.agent.log.count("its table stays"), 1)
+        self.agent.kernel(*whole[0], whole[1])
+        end = time.monotonic() + 5
+        while "trace" in self.agent.objects():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
 
     def begin(self):
         """A request whose headers, and first byte, are there."""

@@ -173,7 +173,21 @@ static const struct {
 	       CHAIN("INPUT", "filter", "input", "0", "accept", "jump cali-INPUT;")
 	       "set hosts { type ipv4_addr; }; chain cali-INPUT { "
 	       "ip protocol 4 ip saddr @hosts accept; ip protocol 4 drop; }; "),
-	 "warning Protocol4Drop nft ip filter cali-INPUT | nft 'insert rule ip filter INPUT "
+	 "warning Protocol4Drop nft ip filter cali-INPUT | -\n"},
+	{"protocol 4 dropped before all hooks of ours",
+	 "table netdev edge { chain in { type filter hook ingress device \"lo\" priority 0; "
+	 "ip protocol 4 drop; }; chain wide { type filter hook ingress devices = { lo, eth0 } "
+	 "priority 1; policy accept; ip saddr 10.0.0.2 ip protocol 4 drop; }; }",
+	 "critical Protocol4Drop nft netdev edge wide | nft 'insert rule netdev edge wide "
+	 "ip protocol 4 ip saddr 10.0.0.2 accept'\n"},
+	{"all of IPv6 dropped before all hooks of ours",
+	 "table netdev edge { chain in { type filter hook ingress device \"eth0\" priority 0; "
+	 "meta protocol ip6 drop; }; }", ""},
+	{"all dropped at the ingress of inet",
+	 "table inet edge { chain in { type filter hook ingress device \"eth0\" priority 0; "
+	 "policy drop; }; chain other { type filter hook ingress device \"lo\" priority 0; "
+	 "policy drop; }; }",
+	 "critical InputDrop nft inet edge in | nft 'insert rule inet edge in "
 	 "ip protocol 4 ip saddr 10.0.0.2 accept'\n"},
 	{"all but protocol 4 dropped", INPUT("accept", "meta l4proto != 4 drop;"), ""},
 
@@ -202,6 +216,7 @@ static void rules_of_others_are_judged(void **state)
 	struct scene scene = {0};
 
 	declare(&scene);
+	ground_sh("ip link add eth0 type veth peer name e0"); /* for the chains of devices */
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		cleanup_text struct text found = {0}, left = {0};
 
@@ -226,6 +241,7 @@ static void a_fix_helps(void **state)
 	unsigned fixed = 0;
 
 	declare(&scene);
+	ground_sh("ip link add eth0 type veth peer name e0"); /* for the chains of devices */
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		cleanup_text struct text left = {0};
 		const char *fix = strstr(cases[i].expected, "| ");

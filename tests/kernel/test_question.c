@@ -46,6 +46,32 @@ static void a_route_is_asked_for_with_protocol_and_port(void **state)
 	assert_int_equal(ask_route(ground, IPPROTO_GRE, 0).table, 254);
 }
 
+/* What comes in is looked for in reverse with its ports the other way round. */
+static void a_reply_is_asked_about_with_the_ports_of_both_ends(void **state)
+{
+	struct ground *ground = *state;
+	struct route_question reply = {
+		.to = ground_addr("192.0.2.1"),
+		.from = ground_addr("198.51.100.7"),
+		.in = "v0",
+		.protocol = IPPROTO_TCP,
+		.source_port = 443,
+		.port = 4711,
+	};
+	struct route_answer answer = {0};
+
+	veth();
+	ground_sh("ip route add default via 192.0.2.2 table 77 && "
+		  "ip rule add pref 100 ipproto tcp sport 4711 dport 443 lookup 77 && "
+		  "sysctl -qw net.ipv4.conf.v0.rp_filter=1");
+	ground_look(ground);
+	assert_int_equal(ground->kernel->vt->route(ground->kernel, &reply, &answer, NULL), 0);
+	assert_int_equal(answer.error, 0);
+	reply.port = 4712;
+	assert_int_equal(ground->kernel->vt->route(ground->kernel, &reply, &answer, NULL), 0);
+	assert_true(answer.error);
+}
+
 static struct neighbour ask_neighbour(struct ground *ground, const char *device, const char *addr)
 {
 	struct neighbour neighbour = {.state = UINT16_MAX};
@@ -69,6 +95,9 @@ static void tells_the_state_of_a_neighbour(void **state)
 	assert_int_equal(ask_neighbour(ground, "v0", "192.0.2.4").state, NUD_FAILED);
 	struct neighbour none = ask_neighbour(ground, "v0", "192.0.2.5");
 	assert_int_equal(none.state, 0);
+	assert_false(none.no_carrier);
+	ground_sh("ip link set p0 down");
+	assert_true(ask_neighbour(ground, "v0", "192.0.2.5").no_carrier);
 	assert_false(none.needless);
 }
 
@@ -130,6 +159,7 @@ static void a_sysctl_that_is_none_is_refused(void **state)
 static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(a_route_is_asked_for_with_protocol_and_port),
+	TEST(a_reply_is_asked_about_with_the_ports_of_both_ends),
 	TEST(tells_the_state_of_a_neighbour),
 	TEST(a_device_without_arp_needs_no_neighbour),
 	TEST(a_neighbour_on_an_absent_device_is_none),

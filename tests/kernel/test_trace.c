@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -175,6 +177,11 @@ static void open_trace(struct ground *ground, const struct trace_question *asked
 	assert_int_equal(error, 0);
 }
 
+static void close_trace(struct ground *ground)
+{
+	assert_int_equal(ground->kernel->vt->trace_close(ground->kernel, &ground->err), 0);
+}
+
 static void read_trace(struct ground *ground, struct trace_seen *seen)
 {
 	assert_int_equal(ground->kernel->vt->trace_read(ground->kernel, seen, &ground->err), 0);
@@ -222,7 +229,7 @@ static void counts_inner_packets_on_both_edges(void **state)
 	assert_edges(&seen, TRACE_BACK, TRACE_INNER, TRACE_INPUT, PROBES);
 	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, 0);
 	assert_edges(&seen, TRACE_OUT, TRACE_OUTER, TRACE_OUTPUT, 0);
-	assert_string_equal(seen.left_by, "v0");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "v0");
 	assert_int_equal(seen.n_drops, 0);
 	assert_false(seen.flow.known);
 	peer_end(peer);
@@ -252,6 +259,32 @@ static void counts_outer_packets_by_what_is_in_them(void **state)
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_PREROUTING, 1);
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_INPUT, 1);
 	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_OUTPUT, 0);
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_OUTER][TRACE_LEFT], "v0");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_OUTER][TRACE_CAME], "");
+	assert_string_equal(seen.devices[TRACE_BACK][TRACE_OUTER][TRACE_CAME], "v0");
+	peer_end(peer);
+}
+
+static void counts_the_sizes_of_the_other_end(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("10.0.0.1", "10.9.9.9");
+	struct trace_seen seen;
+	pid_t peer = peer_new();
+	const struct tunnel tunnel = {"192.0.2.2", "192.0.2.1"};
+
+	connect_peer(peer, "v0", "192.0.2");
+	asked.sizes_id = ID;
+	open_trace(ground, &asked);
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.1", 100));
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.1", 111));
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.1", 1));
+	send_outer(peer, tunnel, echo(ICMP_ECHO, "10.0.0.9", "10.0.0.2", 101));
+	send_outer(peer, tunnel, echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.1", 0));
+	await(ground, &seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_INPUT][TRACE_LAST], 1,
+	      &seen);
+	assert_int_equal(seen.counts.beside[TRACE_SIZES_CAME], 2);
+	assert_int_equal(seen.counts.beside[TRACE_SIZES_ANSWERED], 0);
 	peer_end(peer);
 }
 
@@ -293,7 +326,7 @@ static void names_the_rule_that_drops(void **state)
 	assert_string_equal(seen.drops[0].chain, "deep");
 	assert_string_equal(seen.drops[0].in, "");
 	assert_string_equal(seen.drops[0].out, "v0");
-	assert_string_equal(seen.left_by, "");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "");
 	ground_sh("nft -a list chain inet guard deep | grep -q 'drop # handle %u$'",
 		  (unsigned)seen.drops[0].handle);
 	peer_end(peer);
@@ -365,7 +398,7 @@ static void assert_passed_through(const struct trace_seen *seen)
 		assert_edges(seen, way, TRACE_INNER, TRACE_POSTROUTING, PROBES);
 		assert_edges(seen, way, TRACE_INNER, TRACE_INPUT, 0);
 	}
-	assert_string_equal(seen->left_by, "w0");
+	assert_string_equal(seen->devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "w0");
 	assert_int_equal(seen->n_drops, 0);
 }
 
@@ -426,6 +459,64 @@ static void follows_a_connection_through_nat(void **state)
 	/* conntrack forgets it with the reset */
 	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
 	assert_true(seen.flow.replied);
+	between_end(between);
+}
+
+/* The destination's kernel says that nothing listens there. */
+static void counts_the_word_that_a_port_is_closed(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(ID)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(53),
+		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
+	};
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+	asked.protocol = IPPROTO_UDP;
+	asked.port = 53;
+	open_trace(ground, &asked);
+	cleanup_fd int fd = socket_at(between.inside, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	await(ground, &seen.counts.beside[TRACE_TOLD_NO_PORT], 1, &seen);
+	to.sin_port = htons(54);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	await(ground, &seen.counts.beside[TRACE_TOLD_NO_PORT], 1, &seen);
+	between_end(between);
+}
+
+/* Each size is answered, and one router says that it takes none. */
+static void counts_the_answers_to_sizes_through_nat(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct trace_seen seen;
+	struct between between = between_new();
+	struct packet packet = echo(ICMP_DEST_UNREACH, "198.51.100.2", "198.51.100.1", 0);
+	struct {
+		struct packet error;
+		struct iphdr quoted;
+		uint8_t more[8];
+	} told = {.error = packet, .quoted = header("198.51.100.1", "198.51.100.2", 1, 28)};
+
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+	asked.sizes_id = ID;
+	open_trace(ground, &asked);
+	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 100);
+	await(ground, &seen.counts.beside[TRACE_SIZES_ANSWERED], PROBES, &seen);
+	assert_int_equal(*last_of(&seen, TRACE_POSTROUTING), 0);
+	told.error.icmp.code = ICMP_FRAG_NEEDED;
+	cleanup_fd int fd = socket_at(between.outside, SOCK_RAW, IPPROTO_RAW);
+	send_bytes(fd, &told.error.ip, sizeof(told) - sizeof(told.error.outer),
+		   told.error.ip.daddr);
+	await(ground, &seen.counts.beside[TRACE_TOLD_TOO_LARGE], 1, &seen);
 	between_end(between);
 }
 
@@ -541,7 +632,7 @@ static void counts_both_layers_on_the_client(void **state)
 		assert_edges(&seen, TRACE_BACK, layer, TRACE_PREROUTING, PROBES);
 		assert_edges(&seen, TRACE_BACK, layer, TRACE_INPUT, PROBES);
 	}
-	assert_string_equal(seen.left_by, "t0");
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], "t0");
 	peer_end(peer);
 }
 
@@ -572,6 +663,9 @@ static void counts_both_layers_on_the_exit(void **state)
 	assert_edges(&seen, TRACE_OUT, TRACE_OUTER, TRACE_INPUT, PROBES);
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT, PROBES);
 	assert_edges(&seen, TRACE_BACK, TRACE_OUTER, TRACE_POSTROUTING, PROBES);
+	assert_string_equal(seen.devices[TRACE_OUT][TRACE_OUTER][TRACE_CAME], "v0");
+	assert_string_equal(seen.devices[TRACE_BACK][TRACE_OUTER][TRACE_LEFT], "v0");
+	assert_string_equal(seen.devices[TRACE_BACK][TRACE_INNER][TRACE_CAME], "w0");
 	assert_int_equal(seen.flow.source.host, ground_addr("198.51.100.1").host);
 	between_end(between);
 }
@@ -585,8 +679,8 @@ static void only_one_flow_is_traced(void **state)
 	open_trace(ground, &asked);
 	assert_int_equal(ground->kernel->vt->trace_open(ground->kernel, &asked, &ground->err),
 			 -EBUSY);
-	ground->kernel->vt->trace_close(ground->kernel);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
+	close_trace(ground);
 	assert_int_equal(ground->kernel->vt->trace_read(ground->kernel, &seen, &ground->err),
 			 -EINVAL);
 	open_trace(ground, &asked);
@@ -603,10 +697,11 @@ static void the_nft_program_understands_it(void **state)
 
 		asked.protocol = protocols[i];
 		asked.port = asked.protocol == IPPROTO_ICMP ? 0 : 53;
+		asked.sizes_id = 1;
 		open_trace(ground, &asked);
 		ground_sh("nft list ruleset | grep -q 'comment \"back inner\"'");
 		ground_sh("nft list ruleset | nft -c -f -");
-		ground->kernel->vt->trace_close(ground->kernel);
+		close_trace(ground);
 	}
 }
 
@@ -616,12 +711,41 @@ static void nothing_is_left_of_it(void **state)
 	struct trace_question asked = exit_question();
 
 	open_trace(ground, &asked);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
 	ground_prints("", "nft list ruleset");
 	open_trace(ground, &asked);
 	ground->kernel->vt->close(ground->kernel);
 	ground->kernel = NULL;
 	ground_prints("", "nft list ruleset");
+}
+
+/* In this thread's effective set, or not. */
+static void have_net_admin(bool have)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint32_t bit = CAP_TO_MASK(CAP_NET_ADMIN);
+
+	assert_int_equal(syscall(SYS_capget, &header, data), 0);
+	data[0].effective = have ? data[0].effective | bit : data[0].effective & ~bit;
+	assert_int_equal(syscall(SYS_capset, &header, data), 0);
+}
+
+static void what_could_not_be_closed_goes_when_it_can(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = exit_question();
+	struct kernel *kernel = ground->kernel;
+
+	open_trace(ground, &asked);
+	have_net_admin(false);
+	int refused = kernel->vt->trace_close(kernel, &ground->err);
+	have_net_admin(true);
+	assert_int_equal(refused, -EPERM);
+	ground_sh("nft list table ip ipipd_trace >/dev/null");
+	assert_int_equal(kernel->vt->trace_close(kernel, &ground->err), 0);
+	ground_prints("", "nft list ruleset");
+	assert_int_equal(kernel->vt->trace_close(kernel, &ground->err), 0);
 }
 
 static void what_a_killed_agent_left_goes_at_the_next_start(void **state)
@@ -651,7 +775,7 @@ static void the_reconciler_needs_no_new_look(void **state)
 	ground_look(ground);
 	ground_quiet(ground);
 	open_trace(ground, &asked);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
 	assert_false(ground_events(ground, false).look);
 	assert_int_equal(add_table(ground), 0);
 }
@@ -665,7 +789,7 @@ static void the_reconciler_notices_what_others_did_meanwhile(void **state)
 	ground_sh("nft add table ip other");
 	open_trace(ground, &asked);
 	assert_int_equal(add_table(ground), -ERESTART);
-	ground->kernel->vt->trace_close(ground->kernel);
+	close_trace(ground);
 	assert_int_equal(add_table(ground), -ERESTART);
 }
 
@@ -687,7 +811,7 @@ static void is_quick(void **state)
 		took = now_us() - start;
 		read_us = took < read_us ? took : read_us;
 		start = now_us();
-		ground->kernel->vt->trace_close(ground->kernel);
+		close_trace(ground);
 		took = now_us() - start;
 		close_us = took < close_us ? took : close_us;
 	}
@@ -702,10 +826,13 @@ static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ground_new, ground_free)
 	TEST(counts_inner_packets_on_both_edges),
 	TEST(counts_outer_packets_by_what_is_in_them),
+	TEST(counts_the_sizes_of_the_other_end),
 	TEST(names_the_rule_that_drops),
 	TEST(names_the_policy_that_drops_each_layer),
 	TEST(follows_a_flow_through_nat),
 	TEST(follows_a_connection_through_nat),
+	TEST(counts_the_answers_to_sizes_through_nat),
+	TEST(counts_the_word_that_a_port_is_closed),
 	TEST(follows_a_flow_that_nobody_translates),
 	TEST(follows_a_flow_that_conntrack_does_not),
 	TEST(names_who_drops_the_reply_before_nat_is_undone),
@@ -715,6 +842,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(only_one_flow_is_traced),
 	TEST(the_nft_program_understands_it),
 	TEST(nothing_is_left_of_it),
+	TEST(what_could_not_be_closed_goes_when_it_can),
 	TEST(what_a_killed_agent_left_goes_at_the_next_start),
 	TEST(the_reconciler_needs_no_new_look),
 	TEST(the_reconciler_notices_what_others_did_meanwhile),

@@ -91,7 +91,7 @@ static void see_all(struct world *w)
 	see(w, TRACE_BACK, TRACE_INNER, TRACE_INPUT);
 	w->known.probed.done = true;
 	w->known.probed.result = (struct probe_result){
-		.sent = 3, .received = 3, .avg_us = 400, .largest_passed = 1480};
+		.sent = 3, .received = 3, .avg_us = 400, .largest_passed = 1480, .n_passed = 11};
 }
 
 static void know(struct world *w)
@@ -241,6 +241,12 @@ static void device_down(struct world *w)
 	w->facts.links.v[1].up = false;
 }
 
+static void from_nowhere(struct world *w)
+{
+	w->known.from = w->known.question.from = (struct addr){0x0a090909};
+	w->tunnel.addresses.len = 0;
+}
+
 static void loops(struct world *w)
 {
 	set_route(&w->known.outer, "", "tun_a", 254);
@@ -252,6 +258,29 @@ static void local_gone(struct world *w)
 					   .reason = REASON_LOCAL_ADDRESS_MISSING};
 	w->facts.addrs.v[0] = w->facts.addrs.v[1];
 	w->facts.addrs.len = 1;
+}
+
+static void local_gone_with_its_way(struct world *w)
+{
+	local_gone(w);
+	w->known.underlay.answer.error = -ENETUNREACH;
+}
+
+static void no_carrier(struct world *w)
+{
+	w->known.neighbour.no_carrier = true;
+}
+
+static void to_the_remote(struct world *w)
+{
+	uncovered(w);
+	w->known.question.to = remote;
+}
+
+static void to_everybody(struct world *w)
+{
+	uncovered(w);
+	w->known.question.to = (struct addr){UINT32_MAX};
 }
 
 static void no_underlay_route(struct world *w)
@@ -317,6 +346,7 @@ static void not_to_the_socket(struct world *w)
 static void black_hole(struct world *w)
 {
 	w->known.probed.result.largest_passed = 1400;
+	w->known.probed.result.n_passed = 5;
 }
 
 /* clang-format off */
@@ -336,14 +366,19 @@ static const struct {
 	 "--destinations 180.163.26.39/32"},
 	{other_from, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
 	 "--destinations 180.163.26.39/32"},
-	{from_underlay, "route", "ipipctl why 180.163.26.39 --from 192.168.1.1"},
+	{from_underlay, "route", NULL},
 	{blackhole, "route", "ip rule add priority 1 to 180.163.26.39 lookup 7000"},
 	{to_itself, "route", NULL},
 	{device_down, "tunnel", "ip link set tun_a up && ipipctl reconcile"},
+	{from_nowhere, "source", NULL},
 	{loops, "loop", "ip route flush table 254 dev tun_a to match 172.16.1.62"},
-	{local_gone, "underlay", "ip address add 172.16.16.22/32 dev eth0 && ip link set eth0 up"},
+	{local_gone, "underlay", "ip address add 172.16.16.22/32 dev eth0"},
+	{local_gone_with_its_way, "underlay", NULL},
+	{no_carrier, "neighbour", NULL},
+	{to_the_remote, "route", NULL},
+	{to_everybody, "route", NULL},
 	{no_underlay_route, "underlay", "ip route flush type unreachable to match 172.16.1.62"},
-	{dead_gateway, "neighbour", "ip neigh flush to 172.16.16.1 dev eth0"},
+	{dead_gateway, "neighbour", NULL},
 	{needless_gateway, "neighbour", "ip route flush to match 172.16.1.62 via 172.16.16.1"},
 	{output_drops, "send",
 	 "nft 'insert rule ip filter OUTPUT ip protocol 4 ip daddr 172.16.1.62 accept'"},
@@ -418,6 +453,33 @@ static void the_device_tells_by_its_counters(void **state)
 	}
 }
 
+/* What came of the other end's sizes tells on which way the own ones vanish. */
+static void tells_which_way_is_narrow(void **state)
+{
+	static const struct {
+		uint32_t came;
+		const char *words;
+	} cases[] = {
+		{0, "longer ones vanish, without"},
+		{11, "longer ones vanish on the way there, without"},
+		{5, "longer ones vanish, without"}, /* perhaps it sends none */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+		struct why_checks checks;
+
+		begin(&w);
+		black_hole(&w);
+		w.known.probed.seen.counts.beside[TRACE_SIZES_CAME] = cases[i].came;
+		judge(&w, &checks);
+		const struct why_check *check = &checks.v[checks.len - 1];
+		assert_int_equal(check->verdict, WHY_BROKEN);
+		assert_non_null(strstr(check->evidence, cases[i].words));
+	}
+}
+
 /* FAILED stays as long as nobody asks. */
 static void a_neighbour_that_failed_is_not_known_without_a_probe(void **state)
 {
@@ -437,6 +499,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_break_and_its_fix),
 		cmocka_unit_test(the_device_tells_by_its_counters),
+		cmocka_unit_test(tells_which_way_is_narrow),
 		cmocka_unit_test(a_neighbour_that_failed_is_not_known_without_a_probe),
 	};
 

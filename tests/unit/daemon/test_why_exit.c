@@ -95,6 +95,7 @@ static void whole(struct world *w)
 	k->probed.done = true;
 	k->probed.seen.flow = (struct trace_flow){true, local, to, true};
 	k->probed.result.largest_passed = 1480;
+	k->probed.result.n_passed = 11;
 	strcpy(k->wan, "eth0");
 	strcpy(k->device, "tun_b");
 	k->from = from;
@@ -109,7 +110,7 @@ static void whole(struct world *w)
 	k->path.question.from = k->back.question.to = from;
 	k->path.question.to = k->back.question.from = to;
 	k->outer.answer.mtu = k->underlay.answer.mtu = 1500;
-	k->of_tunnel = k->of_wan = (struct why_sysctls){1, 0};
+	k->of_tunnel = k->of_back = (struct why_sysctls){1, 0};
 	k->question = (struct why_question){.exit = true,
 					    .to = to,
 					    .from = from,
@@ -231,6 +232,12 @@ static void input_drops(struct world *w)
 	drops(w, TRACE_OUT, TRACE_OUTER, TRACE_INPUT, "filter");
 }
 
+static void calico_drops(struct world *w)
+{
+	input_drops(w);
+	strcpy(w->known.probed.seen.drops[0].chain, "cali-INPUT");
+}
+
 static void forwarding_off(struct world *w)
 {
 	w->has_nat = false;
@@ -290,6 +297,38 @@ static void strict_elsewhere(struct world *w)
 static void forward_drops(struct world *w)
 {
 	drops(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, "docker");
+}
+
+static void forward_drops_the_port(struct world *w)
+{
+	drops(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, "docker");
+	w->known.question.protocol = IPPROTO_TCP;
+	w->known.question.port = 7777;
+}
+
+static void postrouting_drops_the_port(struct world *w)
+{
+	drops(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING, "mangle");
+	w->known.question.protocol = IPPROTO_UDP;
+	w->known.question.port = 53;
+}
+
+/* The destination has no such port, and says so. */
+static void declined(struct world *w)
+{
+	w->known.question.protocol = IPPROTO_UDP;
+	w->known.question.port = 53;
+	memset(w->known.probed.seen.counts.packets[TRACE_BACK], 0,
+	       sizeof(w->known.probed.seen.counts.packets[TRACE_BACK]));
+	w->known.probed.seen.counts.beside[TRACE_TOLD_NO_PORT] = 1;
+}
+
+static void legacy_drops_the_port(struct world *w)
+{
+	loaded = "iptable_filter";
+	ends_in(w, TRACE_OUT, TRACE_INNER, TRACE_FORWARD);
+	w->known.question.protocol = IPPROTO_UDP;
+	w->known.question.port = 53;
 }
 
 static void forward_drops_by_a_wild_name(struct world *w)
@@ -356,7 +395,7 @@ static void wan_forwarding_off(struct world *w)
 {
 	hop(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD)[TRACE_FIRST] = 0;
 	w->known.back.answer.error = -EHOSTUNREACH;
-	w->known.of_wan.forwarding = 0;
+	w->known.of_back.forwarding = 0;
 }
 
 /* By ports, of which the question knows nothing. */
@@ -364,7 +403,23 @@ static void wan_strict_but_passed(struct world *w)
 {
 	set_route(&w->known.out, "", "eth1");
 	w->known.back.answer.error = -EXDEV;
-	w->known.of_wan.rp_filter = 1;
+	w->known.of_back.rp_filter = 1;
+}
+
+/* By another device than the packets leave by. */
+static void other_way_in_strict(struct world *w)
+{
+	add_link(w, "eth1", "");
+	set_route(&w->known.back, "eth1", "");
+	w->known.back.answer.error = -EXDEV;
+	w->known.of_back.rp_filter = 1;
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD)[TRACE_FIRST] = 0;
+}
+
+static void reply_filtered(struct world *w)
+{
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD)[TRACE_FIRST] = 0;
+	w->known.probed.seen.rp_filter_drops = 3;
 }
 
 static void wan_strict(struct world *w)
@@ -392,6 +447,7 @@ static void reply_loops(struct world *w)
 static void black_hole(struct world *w)
 {
 	w->known.probed.result.largest_passed = 1400;
+	w->known.probed.result.n_passed = 5;
 	w->known.probed.result.smallest_lost = 1420;
 }
 
@@ -401,18 +457,20 @@ static const struct {
 	const char *broken, *fix; /* NULL: none */
 } situations[] = {
 	{is_whole, NULL, NULL},
+	{declined, NULL, NULL},
 	{wan_strict_but_passed, NULL, NULL},
 	{nothing_arrives, "arrival", NULL},
 	{other_remote, "tunnel",
 	 "ipipctl tunnel set tun_b --remote 172.16.16.22 --local 172.16.1.62"},
 	{other_local, "tunnel", "ipipctl tunnel set tun_b --local 172.16.1.62"},
-	{no_tunnel, "tunnel", "ipipctl tunnel add to-ac101016 --device tac101016 "
+	{no_tunnel, "tunnel", "ipipctl tunnel add to-172.16.16.22 --device tun_16_22 "
 	 "--remote 172.16.16.22 --local 172.16.1.62 --addresses 192.168.1.2/24"},
 	{disabled, "tunnel", "ipipctl tunnel set tun_b --enabled"},
 	{module_missing, "tunnel", "modprobe ipip && ipipctl reconcile"},
 	{device_down, "tunnel", "ip link set tun_b up && ipipctl reconcile"},
 	{input_drops, "decapsulation",
 	 "nft 'insert rule inet filter c ip protocol 4 ip saddr 172.16.16.22 accept'"},
+	{calico_drops, "decapsulation", NULL},
 	{forwarding_off, "input",
 	 "ipipctl nat add exit-tun_b --sources 192.168.1.0/24 --out-interface eth0"},
 	{forwarding_off_with_rule, "input",
@@ -426,6 +484,14 @@ static const struct {
 	 "--destinations 192.168.1.1/32"},
 	{forward_drops, "forward", "nft 'insert rule inet docker c iifname \"tun_b\" accept; "
 	 "insert rule inet docker c oifname \"tun_b\" accept'"},
+	{forward_drops_the_port, "forward",
+	 "nft 'insert rule inet docker c iifname \"tun_b\" tcp dport 7777 accept; "
+	 "insert rule inet docker c oifname \"tun_b\" tcp sport 7777 accept'"},
+	{postrouting_drops_the_port, "leave", "nft 'insert rule inet mangle c "
+	 "oifname \"eth0\" ip daddr 180.163.26.39 udp dport 53 accept'"},
+	{legacy_drops_the_port, "forward",
+	 "iptables-legacy -t filter -I FORWARD -i tun_b -p udp --dport 53 -j ACCEPT && "
+	 "iptables-legacy -t filter -I FORWARD -o tun_b -p udp --sport 53 -j ACCEPT"},
 	{forward_drops_by_a_wild_name, "forward", NULL},
 	{legacy_drops, "forward", "iptables-legacy -t filter -I FORWARD -i tun_b -j ACCEPT && "
 	 "iptables-legacy -t filter -I FORWARD -o tun_b -j ACCEPT"},
@@ -447,6 +513,9 @@ static const struct {
 	{wan_forwarding_off, "return",
 	 "sysctl -w net.ipv4.conf.eth0.forwarding=1 && ipipctl reconcile"},
 	{wan_strict, "return", "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
+	{other_way_in_strict, "return",
+	 "sysctl -w net.ipv4.conf.eth1.rp_filter=0 net.ipv4.conf.all.rp_filter=0"},
+	{reply_filtered, "reply-forward", "sysctl -w net.ipv4.conf.eth0.rp_filter=2"},
 	{reply_drops, "reply-forward", "nft 'insert rule inet filter c iifname \"tun_b\" accept; "
 	 "insert rule inet filter c oifname \"tun_b\" accept'"},
 	{reply_output_drops, "reply-send",
@@ -482,18 +551,40 @@ static void names_the_break_and_its_fix(void **state)
 	}
 }
 
-/* An echo goes both ways. */
-static void warns_of_a_black_hole_whose_way_is_not_known(void **state)
+/* An echo goes both ways: which of them is narrow, the sizes of the other end tell. */
+static void tells_which_way_is_narrow(void **state)
 {
-	struct world w;
-	struct why_checks checks;
+	static const char fix[] = "ipipctl tunnel set tun_b --mtu 1400";
+	static const struct {
+		uint32_t sizes[TRACE_BESIDES]; /* came, answered, told */
+		bool hole;
+		enum why_verdict verdict;
+		const char *words, *fix;
+	} cases[] = {
+		{{0, 0, 0}, true, WHY_WARN, "longer ones vanish, without", fix},
+		{{11, 11, 0}, true, WHY_BROKEN, "longer ones vanish on the way back", fix},
+		{{5, 5, 0}, true, WHY_WARN, "of the other end no longer ones came", ""},
+		{{11, 11, 0}, false, WHY_OK, "1480 bytes pass", ""},
+		{{11, 2, 0}, false, WHY_WARN, "behind this host 1280 do", ""},
+		{{11, 2, 1}, false, WHY_OK, "1480 bytes pass", ""},
+		{{11, 0, 0}, false, WHY_OK, "1480 bytes pass", ""},
+	};
 
 	(void)state;
-	begin(&w);
-	black_hole(&w);
-	judge(&w, &checks);
-	assert_int_equal(why_worst(&checks), WHY_WARN);
-	assert_string_equal(checks.v[checks.len - 1].fix, "ipipctl tunnel set tun_b --mtu 1400");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+		struct why_checks checks;
+
+		begin(&w);
+		if (cases[i].hole)
+			black_hole(&w);
+		memcpy(w.known.probed.seen.counts.beside, cases[i].sizes, sizeof(cases[i].sizes));
+		judge(&w, &checks);
+		const struct why_check *check = &checks.v[checks.len - 1];
+		assert_int_equal(check->verdict, cases[i].verdict);
+		assert_non_null(strstr(check->evidence, cases[i].words));
+		assert_string_equal(check->fix, cases[i].fix);
+	}
 }
 
 static void reaches_nothing_behind_the_break(void **state)
@@ -515,7 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_break_and_its_fix),
-		cmocka_unit_test(warns_of_a_black_hole_whose_way_is_not_known),
+		cmocka_unit_test(tells_which_way_is_narrow),
 		cmocka_unit_test(reaches_nothing_behind_the_break),
 	};
 

@@ -161,7 +161,7 @@ static void what_is_not_of_the_flow_is_nothing(void **state)
 	nlh->nlmsg_len = NLMSG_HDRLEN + 2;
 	trace_read_message(&log, &client, nlh);
 	assert_int_equal(log.n_lost, 0);
-	assert_int_equal(log.left_by, 0);
+	assert_int_equal(log.left_from.host, 0);
 }
 
 static void the_last_chain_tells_how_it_left(void **state)
@@ -173,9 +173,23 @@ static void the_last_chain_tells_how_it_left(void **state)
 	put_header(nlh, IPPROTO_ICMP, WAN, TO);
 	put_verdict(nlh, NF_ACCEPT);
 	trace_read_message(&log, &client, nlh);
-	assert_int_equal(log.left_by, 4);
+	assert_int_equal(log.devices[TRACE_OUT][TRACE_INNER][TRACE_LEFT], 4);
 	assert_int_equal(log.left_from.host, WAN);
 	assert_int_equal(log.left_for.host, TO);
+}
+
+static void the_first_chain_tells_how_it_came(void **state)
+{
+	struct trace_log log = {0};
+	struct nlmsghdr *nlh = trace(TRACE_TABLE, TRACE_CHAIN_IN, NFT_TRACETYPE_RULE);
+
+	(void)state;
+	put_header(nlh, IPPROTO_IPIP, REMOTE, LOCAL);
+	put_verdict(nlh, NF_ACCEPT);
+	trace_read_message(&log, &client, nlh);
+	assert_int_equal(log.devices[TRACE_BACK][TRACE_OUTER][TRACE_CAME], 3);
+	assert_int_equal(log.devices[TRACE_BACK][TRACE_OUTER][TRACE_LEFT], 0);
+	assert_int_equal(log.left_from.host, 0);
 }
 
 static void hooks_go_by_the_family(void **state)
@@ -233,6 +247,7 @@ int main(void)
 		cmocka_unit_test(on_the_exit_the_outer_packet_comes_from_the_remote),
 		cmocka_unit_test(what_is_not_of_the_flow_is_nothing),
 		cmocka_unit_test(the_last_chain_tells_how_it_left),
+		cmocka_unit_test(the_first_chain_tells_how_it_came),
 		cmocka_unit_test(hooks_go_by_the_family),
 		cmocka_unit_test(conntrack_tells_what_the_other_side_sees),
 		cmocka_unit_test(a_counter_of_netstat_stands_below_its_name),
