@@ -228,7 +228,8 @@ class DebScripts(Packages):
             "deb-systemd-helper enable ipipd.service",
             "deb-systemd-invoke start ipipd.service",
             "deb-systemd-helper enable ipipd.socket",
-            "deb-systemd-invoke start ipipd.socket"])
+            "deb-systemd-invoke start ipipd.socket",
+            "systemctl --quiet is-failed ipipd.service"])
 
     def test_an_upgrade_restarts_the_agent_and_leaves_socket_and_kernel_alone(self):
         self.assertEqual(self.run_dpkg("--install", deb("ipipd")), [
@@ -238,7 +239,8 @@ class DebScripts(Packages):
             "deb-systemd-helper enable ipipd.service",
             "deb-systemd-invoke restart ipipd.service",
             "deb-systemd-helper enable ipipd.socket",
-            "deb-systemd-invoke start ipipd.socket"])
+            "deb-systemd-invoke start ipipd.socket",
+            "systemctl --quiet is-failed ipipd.service"])
 
     def test_removing_flushes_and_keeps_the_declaration(self):
         self.assertEqual(self.run_dpkg("--remove", "ipipd"), [
