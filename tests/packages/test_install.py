@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The packages of $IPIPD_PACKAGES on a host: installed, at work, upgraded to those of $IPIPD_NEXT,
 removed, purged. In the lab's guest with systemd."""
+import contextlib
 import grp
 import os
 import pwd
 import signal
+import sqlite3
 import stat
 import threading
 
@@ -170,22 +172,47 @@ class Life(host.PackagesTest):
         self.assertEqual({200}, set(answers))
         self.assert_nothing_was_lost()
 
+    def test_upgraded_with_settings_that_do_not_hold_it_says_so_and_traffic_flows(self):
+        faulty = "/etc/ipipd/ipipd.conf.d/faulty.conf"
+        with open(faulty, "w", encoding="ascii") as file:
+            file.write("[tcp]\nlisten = 0.0.0.0:7443\n")
+        said = run("sh", "-c", f"dpkg --install {OURS[0]} 2>&1")
+        os.unlink(faulty)
+        self.assertRegex(said, f"ipipd cannot start: {faulty}:2: .* set tls.certificate")
+        self.assertEqual("failed", self.a.show("ActiveState"))
+        systemctl("restart", "ipipd.service")
+        self.assert_again(60)
+        self.assert_nothing_was_lost()
+
     def test_removed_it_leaves_the_kernel_and_installed_it_is_back(self):
         database = "/var/lib/ipipd/ipipd.db"
         self.b.stop()  # it runs as the user, too
         self.addCleanup(self.b.start)
         self.addCleanup(apt, "install", *OURS)
+        # the worst case: it is a newer version's
+        self.a.stop()
+        version = self.schema(database, 1)
         apt("remove", *host.NAMES)
         self.flow.stop(0)
         self.assertEqual([], host.processes_of("ipipd"))
         self.assertFalse(lab.has_link(self.t.a, "tun_a"))
         self.assertEqual([], lab.our_routes(self.t.a))
         self.assertEqual(3, len(lab.rule_lines(self.t.a)))
-        self.assertTrue(os.path.exists(database))
+        self.assertEqual(version - 1, self.schema(database, -1))
+        self.assertEqual(["ipipd.db"], [name for name in os.listdir(os.path.dirname(database))
+                                        if not name.endswith(".lock")])
         # the return brings all back
         apt("install", *OURS)
         self.a.wait_state("exit-routes/qq", "ready")
         self.assert_ping(self.t.a, INET)
+
+    @staticmethod
+    def schema(database, more):
+        """The new number of its schema."""
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            number = connection.execute("PRAGMA user_version").fetchone()[0] + more
+            connection.execute(f"PRAGMA user_version = {number}")
+        return number
 
 
 class Udev(host.PackagesTest):
