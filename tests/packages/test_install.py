@@ -53,6 +53,29 @@ class Forgotten(host.PackagesTest):
         self.assertEqual(([], []), before.gone_and_new(after))
 
 
+class NetworkManager(host.PackagesTest):
+    def states(self):
+        said = run("nmcli", "--terse", "--fields=DEVICE,STATE", "device")
+        return dict(line.split(":") for line in said.splitlines())
+
+    def test_it_leaves_our_tunnels_alone_and_theirs_not(self):
+        ip(None, "link add eth0 type dummy", f"address add {A_ADDR}/16 dev eth0",
+           "link set eth0 up", f"link add theirs type ipip local {A_ADDR} remote 172.16.1.99",
+           "address add 192.168.9.1/24 dev theirs", "link set theirs up")
+        self.addCleanup(ip, None, "link delete theirs", "link delete eth0")
+        a = self.host_a()
+        a.put("tunnels/tun_a", test_scenario.TUN_A)
+        run("udevadm", "settle")
+        systemctl("start", "NetworkManager.service")
+        self.addCleanup(systemctl, "stop", "NetworkManager.service")
+        a.put("tunnels/later", {"local": A_ADDR, "remote": "172.16.1.98",
+                                "addresses": ["192.168.8.1/24"]})
+        lab.eventually(lambda: self.states().get("theirs") == "connected (externally)", 60,
+                       f"it to take theirs: {self.states()}")
+        states = self.states()
+        self.assertEqual(("unmanaged", "unmanaged"), (states["tun_a"], states["later"]))
+
+
 class Service(host.PackagesTest):
     def test_it_runs_as_its_user_in_its_sandbox(self):
         a = self.host_a()
