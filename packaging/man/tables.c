@@ -63,8 +63,7 @@ static void add_agent_option(void *page, const struct option_help *help)
 {
 	cleanup_text struct text doc = {0};
 
-	text_addf(&doc, "%s%s%s%s", help->doc, *help->dflt ? " (" : "", help->dflt,
-		  *help->dflt ? ")" : "");
+	options_doc(help, &doc);
 	text_addf(page, "*--%s*", help->name);
 	add_argument(page, help->argument);
 	add_meaning(page, 0, text_str(&doc));

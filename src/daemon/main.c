@@ -325,6 +325,12 @@ static int start(struct process *process)
 	if (options->print)
 		return print(process);
 	int rc = load(process);
+	if (rc && options->flush && !options->check_config) {
+		/* a package that goes asks nobody to mend its settings first */
+		log_faults(process, "flushing in spite of settings");
+		process->errs = (struct errs){0};
+		return run_agent(process);
+	}
 	/* with the faults of the files that are named there */
 	if (options->check_config && http_check(&process->conf.http, &process->errs) < 0)
 		rc = -EINVAL;

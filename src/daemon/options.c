@@ -47,14 +47,21 @@ void options_each(void (*use)(void *user, const struct option_help *help), void 
 		use(user, &own_options[i].help);
 }
 
+void options_doc(const struct option_help *help, struct text *doc)
+{
+	text_add(doc, help->doc);
+	if (*help->dflt)
+		text_addf(doc, " (%s)", help->dflt);
+}
+
 static void print_option(unused_ void *user, const struct option_help *help)
 {
-	char text[40];
+	cleanup_text struct text option = {0}, doc = {0};
 
-	snprintf(text, sizeof(text), "--%s%s%s", help->name, help->argument ? " " : "",
-		 help->argument ? help->argument : "");
-	printf("  %-19s %s%s%s%s\n", text, help->doc, *help->dflt ? " (" : "", help->dflt,
-	       *help->dflt ? ")" : "");
+	text_addf(&option, "--%s%s%s", help->name, help->argument ? " " : "",
+		  help->argument ? help->argument : "");
+	options_doc(help, &doc);
+	printf("  %-19s %s\n", text_str(&option), text_str(&doc));
 }
 
 static void usage(void)

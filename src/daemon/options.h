@@ -22,6 +22,8 @@ struct option_help {
 	const char *doc;
 };
 
+/* Its doc, with the default. */
+void options_doc(const struct option_help *help, struct text *doc);
 void options_each(void (*use)(void *user, const struct option_help *help), void *user);
 
 /* Returns -1 to go on, else the exit code: all is said. */

@@ -76,6 +76,22 @@ class Agent(unittest.TestCase):
         self.assertNotIn("cannot", shown.stderr)
         self.assertEqual(self.agent.objects("link tun_a"), [])
 
+    def test_flush_needs_no_more_of_the_settings_than_where_the_database_is(self):
+        self.agent.start()
+        self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL)
+        self.agent.stop()
+        settings = self.agent.directory / "faulty.conf"
+        settings.write_text(f"[agent]\nsockt = x\ndatabase = {self.agent.db}\n"
+                            "[tcp]\nlisten = everywhere\n")
+        self.assertEqual(self.run_agent("--config", str(settings)).returncode, 78)
+        shown = self.run_agent("--config", str(settings), "--flush")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertIn(f"flushing in spite of settings: {settings}:2: unknown setting sockt",
+                      shown.stderr)
+        self.assertRegex(shown.stderr, "flushed: [1-9][0-9]* objects removed")
+        self.assertNotIn("there was no database", shown.stderr)
+        self.assertEqual(self.agent.objects("link tun_a"), [])
+
     def test_its_own_pause_drops_no_client(self):
         self.agent.start()
         connection = api.Connection(self.agent.socket)

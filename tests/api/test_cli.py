@@ -9,7 +9,9 @@ import json
 import os
 import pathlib
 import pty
+import select
 import signal
+import socket
 import socketserver
 import struct
 import subprocess
@@ -539,6 +541,18 @@ class Calling(Cli):
             self.fails(UNREACHABLE, "--request-timeout", "1", "status")
         finally:
             self.agent.process.send_signal(signal.SIGCONT)
+
+    def test_a_socket_whose_agent_does_not_start(self):
+        path = str(self.agent.directory / "given-up")
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as listening:
+            listening.bind(path)
+            listening.listen()
+            caller = subprocess.Popen([IPIPCTL, "-H", f"unix://{path}", "status"], text=True,
+                                      stderr=subprocess.PIPE)
+            select.select([listening], [], [], 30)  # as systemd does after its last try
+        said = caller.communicate(timeout=30)[1]
+        self.assertEqual(UNREACHABLE, caller.returncode, said)
+        self.assertIn("hint: `systemctl status ipipd` there says why", said)
 
     def test_verbose_prints_requests_on_stderr(self):
         done = self.run_on("-v", "tunnel", "list")

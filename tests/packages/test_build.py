@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The packages that packaging/build has made in $IPIPD_PACKAGES: made again they are the same
 bytes; what is in them, what they depend on, what their scripts do. As root."""
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -123,19 +124,19 @@ class Packages(unittest.TestCase):
 
 
 class Built(Packages):
-    def again(self, kind):
+    def again(self, kind, folder="again"):
         """Made again, under other circumstances; what was said."""
         environment = dict(os.environ, TZ="Asia/Tokyo", LANG="C", HOME=str(self.folder),
                            TMPDIR=str(self.folder))
         environment.pop("SOURCE_DATE_EPOCH", None)
-        return run(ROOT / "packaging" / "build", kind, self.folder / "again", umask=0o077,
+        return run(ROOT / "packaging" / "build", kind, self.folder / folder, umask=0o077,
                    env=environment)
 
-    def assert_same(self, *suffixes):
-        def contents(folder):
-            return {path.name: path.read_bytes() for path in folder.iterdir()
+    def assert_same(self, *suffixes, folder="again"):
+        def contents(of):
+            return {path.name: path.read_bytes() for path in of.iterdir()
                     if path.name.endswith(suffixes)}
-        before, again = contents(PACKAGES), contents(self.folder / "again")
+        before, again = contents(PACKAGES), contents(self.folder / folder)
         self.assertTrue(before)
         self.assertEqual(sorted(before), sorted(again))
         self.assertEqual([name for name in before if before[name] != again[name]], [])
@@ -146,9 +147,11 @@ class Built(Packages):
         self.assert_same(".deb", ".dsc", ".tar.xz")
         self.assertEqual(run("blhc", "--bindnow", log), "")
 
-    def test_rpms_are_the_same_bytes(self):
-        self.again("rpm")
+    def test_rpms_are_the_same_bytes_also_of_builds_at_one_time(self):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda folder: self.again("rpm", folder), ("again", "besides")))
         self.assert_same(".rpm")
+        self.assert_same(".rpm", folder="besides")
 
     def test_lintian_has_nothing_to_say(self):
         self.assertEqual(run("lintian", "--allow-root", "--display-info", "--pedantic", "--fail-on",
@@ -225,7 +228,8 @@ class DebScripts(Packages):
             "deb-systemd-helper enable ipipd.service",
             "deb-systemd-invoke start ipipd.service",
             "deb-systemd-helper enable ipipd.socket",
-            "deb-systemd-invoke start ipipd.socket"])
+            "deb-systemd-invoke start ipipd.socket",
+            "systemctl --quiet is-failed ipipd.service"])
 
     def test_an_upgrade_restarts_the_agent_and_leaves_socket_and_kernel_alone(self):
         self.assertEqual(self.run_dpkg("--install", deb("ipipd")), [
@@ -235,7 +239,8 @@ class DebScripts(Packages):
             "deb-systemd-helper enable ipipd.service",
             "deb-systemd-invoke restart ipipd.service",
             "deb-systemd-helper enable ipipd.socket",
-            "deb-systemd-invoke start ipipd.socket"])
+            "deb-systemd-invoke start ipipd.socket",
+            "systemctl --quiet is-failed ipipd.service"])
 
     def test_removing_flushes_and_keeps_the_declaration(self):
         self.assertEqual(self.run_dpkg("--remove", "ipipd"), [

@@ -2,36 +2,78 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The packages of $IPIPD_PACKAGES on a host: installed, at work, upgraded to those of $IPIPD_NEXT,
 removed, purged. In the lab's guest with systemd."""
+import contextlib
 import grp
 import os
 import pwd
-import re
 import signal
+import sqlite3
 import stat
 import threading
 
 import host
 import lab
 import test_scenario
+from footprint import Footprint
 from host import NEXT, OURS, OWN_UNITS, apt, run, systemctl
 from lab import A_ADDR, INET, ip
 
 SOCKET = "/run/ipipd/ipipd.sock"
-# What every installation of a package writes, and what is our host B's.
-OTHERS = re.compile(r"/(var/lib/(dpkg|apt|ipipd-b)|var/cache|var/log|etc/(passwd|group|g?shadow)-)"
-                    r"(/|$)")
 
 
-def changes():
-    """Paths of files that are not as the image has them, made or gone, and of new folders."""
-    lines = run("find", "/run/changes/upper", "-printf", "%y /%P\\n").splitlines()
-    return {line[2:] for line in lines if not OTHERS.match(line[2:])
-            and not (line[0] == "d" and os.path.isdir("/run/image" + line[2:]))}
+class Forgotten(host.PackagesTest):
+    """The first to run: nothing of ours was there before."""
+
+    def setUp(self):
+        if host.is_installed():
+            apt("purge", *host.NAMES)
+        self.refused = host.Refused()
+
+    def test_purged_it_leaves_the_host_as_it_was(self):
+        t = self.topology(own_a=True)
+        before = Footprint(t.a)
+        apt("install", *OURS)
+        a = host.Unit().start()
+        self.addCleanup(a.forget)
+        for path, body in (("tunnels/tun_a", test_scenario.TUN_A),
+                           ("exit-routes/qq", test_scenario.QQ),
+                           ("nat-rules/exit", dict(test_scenario.EXIT, to_address=A_ADDR))):
+            a.put(path, body)
+        with open("/etc/ipipd/ipipd.conf.d/log.conf", "w", encoding="ascii") as file:
+            file.write("[agent]\nlog_level = debug\n")
+        installed = Footprint(t.a)
+        made = installed.kernel + "\n".join(before.gone_and_new(installed)[1])
+        for what in ("tun_a", "proto 105", "table ip ipipd {", "/var/lib/ipipd/ipipd.db ",
+                     "/run/ipipd/ipipd.sock ", "ipipd.service enabled", "eth0/forwarding = 1",
+                     "ipipd /usr/sbin/ipipd"):
+            self.assertIn(what, made)
+        apt("purge", *host.NAMES)
+        after = Footprint(t.a)
+        self.assert_same(before.kernel, after.kernel)
+        self.assertEqual(([], []), before.gone_and_new(after))
 
 
-PRISTINE = changes()
-# Whom Debian keeps: his number will not become somebody else's.
-USER = {"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"}
+class NetworkManager(host.PackagesTest):
+    def states(self):
+        said = run("nmcli", "--terse", "--fields=DEVICE,STATE", "device")
+        return dict(line.split(":") for line in said.splitlines())
+
+    def test_it_leaves_our_tunnels_alone_and_theirs_not(self):
+        ip(None, "link add eth0 type dummy", f"address add {A_ADDR}/16 dev eth0",
+           "link set eth0 up", f"link add theirs type ipip local {A_ADDR} remote 172.16.1.99",
+           "address add 192.168.9.1/24 dev theirs", "link set theirs up")
+        self.addCleanup(ip, None, "link delete theirs", "link delete eth0")
+        a = self.host_a()
+        a.put("tunnels/tun_a", test_scenario.TUN_A)
+        run("udevadm", "settle")
+        systemctl("start", "NetworkManager.service")
+        self.addCleanup(systemctl, "stop", "NetworkManager.service")
+        a.put("tunnels/later", {"local": A_ADDR, "remote": "172.16.1.98",
+                                "addresses": ["192.168.8.1/24"]})
+        lab.eventually(lambda: self.states().get("theirs") == "connected (externally)", 60,
+                       f"it to take theirs: {self.states()}")
+        states = self.states()
+        self.assertEqual(("unmanaged", "unmanaged"), (states["tun_a"], states["later"]))
 
 
 class Service(host.PackagesTest):
@@ -153,26 +195,47 @@ class Life(host.PackagesTest):
         self.assertEqual({200}, set(answers))
         self.assert_nothing_was_lost()
 
-    def test_removed_it_leaves_the_kernel_and_purged_no_file(self):
+    def test_upgraded_with_settings_that_do_not_hold_it_says_so_and_traffic_flows(self):
+        faulty = "/etc/ipipd/ipipd.conf.d/faulty.conf"
+        with open(faulty, "w", encoding="ascii") as file:
+            file.write("[tcp]\nlisten = 0.0.0.0:7443\n")
+        said = run("sh", "-c", f"dpkg --install {OURS[0]} 2>&1")
+        os.unlink(faulty)
+        self.assertRegex(said, f"ipipd cannot start: {faulty}:2: .* set tls.certificate")
+        self.assertEqual("failed", self.a.show("ActiveState"))
+        systemctl("restart", "ipipd.service")
+        self.assert_again(60)
+        self.assert_nothing_was_lost()
+
+    def test_removed_it_leaves_the_kernel_and_installed_it_is_back(self):
         database = "/var/lib/ipipd/ipipd.db"
         self.b.stop()  # it runs as the user, too
         self.addCleanup(self.b.start)
         self.addCleanup(apt, "install", *OURS)
+        # the worst case: it is a newer version's
+        self.a.stop()
+        version = self.schema(database, 1)
         apt("remove", *host.NAMES)
         self.flow.stop(0)
         self.assertEqual([], host.processes_of("ipipd"))
         self.assertFalse(lab.has_link(self.t.a, "tun_a"))
         self.assertEqual([], lab.our_routes(self.t.a))
         self.assertEqual(3, len(lab.rule_lines(self.t.a)))
-        self.assertTrue(os.path.exists(database))
+        self.assertEqual(version - 1, self.schema(database, -1))
+        self.assertEqual(["ipipd.db"], [name for name in os.listdir(os.path.dirname(database))
+                                        if not name.endswith(".lock")])
         # the return brings all back
         apt("install", *OURS)
         self.a.wait_state("exit-routes/qq", "ready")
         self.assert_ping(self.t.a, INET)
-        apt("purge", *host.NAMES)
-        self.assertEqual([], host.processes_of("ipipd"))
-        self.assertFalse(lab.has_link(self.t.a, "tun_a"))
-        self.assertEqual(set(), changes() - PRISTINE - USER)
+
+    @staticmethod
+    def schema(database, more):
+        """The new number of its schema."""
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            number = connection.execute("PRAGMA user_version").fetchone()[0] + more
+            connection.execute(f"PRAGMA user_version = {number}")
+        return number
 
 
 class Udev(host.PackagesTest):
