@@ -57,8 +57,22 @@ int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **statement, struct 
 	return 0;
 }
 
+/* What could not be bound, for want of memory: SQLite would run with NULL in its place. */
+static struct {
+	const sqlite3_stmt *statement;
+	int code;
+} unbound;
+
+static int take_unbound(struct err *err)
+{
+	unbound.statement = NULL;
+	return err_set(err, code_errno(unbound.code), "database: %s", sqlite3_errstr(unbound.code));
+}
+
 int sql_next(sqlite3_stmt *statement, struct err *err)
 {
+	if (statement == unbound.statement)
+		return take_unbound(err);
 	switch (sqlite3_step(statement)) {
 	case SQLITE_ROW:
 		return 1;
@@ -105,7 +119,12 @@ int sql_integer(sqlite3 *db, const char *text, int64_t *value, struct err *err)
 
 void sql_bind_text(sqlite3_stmt *statement, int parameter, const char *s)
 {
-	sqlite3_bind_text(statement, parameter, s, -1, SQLITE_TRANSIENT);
+	int code = sqlite3_bind_text(statement, parameter, s, -1, SQLITE_TRANSIENT);
+
+	if (code) {
+		unbound.statement = statement;
+		unbound.code = code;
+	}
 }
 
 const char *sql_text(sqlite3_stmt *statement, int column)

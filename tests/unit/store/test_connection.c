@@ -274,6 +274,23 @@ static void transaction_left_open_is_rolled_back_before_the_next_use(void **stat
 	assert_int_equal(count(s), 0);
 }
 
+static void what_cannot_be_bound_is_no_null(void **state)
+{
+	struct scratch *s = *state;
+	sqlite3 *db = s->store->database.db;
+	int longest = sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 40);
+	cleanup_finalize sqlite3_stmt *statement = NULL;
+
+	assert_ok(sql_prepare(db, "SELECT ?1", &statement, NULL));
+	sql_bind_text(statement, 1, "longer than a text may be at the moment, which is 40");
+	assert_int_equal(sql_next(statement, &s->err), -EINVAL);
+	assert_non_null(strstr(s->err.sentence, "too big"));
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, longest);
+	sql_bind_text(statement, 1, "as before");
+	assert_int_equal(sql_next(statement, NULL), 1);
+	assert_string_equal(sql_text(statement, 0), "as before");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +304,7 @@ int main(void)
 		scratch_test(writes_after_a_lost_transaction_are_refused),
 		scratch_test(failing_commit_keeps_nothing_of_the_turn),
 		scratch_test(transaction_left_open_is_rolled_back_before_the_next_use),
+		scratch_test(what_cannot_be_bound_is_no_null),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
