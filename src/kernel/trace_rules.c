@@ -177,7 +177,6 @@ static void match_sequence(struct nftnl_rule *rule, struct bytes icmp, uint32_t 
 /* Which of the echoes it is is not changed by NAT, which they are of may be. */
 static void match_echo(struct nftnl_rule *rule, struct bytes icmp, enum trace_way way)
 {
-
 	match_icmp_type(rule, icmp, way == TRACE_OUT ? ICMP_ECHO_REQUEST : ICMP_ECHO_REPLY);
 	match_sequence(rule, icmp, NFT_CMP_LT);
 }
@@ -267,15 +266,18 @@ static void match_sizes_came(struct nftnl_rule *rule, const struct trace_questio
 	is_u16(rule, question->sizes_id);
 }
 
-/* By the packet that it quotes, whose source NAT may have changed. */
+/* By the packet that it quotes, whose source NAT may have changed. That a port is closed is for the
+ * destination to say: a firewall that rejects uses the same word. */
 static void match_told(struct nftnl_rule *rule, const struct trace_question *question, uint8_t code)
 {
 	static const struct bytes quoted = {NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET};
+	struct addr by = code == ICMP_NO_PORT ? question->to : (struct addr){0};
 
 	match_protocol(rule, IPPROTO_ICMP);
 	match_icmp_type(rule, transport, ICMP_UNREACHABLE);
 	load(rule, transport, ICMP_CODE_OFFSET, sizeof(uint8_t));
 	is_u8(rule, code);
+	match_addrs(rule, network, by, (struct addr){0});
 	match_addrs(rule, quoted, (struct addr){0}, question->to);
 	load(rule, quoted, IP_PROTOCOL_OFFSET, sizeof(uint8_t));
 	is_u8(rule, question->protocol);

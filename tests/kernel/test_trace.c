@@ -462,7 +462,8 @@ static void follows_a_connection_through_nat(void **state)
 	between_end(between);
 }
 
-/* The destination's kernel says that nothing listens there. */
+/* The destination's kernel says that nothing listens there; of a wall before it, which rejects,
+ * the same word is none of its own. */
 static void counts_the_word_that_a_port_is_closed(void **state)
 {
 	struct ground *ground = *state;
@@ -475,12 +476,25 @@ static void counts_the_word_that_a_port_is_closed(void **state)
 		.sin_port = htons(53),
 		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
 	};
+	struct {
+		struct packet error;
+		struct iphdr quoted;
+		uint16_t ports[4];
+	} told = {
+		.error = echo(ICMP_DEST_UNREACH, "198.51.100.9", "198.51.100.1", 0),
+		.quoted = header("198.51.100.1", "198.51.100.2", IPPROTO_UDP, 28),
+		.ports = {htons(ID), htons(53)},
+	};
 
 	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
 		  "oifname w0 masquerade; }; }'");
 	asked.protocol = IPPROTO_UDP;
 	asked.port = 53;
 	open_trace(ground, &asked);
+	told.error.icmp.code = ICMP_PORT_UNREACH;
+	cleanup_fd int wall = socket_at(between.outside, SOCK_RAW, IPPROTO_RAW);
+	send_bytes(wall, &told.error.ip, sizeof(told) - sizeof(told.error.outer),
+		   told.error.ip.daddr);
 	cleanup_fd int fd = socket_at(between.inside, SOCK_DGRAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
