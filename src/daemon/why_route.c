@@ -218,16 +218,12 @@ static bool is_ready(const struct why_known *known, const struct exit_route *rou
 	return why_status(known, KIND_EXIT_ROUTE, route->head.name)->state == STATE_READY;
 }
 
-static const struct tunnel *tunnel_to(const struct why_known *known, struct addr remote)
-{
-	return why_find_tunnel(&known->world, (struct addr){0}, remote);
-}
-
 /* An exit route for it would be none: outer packets enter no tunnel, and those to many go by none.
  */
 static bool is_beside_exits(const struct why_known *known, struct why_check *check)
 {
-	const struct tunnel *tunnel = tunnel_to(known, known->question.to);
+	const struct tunnel *tunnel = why_find_tunnel(&known->world, (struct addr){0},
+						      known->question.to);
 	uint32_t top = known->question.to.host >> 24;
 	char to[ADDR_TEXT];
 
@@ -237,7 +233,7 @@ static bool is_beside_exits(const struct why_known *known, struct why_check *che
 			"%s is no host's address: broadcast and multicast go by no exit route", to);
 		return true;
 	}
-	if (!tunnel)
+	if (!tunnel || !tunnel->head.enabled)
 		return false;
 	why_say(check, WHY_BROKEN,
 		"%s is the remote of %s, whose own packets enter no tunnel: ask for an address "

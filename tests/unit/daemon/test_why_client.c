@@ -277,6 +277,13 @@ static void to_the_remote(struct world *w)
 	w->known.question.to = remote;
 }
 
+/* Which sends nothing to it. */
+static void to_the_remote_of_a_disabled_tunnel(struct world *w)
+{
+	tunnel_disabled(w);
+	w->known.question.to = w->destination.addr = remote;
+}
+
 static void to_everybody(struct world *w)
 {
 	uncovered(w);
@@ -376,6 +383,7 @@ static const struct {
 	{local_gone_with_its_way, "underlay", NULL},
 	{no_carrier, "neighbour", NULL},
 	{to_the_remote, "route", NULL},
+	{to_the_remote_of_a_disabled_tunnel, "route", "ipipctl tunnel set tun_a --enabled"},
 	{to_everybody, "route", NULL},
 	{no_underlay_route, "underlay", "ip route flush type unreachable to match 172.16.1.62"},
 	{dead_gateway, "neighbour", NULL},
