@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { KEEPALIVE_IDLE_S = 25, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_PROBES = 3 };
+
 /* Digits up to the end; -1 when it is no port. */
 static int port_of(const char *text)
 {
@@ -80,9 +82,9 @@ static void set_options(int fd, bool is_v6)
 {
 	/* connections inherit these: a peer that died without a word is noticed */
 	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 25);
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 5);
-	set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* at boot the address may come later than we do */
 	set(fd, IPPROTO_IP, IP_FREEBIND, 1);
@@ -118,7 +120,10 @@ int http_tcp_open(const char *text, unsigned backlog, int *fd, char where[static
 
 void http_tcp_patience(int fd, unsigned ms)
 {
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ms);
+	/* keepalive ends by it, too (tcp_keepalive_timer): not before its last probe */
+	unsigned least_ms = (KEEPALIVE_IDLE_S + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_S) * 1000;
+
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)(ms < least_ms ? least_ms : ms));
 }
 
 void http_tcp_peer(int fd, char text[static INET6_ADDRSTRLEN])

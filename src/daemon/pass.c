@@ -376,6 +376,9 @@ static void note_failures(struct round *round, const struct op *op)
 		return;
 	if (op->kind == KIND_LINK && op->want)
 		vec_push(&round->failed_links, op);
+	/* what another has, or what waits for that, may never come; the rest may the next time */
+	round->ground_failed |= (op->kind == KIND_LINK || op->kind == KIND_ADDRESS) &&
+				op->result != -EEXIST && op->result != -ECANCELED;
 	if (object_is_nft(op->kind) && op->verb != OP_DELETE && !round->nft_failed)
 		round->nft_failed = op;
 	if (op->kind == KIND_SYSCTL && op->verb == OP_DELETE)
@@ -385,14 +388,14 @@ static void note_failures(struct round *round, const struct op *op)
 /*
  * A route that the kernel cannot make what is declared, because its source is nowhere, does not
  * stay what it was: what stands would depend on what was declared before. (A source that goes
- * takes its routes along, too.)
+ * takes its routes along, too.) Unless it is only late.
  */
 static void remove_refused(struct round *round, struct kernel *kernel, const struct op *ops,
 			   size_t n)
 {
 	struct ops refused = {0};
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !round->ground_failed; i++)
 		if (ops[i].kind == KIND_ROUTE && ops[i].verb == OP_CHANGE &&
 		    ops[i].result == -EINVAL)
 			vec_push(&refused, ((struct op){
@@ -401,8 +404,11 @@ static void remove_refused(struct round *round, struct kernel *kernel, const str
 						   .have = ops[i].have,
 						   .why = "cannot become what is declared",
 					   }));
-	if (refused.len)
+	if (refused.len) {
+		log_warning("routes that cannot become what is declared are removed: %zu",
+			    refused.len);
 		kernel->vt->apply(kernel, &round->arena, refused.v, refused.len);
+	}
 	vec_done(&refused);
 }
 

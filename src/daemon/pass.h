@@ -28,6 +28,7 @@ struct round {
 	size_t next;                 /* the first op that was not applied yet */
 	size_t slice;                /* how many ops go in one turn of the loop; 0: not known yet */
 	const struct op *nft_failed; /* the first: no device may forward before NAT stands */
+	bool ground_failed;          /* a link or an address, that may come the next time */
 	bool closing_failed;         /* NAT stays while a device still forwards */
 	struct ops_failed vec_of(const struct op *) failed_links;
 };

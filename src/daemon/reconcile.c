@@ -171,7 +171,8 @@ static void publish_partial(struct reconcile *r, int error)
 	/* a fight is judged when it begins, not at each blow */
 	bool waits = r->held_until_ms && !r->applied && statuses_troubled(&r->statuses);
 
-	if (settled && r->outdated && !r->round.ops.len) {
+	/* of what stands in conflict elsewhere this pass knows nothing */
+	if (settled && r->outdated && r->at_rest && !r->round.ops.len) {
 		publish(r);
 		return;
 	}

@@ -458,7 +458,7 @@ static void judge_return(const struct why_known *known, struct why_check *check)
 	char from[ADDR_TEXT];
 
 	addr_text(known->from, from);
-	/* seen to be let in counts more: the kernel was asked without ports */
+	/* seen to be let in counts more: what the kernel says depends on more than it is asked */
 	if (a->error && why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_FORWARD, TRACE_FIRST)) {
 		why_say(check, WHY_OK, "replies to %s are let in by %s", from, in);
 	} else if (a->error && *in) {
@@ -505,7 +505,8 @@ static void judge_reply_forward(const struct why_known *known, struct why_check 
 
 	if (passage.end == WHY_HOP_NONE)
 		say_declined(known, check);
-	else if (passage.end == WHY_HOP_LOST && known->probed.seen.rp_filter_drops)
+	else if (passage.end == WHY_HOP_LOST && known->probed.seen.rp_filter_drops &&
+		 !known->back.answer.error) /* which says why by itself */
 		say_reply_filtered(known, check);
 }
 

@@ -67,8 +67,9 @@ static void judge_black_hole(const struct why_known *known, uint32_t mtu, struct
 	if (is_own_way)
 		way = exit ? " on the way back" : " on the way there";
 	why_say(check, exit && !is_own_way ? WHY_WARN : WHY_BROKEN,
-		"%u bytes pass, of %u that %s takes; longer ones vanish%s, without ICMP", passed,
-		mtu, known->device, way);
+		"%u bytes pass, of %u that %s takes; longer ones vanish%s, without "
+		"ICMP, or are not answered",
+		passed, mtu, known->device, way);
 	why_fix(check, "ipipctl tunnel set %s --mtu %u", known->tunnel->head.name, passed);
 }
 

@@ -212,11 +212,13 @@ static void take_chain(const struct nlmsghdr *nlh, void *data)
 	chain->family = family;
 	chain->table = arena_strdup(&ruleset->arena, table);
 	chain->name = arena_strdup(&ruleset->arena, name);
-	chain->hook = hook_of(family_number(family),
-			      nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM));
-	chain->base = nftnl_chain_is_set(from, NFTNL_CHAIN_HOOKNUM) &&
-		      chain->hook < NF_INET_NUMHOOKS;
+	uint32_t number = nftnl_chain_get_u32(from, NFTNL_CHAIN_HOOKNUM);
+	bool of_devices = family_number(family) == NFPROTO_NETDEV || number == NF_INET_INGRESS;
+	chain->hook = hook_of(family_number(family), number);
 	chain->devices = devices_of(from, &ruleset->arena);
+	/* one whose devices are all gone sees nothing */
+	chain->base = nftnl_chain_is_set(from, NFTNL_CHAIN_HOOKNUM) &&
+		      chain->hook < NF_INET_NUMHOOKS && (!of_devices || chain->devices);
 	chain->nat = type && strcmp(type, "nat") == 0;
 	chain->uses = nftnl_chain_get_u32(from, NFTNL_CHAIN_USE);
 	chain->priority = nftnl_chain_get_s32(from, NFTNL_CHAIN_PRIO);

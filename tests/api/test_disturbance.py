@@ -151,6 +151,16 @@ class Disturbance(api.ApiTest):
         self.assertEqual(self.agent.get("/v1/status").body["drift_repaired"],
                          repaired + len(MANY))
 
+    def test_a_conflict_stays_one_whatever_is_written_while_others_are_repaired(self):
+        self.rest("foreign-link other ipip 172.16.16.22 172.16.1.99")
+        self.declare(tunnels={"tun_a": api.TUNNEL, "other": tunnel("172.16.1.98", "10.9.9.1/24")},
+                     exit_routes={"many": {"tunnel": "tun_a", "destinations": MANY}})
+        self.assertEqual(self.agent.get("/v1/tunnels/other").state, "conflict")
+        connection = self.stopped_at("added.route")
+        self.agent.kernel(*(f"delete route {dst} table 7000" for dst in MANY))
+        self.ok(self.go_on_with(connection, "DELETE", "/v1/exit-routes/many?wait=10"), 204)
+        self.assertEqual(self.agent.get("/v1/tunnels/other").state, "conflict")
+
     def test_a_batch_that_lost_a_race_is_tried_again_before_anybody_is_told(self):
         self.with_failpoint("fake.apply:1-3=ERESTART")
         answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", api.NAT), 201)

@@ -15,7 +15,7 @@ from network import ADMIN, READ
 from test_metrics import Scrape
 
 CLONE_NEWNET = 0x40000000
-GONE_S = 45  # keepalive begins after 25 s
+GONE_S = 65  # keepalive begins after 25 s
 
 
 @unittest.skipUnless(os.geteuid() == 0, "makes a network namespace")

@@ -68,7 +68,6 @@ class Near(WhyTest):
     def test_to_this_host(self):
         self.broken("/v1/why?to=172.16.16.22", "route")
 
-
     def test_without_probes_it_is_answered_at_once(self):
         self.three()
         took = []
