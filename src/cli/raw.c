@@ -21,8 +21,10 @@ int raw_api(struct cli *cli)
 	cleanup_text struct text body = {0}, method = {0}, path = {0};
 	const char *data = args_value(&cli->args, "data");
 	const char *typed = cli->args.words.v[1];
-	int status = read_body(data, &body);
 
+	if (cli->dry_run)
+		return cli_usage("api has no dry run of its own: put dry_run=true into PATH");
+	int status = read_body(data, &body);
 	if (status != CLI_OK)
 		return status;
 	for (const char *s = cli->args.words.v[0]; *s; s++) {

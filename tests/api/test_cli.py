@@ -499,6 +499,12 @@ class Flow(Cli):
         self.fails(NOT_FOUND, "api", "GET", "/v1/tunnels/t")
         self.fails(USAGE, "api", "G T", "/")
 
+    def test_api_with_n_sends_nothing(self):
+        fault = self.fails(USAGE, "api", "PUT", "/v1/tunnels/t", "-d", '{"remote":"1.2.3.4"}',
+                           "-n")
+        self.assertIn("dry_run=true", fault)
+        self.fails(NOT_FOUND, "tunnel", "show", "t")
+
     def test_api_sends_the_path_as_it_is_or_not_at_all(self):
         self.assertIn("URL", self.fails(USAGE, "api", "GET", "/v1/a b"))
         self.fails(INVALID, "api", "GET", "/v1/tunnels/../host")
