@@ -147,17 +147,19 @@ static void print_line(const struct following *f, const json_t *event)
 		strftime(when, sizeof(when), "%F %T", &tm);
 	add_object(&object, event);
 	add_words(&words, f, event);
-	printf("%s  %-14s  %-20s  %s\n", when, document_string(event, "type"), text_str(&object),
+	printf("%s  %-15s  %-20s  %s\n", when, document_string(event, "type"), text_str(&object),
 	       text_str(&words));
 }
 
 static void tell_gap(struct following *f, json_int_t first)
 {
-	json_int_t missed = first - strtoll(f->behind, NULL, 10) - 1;
+	bool is_older = strtoll(f->behind, NULL, 10) < first;
 
-	if (missed > 0 && !f->cli->quiet)
-		cli_complain("%lld events are no longer kept; from here on all are there",
-			     (long long)missed);
+	/* Where an older database's ended nobody knows, so no number is told. */
+	if (is_older && !f->cli->quiet)
+		cli_complain("what came next behind event %s is no longer kept; from here on all "
+			     "are there",
+			     f->behind);
 	else if (!f->cli->quiet)
 		cli_complain("event %s is another database's; this one's begin here", f->behind);
 	f->behind[0] = '\0';
@@ -268,7 +270,9 @@ static int refused(struct following *f, const struct response *response)
 		return -1;
 	}
 	client_print_problem(stderr, "ipipctl", response);
-	return client_exit_of_status(response->status);
+	int status = client_exit_of_status(response->status);
+	/* what the agent did not take stands in the options */
+	return status == CLI_INVALID ? CLI_USAGE : status;
 }
 
 /* The same of a request that ended without one. */
