@@ -352,8 +352,8 @@ static void hint_help(const struct args *args)
 		fprintf(stderr, "hint: `ipipctl help %s%s%s` explains it\n", noun, blank,
 			args->command->name);
 	else
-		fprintf(stderr, "hint: `ipipctl help%s%s` lists the %s\n", blank, noun,
-			args->noun ? "verbs" : "commands");
+		fprintf(stderr, "hint: `ipipctl help%s%s` lists %s\n", blank, noun,
+			args->noun ? "the verbs" : "commands and options");
 }
 
 int cli_main(int argc, char **argv)

@@ -49,7 +49,8 @@ static const struct option ping_options[] = {
 	{"count", 'c', "N", false, "how many (default 3, at most 10)"},
 };
 static const struct option file_options[] = {
-	{"file", 'f', "FILE|-", false, "the config: JSON with tunnels, exit_routes, nat_rules"},
+	{"file", 'f', "FILE|-", false, "the config, required: JSON with tunnels, exit_routes, "
+	 "nat_rules"},
 	{"prune", 0, NULL, false, "remove what the file does not have"},
 	AS_SHELL,
 };
@@ -68,7 +69,7 @@ static const struct option pair_options[] = {
 	{"to", 0, "PREFIX", false, "with --exit: what leaves there; repeatable"},
 };
 static const struct option unpair_options[] = {
-	{"on", 0, "HOST,…", false, "the hosts to remove it on"},
+	{"on", 0, "HOST,…", false, "the hosts to remove it on, required"},
 };
 static const struct option wait_options[] = {
 	{"for", 0, "ready|deleted", false, "what to wait for (default ready)"},
@@ -98,7 +99,7 @@ static const struct option api_options[] = {
 };
 
 static const struct option token_options[] = {
-	{"role", 0, "admin|read", false, "what its bearer may do"},
+	{"role", 0, "admin|read", false, "what its bearer may do, required"},
 };
 
 static const struct option top_options[] = {

@@ -14,7 +14,7 @@ static const struct hint {
 	{"deleting", "its objects are still being removed; `wait KIND/NAME --for deleted`"},
 	{"destination-in-use", "`ipipctl exit list` shows what leaves through which tunnel"},
 	{"endpoints-in-use", "two tunnels need different endpoints or another underlay"},
-	{"forbidden", "this caller may only read"},
+	{"forbidden", "writes want an admin: a token of that role, or a name in tls.admins"},
 	{"generation-mismatch", "it was changed meanwhile: read it again"},
 	{"interface-name-taken", "give the tunnel another --device"},
 	{"malformed-json", "check the document with a JSON parser, for instance `jq .`"},
@@ -147,8 +147,10 @@ static void hint_names(struct text *out, const char *path)
 	for (unsigned i = 0; i < command_n_resources; i++) {
 		size_t len = strlen(command_nouns[i].kind->path);
 
-		if (strncmp(kind, command_nouns[i].kind->path, len) == 0 && kind[len] == '/' &&
-		    !strchr(kind + len + 1, '/'))
+		if (strncmp(kind, command_nouns[i].kind->path, len) != 0 || kind[len] != '/')
+			continue;
+		const char *rest = strchr(kind + len + 1, '/');
+		if (!rest || strcmp(rest, "/ping") == 0)
 			text_addf(out, "hint: `ipipctl %s list` shows the names\n",
 				  command_nouns[i].name);
 	}

@@ -574,7 +574,8 @@ class Calling(Cli):
         for words, hint in ((("tunnel", "add"), "`ipipctl help tunnel add` explains it"),
                             (("tunnel", "ad"), "`ipipctl help tunnel` lists the verbs"),
                             (("wait",), "`ipipctl help wait` explains it"),
-                            (("tunel",), "`ipipctl help` lists the commands")):
+                            (("tunel",), "`ipipctl help` lists commands and options"),
+                            (("-x", "status"), "`ipipctl help` lists commands and options")):
             self.assertIn(f"\nhint: {hint}\n", self.fails(USAGE, *words))
         done = run()
         self.assertEqual((USAGE, ""), (done.returncode, done.stdout))
@@ -585,6 +586,8 @@ class Calling(Cli):
         self.add_all()
         self.assertIn("hint: `ipipctl exit list` shows the names\n",
                       self.fails(NOT_FOUND, "exit", "show", "no"))
+        self.assertIn("hint: `ipipctl tunnel list` shows the names\n",
+                      self.fails(NOT_FOUND, "tunnel", "ping", "no"))
         self.assertNotIn("hint", self.fails(NOT_FOUND, "api", "GET", "/v1/nothing"))
         fault = self.fails(INVALID, "exit", "add", "e", "--tunnel", "tun_a", "--destinations",
                            "10.0.0.0/8", "--source", "10.9.9.9")

@@ -309,7 +309,7 @@ class Agents(NetworkTest):
         self.assertIn("hint: --token-file or IPIPCTL_TOKEN_FILE gives a token", done.stderr)
         done = self.ask(*self.token("grafana"), *add)
         self.assertEqual(FORBIDDEN, done.returncode)
-        self.assertIn("hint: this caller may only read", done.stderr)
+        self.assertIn("hint: writes want an admin: ", done.stderr)
         done = self.ask("--token-file", self.file("ipipd_other"), "status")
         self.assertEqual(FORBIDDEN, done.returncode)
         self.assertIn("the token is not known here", done.stderr)

@@ -69,7 +69,8 @@ class Hop:
 
     def stop(self):
         self.process.terminate()
-        lines = self.process.communicate()[0].splitlines()
+        # it ends with an empty one
+        lines = [line for line in self.process.communicate()[0].splitlines() if line]
         print(f"  seen on {self.name}:")
         for line in lines[:SHOWN]:
             print("     ", line)
