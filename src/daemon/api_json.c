@@ -263,7 +263,10 @@ void api_json_respond_text(struct http_request *request, struct text *text)
 
 void api_json_text(json_t *value, struct text *text)
 {
-	if (json_dump_callback(value, append, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+	/* as many digits as a double keeps; of 0.974 jansson's 17 make 0.97399999999999998 */
+	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+
+	if (json_dump_callback(value, append, text, flags) != 0)
 		out_of_memory(0);
 	json_decref(value);
 	text_add_char(text, '\n');
