@@ -199,6 +199,11 @@ static int open_store(struct agent *agent, const struct conf *conf, bool *create
 		rc = store_events_load(agent->store, conf->events_kept, err);
 	if (!rc)
 		rc = load_host_id(agent, err);
+	if (rc && !strstr(err->sentence, conf->database)) {
+		struct err cause = *err; /* SQLite's words say what, not where */
+
+		return err_set(err, rc, "%s: %s", conf->database, cause.sentence);
+	}
 	return rc;
 }
 

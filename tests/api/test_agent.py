@@ -145,7 +145,7 @@ class Agent(unittest.TestCase):
         self.agent.db.write_bytes(b"not a database " * 1000)
         shown = self.beside()
         self.assertEqual(shown.returncode, 1, shown)
-        self.assertIn("cannot start", shown.stderr)
+        self.assertRegex(shown.stderr, f"cannot start: {self.agent.db}: .*not a database")
 
     def test_log_lines_carry_their_priority(self):
         self.agent.start()
