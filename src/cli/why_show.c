@@ -200,17 +200,29 @@ static const struct why_step *find_reply(const struct why_walk *walk)
 	return NULL;
 }
 
+static bool has_verdict(const struct why_walk *walk, const char *verdict)
+{
+	for (size_t i = 0; i < walk->steps.len; i++) {
+		const struct why_step *step = &walk->steps.v[i];
+
+		if (step->reached && strcmp(document_string(step->check, "verdict"), verdict) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void show_healthy(const struct why_walk *walk)
 {
 	const json_t *near = walk->near.answer, *far = walk->far.answer;
 	const struct why_step *answered = find_reply(walk);
 
-	if (!walk->probe) {
-		say("no break was found: what was asked would let packets to %s through %s%s%s; no "
-		    "firewall was tried",
+	if (!walk->probe || (!answered && has_verdict(walk, "unknown"))) {
+		say("no break was found: what was asked would let packets to %s through %s%s%s; %s",
 		    document_string(near, "to"), document_string(near, "tunnel"),
-		    far ? " and " : "", far ? walk->far.name : "");
-		puts("hint: without --no-probe a few packets are sent, which tell more");
+		    far ? " and " : "", far ? walk->far.name : "",
+		    walk->probe ? "what is unknown may hide one" : "no firewall was tried");
+		if (!walk->probe)
+			puts("hint: without --no-probe a few packets are sent, which tell more");
 		return;
 	}
 	say("%s: %s %s through %s%s%s%s%s", answered ? "healthy" : "no break was found",
@@ -251,17 +263,6 @@ static json_t *step_document(const struct why_walk *walk, const struct why_step 
 		json_object_set_new(document, "fix", json_null());
 	}
 	return document;
-}
-
-static bool has_verdict(const struct why_walk *walk, const char *verdict)
-{
-	for (size_t i = 0; i < walk->steps.len; i++) {
-		const struct why_step *step = &walk->steps.v[i];
-
-		if (step->reached && strcmp(document_string(step->check, "verdict"), verdict) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* What is not known of a path matters no more when the reply is there. */

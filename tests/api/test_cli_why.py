@@ -230,6 +230,9 @@ class Why(unittest.TestCase):
         a, b = self.not_arrived(near={"send": {"verdict": "unknown"},
                                       "reply": {"verdict": "unknown"}})
         self.assertEqual("unknown", self.walk(a, b)["verdict"])
+        out = self.why(a, "--peer", b.url)
+        self.assertNotIn("is reached", out)
+        self.assertIn("what is unknown may hide one\n", out)
 
     def test_what_was_sent_too_late_did_not_fail_to_arrive(self):
         a, b = self.not_arrived()
