@@ -80,9 +80,11 @@ static const struct option events_options[] = {
 	 "those behind that one; 0: all that are kept (default: from now on)"},
 	{"no-follow", 0, NULL, false,
 	 "end when all are shown (without --since: all that are kept)"},
-	{"type", 0, "TYPE", false, "created, updated, deleted, state-changed, drift-detected, "
-	 "drift-repaired, orphans-deleted, pass-failed, started or stopping"},
-	{"kind", 0, "KIND", false, "tunnel, exit, nat, or one of the kernel's: link, route …"},
+	{"type", 0, "created|updated|deleted|state-changed|drift-detected|drift-repaired|"
+	 "orphans-deleted|pass-failed|started|stopping", false, "only of that type"},
+	{"kind", 0, "tunnel|exit|nat|link|address|route|rule|sysctl|"
+	 "nft-table|nft-set|nft-element|nft-chain", false,
+	 "only of resources, or objects in the kernel, of that kind"},
 	{"name", 0, "NAME", false, "only of that name"},
 };
 static const struct option why_options[] = {

@@ -153,6 +153,8 @@ class CompletionTest(api.ApiTest):
                 ("ipipctl wait ", "tunnel/tun_a exit/qq nat/exit"),
                 ("ipipctl wait exit/", "exit/qq"),
                 ("ipipctl wait tunnel/tun_a --for ", "ready deleted"),
+                ("ipipctl events --type drift", "drift-detected drift-repaired"),
+                ("ipipctl events --kind e", "exit"),
                 ("ipipctl -H ", "a b"), ("ipipctl -H a tunnel show ", ""),
                 ("ipipctl -H unix:///nonexistent tunnel show ", ""),
                 ("ipipctl pair a ", "a b"), ("ipipctl unpair x --on a,", "a,a a,b"),
