@@ -57,7 +57,15 @@ static void judge_black_hole(const struct why_known *known, uint32_t mtu, struct
 	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME];
 	bool exit = known->question.exit, is_own_way = came > own;
 	const char *way = "";
+	const struct probe_result *plain = &known->probed.result;
 
+	if (plain->received < plain->sent) { /* a way that loses short ones loses long ones, too */
+		why_say(check, WHY_WARN,
+			"%u bytes pass, of %u that %s takes; longer ones did not come back, nor "
+			"did %u of %u short ones: ask again",
+			passed, mtu, known->device, plain->sent - plain->received, plain->sent);
+		return;
+	}
 	if (exit && came && !is_own_way) {
 		why_say(check, WHY_WARN,
 			"%u bytes pass, of %u that %s takes; of the other end no longer ones came",

@@ -488,6 +488,24 @@ static void tells_which_way_is_narrow(void **state)
 	}
 }
 
+static void a_way_that_loses_short_ones_is_not_called_narrow(void **state)
+{
+	struct world w;
+	struct why_checks checks;
+
+	(void)state;
+	begin(&w);
+	black_hole(&w);
+	w.known.probed.result.sent = 3;
+	w.known.probed.result.received = 2;
+	judge(&w, &checks);
+	const struct why_check *check = &checks.v[checks.len - 1];
+	assert_string_equal(check->name, "mtu");
+	assert_int_equal(check->verdict, WHY_WARN);
+	assert_non_null(strstr(check->evidence, "nor did 1 of 3 short ones"));
+	assert_string_equal(check->fix, "");
+}
+
 /* FAILED stays as long as nobody asks. */
 static void a_neighbour_that_failed_is_not_known_without_a_probe(void **state)
 {
@@ -508,6 +526,7 @@ int main(void)
 		cmocka_unit_test(names_the_break_and_its_fix),
 		cmocka_unit_test(the_device_tells_by_its_counters),
 		cmocka_unit_test(tells_which_way_is_narrow),
+		cmocka_unit_test(a_way_that_loses_short_ones_is_not_called_narrow),
 		cmocka_unit_test(a_neighbour_that_failed_is_not_known_without_a_probe),
 	};
 
