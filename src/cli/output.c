@@ -86,12 +86,13 @@ static unsigned *measure(const struct output_table *table, bool headers)
 	return widths;
 }
 
-/* How many columns, from the left, fit when the long ones among them are cut. */
-static unsigned fitting(const struct output_table *table, const unsigned *widths, unsigned room)
+/* How many of these columns, from the left, fit when the long ones among them are cut. */
+static unsigned fitting(const struct output_table *table, const unsigned *widths, unsigned of,
+			unsigned room)
 {
 	unsigned total = 0, columns = 0;
 
-	for (; columns < table->columns; columns++) {
+	for (; columns < of; columns++) {
 		bool cut = columns >= table->whole && widths[columns] > CELL_LONG;
 
 		total += (cut ? CELL_LONG : widths[columns]) + (columns ? GAP : 0);
@@ -169,7 +170,9 @@ static void add_row(const struct output_table *table, const struct output_style 
 {
 	size_t start = out->len;
 
-	for (unsigned c = 0; c < table->columns && widths[c]; c++) {
+	for (unsigned c = 0; c < table->columns; c++) {
+		if (!widths[c])
+			continue;
 		const char *cell = table->cells.v[first + c];
 		size_t width = output_width_of(cell);
 		bool is_state = first && (strcmp(table->cells.v[c], "STATE") == 0 ||
@@ -191,11 +194,14 @@ void output_render(const struct output_table *table, const struct output_style *
 	cleanup_free unsigned *widths = measure(table, style->headers);
 
 	if (style->width) {
-		unsigned columns = fitting(table, widths, style->width);
+		unsigned of = table->columns - table->keeps_last;
+		unsigned last = table->keeps_last ? widths[of] + GAP : 0;
+		unsigned room = style->width > last ? style->width - last : 0;
+		unsigned columns = fitting(table, widths, of, room);
 
-		shrink(widths, table->whole, columns, style->width);
-		if (columns < table->columns)
-			widths[columns] = 0;
+		shrink(widths, table->whole, columns, room);
+		while (columns < of)
+			widths[columns++] = 0;
 	}
 	size_t at = style->headers ? 0 : table->columns;
 	for (; at + table->columns <= table->cells.len; at += table->columns)

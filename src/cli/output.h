@@ -23,7 +23,8 @@ struct output_style {
  * columns are never left out. */
 struct output_table {
 	unsigned columns;
-	unsigned whole; /* so many of the leftmost are never cut either */
+	unsigned whole;  /* so many of the leftmost are never cut either */
+	bool keeps_last; /* nor is the rightmost, which is not left out */
 	struct vec_of(char *) cells;
 };
 

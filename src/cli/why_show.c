@@ -112,7 +112,7 @@ static void add_unreached(const struct why_walk *walk, size_t first, struct outp
 
 static void show_steps(const struct why_walk *walk)
 {
-	cleanup_table struct output_table table = {.columns = 6, .whole = 3};
+	cleanup_table struct output_table table = {.columns = 6, .whole = 1, .keeps_last = true};
 	static const char *const titles[] = {"#", "HOST", "CHECK", "EVIDENCE", "OBJECT", "VERDICT"};
 	size_t i = 0;
 

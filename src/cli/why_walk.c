@@ -232,15 +232,13 @@ static bool has_tunnel(const json_t *list, const char *local, const char *remote
 	return false;
 }
 
-/* Is that the agent at the tunnel's other end? */
-static bool is_far_end(struct why_walk *walk, const struct why_host *host)
+/* Is that the agent at the tunnel's other end, by what it says about its host? */
+static bool is_far_end(struct why_walk *walk, const struct why_host *host, const json_t *about)
 {
 	const char *local = document_string(walk->near.answer, "local");
 	const char *remote = document_string(walk->near.answer, "remote");
-	json_t *about = get(host, "/v1/host", &walk->notes);
 	bool found = has_address(about, remote);
 
-	json_decref(about);
 	if (found || !about)
 		return found;
 	cleanup_text struct text path = {0};
@@ -249,6 +247,19 @@ static bool is_far_end(struct why_walk *walk, const struct why_host *host)
 	found = has_tunnel(tunnels, remote, local);
 	json_decref(tunnels);
 	return found;
+}
+
+/* By another name: what it would say as the far end is about another tunnel's. */
+static bool is_near(struct why_walk *walk, const char *name, const json_t *about)
+{
+	json_t *own = get(&walk->near, "/v1/host", NULL);
+	const char *id = document_string(own, "id");
+	bool same = id[0] && strcmp(id, document_string(about, "id")) == 0;
+
+	if (same)
+		text_addf(&walk->notes, "%s is the agent that is asked already\n", name);
+	json_decref(own);
+	return same;
 }
 
 /* Opens it, and keeps it as far if it is that, or if nobody else can be. */
@@ -261,12 +272,15 @@ static bool try_host(struct why_walk *walk, const char *name, bool only)
 		quick.config.timeout_s = PEER_TIMEOUT_S;
 	if (cli_open(&quick, name, false, &host.client) != CLI_OK)
 		return false;
-	if (!is_far_end(walk, &host) && !only) {
+	json_t *about = get(&host, "/v1/host", &walk->notes);
+	bool taken = is_far_end(walk, &host, about) || (only && !is_near(walk, name, about));
+
+	json_decref(about);
+	if (taken)
+		walk->far = host;
+	else
 		client_close(host.client);
-		return false;
-	}
-	walk->far = host;
-	return true;
+	return taken;
 }
 
 static void find_among_remotes(struct why_walk *walk)

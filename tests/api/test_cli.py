@@ -41,6 +41,16 @@ def read_all(terminal):
     return shown.decode()
 
 
+def on_terminal(columns, url, *words):
+    """Runs with stdout on a terminal of that width. The lines."""
+    terminal, other_end = pty.openpty()
+    fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    subprocess.run([IPIPCTL, "-H", url, "--color=never", *words], stdout=other_end, timeout=60,
+                   check=False)
+    os.close(other_end)
+    return read_all(terminal).splitlines()
+
+
 class Stub(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """An agent that answers "METHOD /path" with a document, or a status and one; else 404."""
 
@@ -283,13 +293,7 @@ class Resources(Cli):
         self.assertIn("LocalAddressMissing: ", row)
 
     def on_terminal(self, columns, *words):
-        """Runs with stdout on a terminal of that width. The lines."""
-        terminal, other_end = pty.openpty()
-        fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        subprocess.run([IPIPCTL, "-H", f"unix://{self.agent.socket}", "--color=never", *words],
-                       stdout=other_end, timeout=60, check=False)
-        os.close(other_end)
-        return read_all(terminal).splitlines()
+        return on_terminal(columns, f"unix://{self.agent.socket}", *words)
 
     def test_a_narrow_terminal_drops_columns_and_folds_sentences(self):
         self.add_all()

@@ -8,7 +8,7 @@ import time
 import unittest
 
 import api
-from test_cli import FAILED, OK, UNREACHABLE, USAGE, Stub
+from test_cli import FAILED, OK, UNREACHABLE, USAGE, Stub, on_terminal
 from test_cli_tls import run
 
 A_ADDR, B_ADDR, TO = "172.16.16.22", "172.16.1.62", "180.163.26.39"
@@ -99,6 +99,22 @@ class Why(unittest.TestCase):
                              ("send", " link exit-route/x "), ("nat", " nat/out ")):
             self.assertTrue(any(words in line and f" {check} " in line for line in lines), shown)
         self.assertEqual("exit-route/qq", self.walk(a, b)["checks"][0]["resource"])
+
+    def test_a_terminal_of_80_columns_has_room_for_each_verdict(self):
+        a, b = self.pair(near={"route": {"evidence": "a long sentence " * 10}})
+        table = on_terminal(80, a.url, "why", TO, "--peer", b.url)[:13]
+        self.assertEqual("VERDICT", table[0].split()[-1])
+        self.assertLessEqual(max(map(len, table)), 80, table)
+        self.assertEqual({"ok"}, {line.split()[-1] for line in table[1:]})
+
+    def test_a_peer_that_is_the_same_agent_is_none(self):
+        about = {"id": "1d", "addresses": [{"address": A_ADDR}]}
+        a = self.agent("a", answer("client", NEAR_OUT, NEAR_BACK), **{"GET /v1/host": about})
+        again = self.agent("again", answer("exit", FAR_OUT, FAR_BACK, {"tunnel": {
+            "verdict": "broken", "fix": "ipipctl tunnel set"}}), **{"GET /v1/host": about})
+        out = self.why(a, "--peer", again.url)
+        self.assertIn(f"{again.url} is the agent that is asked already\n", out)
+        self.assertNotIn("ipipctl tunnel set", out)
 
     def test_far_is_asked_first_and_near_sends_while_it_watches(self):
         a, b = self.pair()
