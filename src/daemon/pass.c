@@ -58,7 +58,6 @@ static uint64_t digest_inputs(const struct round *round, const struct round_inpu
 void round_expand_anew(struct round *round, const struct round_input *input)
 {
 	round->known = NULL;
-	round->inputs = digest_inputs(round, input);
 	round->expanded.scratch = &round->arena;
 	expand(
 		&(struct expand_input){
@@ -207,7 +206,8 @@ void round_expand(struct round *round, const struct round_input *input)
 	facts_sort(&round->facts);
 	ask_new_remotes(round, input);
 	ledger_check_devices(input->ledger, &input->ledger->owned, &round->facts);
-	if (input->known && digest_inputs(round, input) == input->inputs) {
+	round->inputs = digest_inputs(round, input);
+	if (input->known && round->inputs == input->inputs) {
 		log_debug("nothing changed of what the declaration is expanded with");
 		round->known = input->known;
 	} else {
@@ -260,6 +260,7 @@ int round_look_at(struct round *round, const struct round_input *input, struct s
 	round->observed.arena = &round->arena;
 	if (known->outdated) {
 		ask_new_remotes(round, input);
+		round->inputs = digest_inputs(round, input);
 		round_expand_anew(round, input);
 		desired = &round->expanded.desired;
 		scope_add_changes(scope, known->desired, desired, known->untouched);
