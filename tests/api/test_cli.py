@@ -89,6 +89,14 @@ class Stub(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = respond
 
 
+def serve_stub(case, path, answers):
+    """A stub agent there, for as long as the test takes. Its URL."""
+    stub = Stub(path, answers)
+    case.addCleanup(stub.server_close)
+    case.addCleanup(stub.shutdown)
+    return f"unix://{path}"
+
+
 class NoHttp(socketserver.BaseRequestHandler):
     def handle(self):
         self.request.recv(4096)
@@ -112,11 +120,7 @@ class Cli(api.ApiTest):
 
     def stub(self, answers):
         """A stub agent with these answers. Its URL."""
-        path = str(self.agent.directory / "stub")
-        stub = Stub(path, answers)
-        self.addCleanup(stub.server_close)
-        self.addCleanup(stub.shutdown)
-        return f"unix://{path}"
+        return serve_stub(self, str(self.agent.directory / "stub"), answers)
 
     def add_all(self):
         self.ok("tunnel", "add", "tun_a", "--local", "172.16.16.22", "--remote", "172.16.1.62",
@@ -409,14 +413,12 @@ class Flow(Cli):
         folder = tempfile.TemporaryDirectory(prefix="ipipd-cli-")
         self.addCleanup(folder.cleanup)
         path = os.path.join(folder.name, "dirty")
-        stub = Stub(path, {
+        url = serve_stub(self, path, {
             "GET /v1/status": {"ready": True, "resources": {"tunnels": {bad: 1}},
                                "last_pass": {"message": bad, "finished_at": bad},
                                "orphans": [{"kind": bad, "key": bad}]},
             "GET /v1/host": {"version": bad, "hostname": bad}})
-        self.addCleanup(stub.server_close)
-        self.addCleanup(stub.shutdown)
-        done = run("-H", f"unix://{path}", "status")
+        done = run("-H", url, "status")
         self.assertEqual(done.stdout.count("a?[2Jb?"), 6, done)
         self.assertNotRegex(done.stdout, "[\x00-\x09\x0b-\x1f]")
 

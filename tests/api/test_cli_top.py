@@ -17,7 +17,7 @@ import time
 import unittest
 
 import api
-from test_cli import FORBIDDEN, IPIPCTL, OK, UNREACHABLE, USAGE, Stub
+from test_cli import FORBIDDEN, IPIPCTL, OK, UNREACHABLE, USAGE, Stub, serve_stub
 
 LIMIT_S = 20
 
@@ -163,9 +163,7 @@ class Plain(TopTest):
 
     def test_what_cannot_be_shown_is_told(self):
         self.assertEqual(UNREACHABLE, self.run_it().returncode)
-        stub = Stub(self.path, {"GET /v1/status": (401, {"title": "No"})})
-        self.addCleanup(stub.server_close)
-        self.addCleanup(stub.shutdown)
+        serve_stub(self, self.path, {"GET /v1/status": (401, {"title": "No"})})
         done = self.run_it()
         self.assertEqual((FORBIDDEN, "ipipctl: /v1/status: No\n"), (done.returncode, done.stderr))
         for words in (("--interval", "0"), ("--interval", "x"), ("--interval", "nan"),

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import api
-from test_cli import IPIPCTL, Stub
+from test_cli import IPIPCTL, serve_stub
 
 LIMIT_S = 20
 
@@ -220,9 +220,7 @@ class CompletionTest(api.ApiTest):
         hostile = {"items": [{"name": name, "status": {"state": "x\ty\nz"}} for name in (
             "$(reboot)", "a b", "x\ny", "`id`", "ok", "\x1b[2J")]}
         self.agent.stop()
-        stub = Stub(self.agent.socket, {"GET /v1/tunnels": hostile})
-        self.addCleanup(stub.server_close)
-        self.addCleanup(stub.shutdown)
+        serve_stub(self, self.agent.socket, {"GET /v1/tunnels": hostile})
         self.assertEqual("ok\tx?y?z\n", self.run_it("complete", "--", "tunnel", "show", ""))
 
     def test_other_shells_have_none(self):

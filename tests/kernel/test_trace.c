@@ -407,6 +407,21 @@ static const uint32_t *last_of(const struct trace_seen *seen, enum trace_hook ho
 	return &seen->counts.packets[TRACE_BACK][TRACE_INNER][hook][TRACE_LAST];
 }
 
+static void masquerade(void)
+{
+	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
+		  "oifname w0 masquerade; }; }'");
+}
+
+static struct sockaddr_in outside_at(uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
+	};
+}
+
 static void follows_a_flow_through_nat(void **state)
 {
 	struct ground *ground = *state;
@@ -414,8 +429,7 @@ static void follows_a_flow_through_nat(void **state)
 	struct trace_seen seen;
 	struct between between = between_new();
 
-	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
-		  "oifname w0 masquerade; }; }'");
+	masquerade();
 	open_trace(ground, &asked);
 	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 0);
 	await(ground, last_of(&seen, TRACE_POSTROUTING), PROBES, &seen);
@@ -435,14 +449,9 @@ static void follows_a_connection_through_nat(void **state)
 	struct trace_seen seen;
 	struct between between = between_new();
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(ID)};
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(443),
-		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
-	};
+	struct sockaddr_in to = outside_at(443);
 
-	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
-		  "oifname w0 masquerade; }; }'");
+	masquerade();
 	asked.protocol = IPPROTO_TCP;
 	asked.port = 443;
 	open_trace(ground, &asked);
@@ -471,11 +480,7 @@ static void counts_the_word_that_a_port_is_closed(void **state)
 	struct trace_seen seen;
 	struct between between = between_new();
 	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(ID)};
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(53),
-		.sin_addr.s_addr = htonl(ground_addr("198.51.100.2").host),
-	};
+	struct sockaddr_in to = outside_at(53);
 	struct {
 		struct packet error;
 		struct iphdr quoted;
@@ -486,8 +491,7 @@ static void counts_the_word_that_a_port_is_closed(void **state)
 		.ports = {htons(ID), htons(53)},
 	};
 
-	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
-		  "oifname w0 masquerade; }; }'");
+	masquerade();
 	asked.protocol = IPPROTO_UDP;
 	asked.port = 53;
 	open_trace(ground, &asked);
@@ -519,8 +523,7 @@ static void counts_the_answers_to_sizes_through_nat(void **state)
 		uint8_t more[8];
 	} told = {.error = packet, .quoted = header("198.51.100.1", "198.51.100.2", 1, 28)};
 
-	ground_sh("nft 'table ip n { chain p { type nat hook postrouting priority 100; "
-		  "oifname w0 masquerade; }; }'");
+	masquerade();
 	asked.sizes_id = ID;
 	open_trace(ground, &asked);
 	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 100);
