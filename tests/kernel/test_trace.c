@@ -810,33 +810,41 @@ static void the_reconciler_notices_what_others_did_meanwhile(void **state)
 	assert_int_equal(add_table(ground), -ERESTART);
 }
 
+/* the shortest of five times, whatever else the machine does */
+static void shortest(uint64_t *best_us, uint64_t start_us)
+{
+	uint64_t took_us = now_us() - start_us;
+
+	*best_us = took_us < *best_us ? took_us : *best_us;
+}
+
+/* Beside a shell with nft that makes and removes one table: on hardware 2 and 0.7 ms of 20. */
 static void is_quick(void **state)
 {
 	struct ground *ground = *state;
 	struct trace_question asked = exit_question();
 	struct trace_seen seen;
 	uint64_t open_us = UINT64_MAX, read_us = UINT64_MAX, close_us = UINT64_MAX;
+	uint64_t nft_us = UINT64_MAX, start;
 
 	for (int i = 0; i < 5; i++) {
-		uint64_t start = now_us(), took;
-
+		start = now_us();
 		open_trace(ground, &asked);
-		took = now_us() - start;
-		open_us = took < open_us ? took : open_us;
+		shortest(&open_us, start);
 		start = now_us();
 		read_trace(ground, &seen);
-		took = now_us() - start;
-		read_us = took < read_us ? took : read_us;
+		shortest(&read_us, start);
 		start = now_us();
 		close_trace(ground);
-		took = now_us() - start;
-		close_us = took < close_us ? took : close_us;
+		shortest(&close_us, start);
+		start = now_us();
+		ground_sh("nft 'add table ip other; delete table ip other'");
+		shortest(&nft_us, start);
 	}
-	print_message("open %ju us, read %ju us, close %ju us\n", (uintmax_t)open_us,
-		      (uintmax_t)read_us, (uintmax_t)close_us);
-	/* 2.5 and 0.7 ms on hardware; the lab's processor is emulated */
-	assert_true(open_us < 50000);
-	assert_true(read_us < 25000);
+	print_message("open %ju us, read %ju us, close %ju us, nft %ju us\n", (uintmax_t)open_us,
+		      (uintmax_t)read_us, (uintmax_t)close_us, (uintmax_t)nft_us);
+	assert_true(open_us < nft_us);
+	assert_true(read_us < nft_us);
 }
 
 static const struct CMUnitTest tests[] = {
