@@ -20,6 +20,8 @@ def _elements(present):
 
 # An agent takes as many different `from` prefixes.
 FROM_MAX = 999
+# Before each disturbance, of ours and of the floor alike: what was idle for so long wakes slowly.
+QUIET_MS = 150
 
 
 def _rtnetlink(present):
@@ -36,12 +38,12 @@ def _disturbed(rounds, document, count, kinds):
         with bench.host() as ns, bench.agent(ns, document) as agent:
             for kind in kinds:
                 agent.settle()
-                found[kind] = bench.raw(ns, "drift", kind, count, 150)
+                found[kind] = bench.raw(ns, "drift", kind, count, QUIET_MS)
             agent.settle()
             agent.stop()
             with bench.background(ns, "heal"):
                 for kind in kinds:
-                    found[f"raw {kind}"] = bench.raw(ns, "drift", kind, count, 1)
+                    found[f"raw {kind}"] = bench.raw(ns, "drift", kind, count, QUIET_MS)
         yield {f"{kind} {name}": Sample(times[name])
                for kind, times in found.items() for name in ("p50", "p99")}
 
