@@ -7,6 +7,7 @@ sysctls, pings, captures): on the emulated CPU a process costs 50 to 150 ms.
 import collections
 import contextlib
 import ctypes
+import fcntl
 import glob
 import http.client
 import itertools
@@ -46,6 +47,8 @@ MNT_DETACH = 2
 SO_RCVBUFFORCE = 33
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count(1)
@@ -89,6 +92,11 @@ def netns_name(name):
            "mount")
 
 
+def _lo_up(ns):
+    with inside(ns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+
+
 def netns_add(name):
     failure = []
 
@@ -104,7 +112,7 @@ def netns_add(name):
     thread.join()
     if failure:
         raise failure[0]
-    ip(name, "link set lo up")
+    _lo_up(name)
 
 
 def netns_del(name):
