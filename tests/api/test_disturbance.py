@@ -90,6 +90,19 @@ class Disturbance(api.ApiTest):
         self.rest("link dum0 up")
         self.assertEqual(self.agent.get("/v1/exit-routes/qq").state, "ready")
 
+    def test_a_route_keeps_its_old_source_while_the_new_one_is_only_late(self):
+        self.three()
+        (old,) = self.agent.objects("route 7000 180.163.26.39/32")
+        self.agent.kernel("fail address add waits* ENOMEM")
+        self.declare(tunnels={"tun_a": api.TUNNEL,
+                              "waits": tunnel("172.16.1.9", "192.168.4.1/24")},
+                     exit_routes={"qq": {**api.EXIT, "source": "192.168.4.1"}})
+        self.assertEqual(self.agent.get("/v1/exit-routes/qq").state, "failed")
+        self.assertEqual(self.agent.objects("route 7000 180.163.26.39/32"), [old])
+        self.rest("# nothing fails")
+        self.assertEqual(self.agent.get("/v1/exit-routes/qq").state, "ready")
+        self.assertNotEqual(self.agent.objects("route 7000 180.163.26.39/32"), [old])
+
     def test_routes_from_an_address_of_a_device_made_anew_come_back(self):
         near = tunnel("172.16.1.2", "10.0.0.1/24")
         far, other = tunnel("172.16.1.3", "10.0.1.1/24"), tunnel("172.16.1.4", "10.0.2.1/24")
