@@ -82,7 +82,7 @@ class CliEvents(unittest.TestCase):
         self.agent.put("/v1/exit-routes/qq?wait=10", api.EXIT)
         self.agent.kernel("by 77 evil", "link tun_a ttl 200")
         self.agent.until("/v1/events?since=0&type=drift-repaired&follow=false&limit=1",
-                         lambda a: a.body)
+                         lambda a: "evil" in a.text)
         many = [f"10.0.{i}.0/24" for i in range(40)]
         for destinations in (many, ["10.1.0.0/24", *many[1:]]):
             self.agent.put("/v1/exit-routes/qq", {**api.EXIT, "destinations": destinations})
