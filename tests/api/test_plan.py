@@ -120,6 +120,8 @@ class Plan(api.ApiTest):
         self.assertIn(f"request {event['request_id']}: full pass asked for by", self.agent.log)
         self.assertEqual(event["message"], f"{len(orphans)} objects; links: tun_a")
         self.assertEqual(self.agent.get("/v1/status").body["orphans"], [])
+        self.ok(self.agent.post("/v1/reconcile?orphans=delete"))
+        self.assertEqual(events.kept(self.agent, "&type=orphans-deleted"), [event])
 
     def test_host(self):
         self.three()
