@@ -181,8 +181,11 @@ class CliEvents(unittest.TestCase):
         shown = self.shown("--no-follow", "--since", str(first), "-j")
         self.assertEqual(shown.returncode, OK)
         ids = [json.loads(line)["id"] for line in shown.stdout.splitlines()]
-        self.assertEqual(shown.stderr, f"ipipctl: what came next behind event {first} is no "
-                                       "longer kept; from here on all are there\n")
+        gap = (f"ipipctl: what came next behind event {first} is no longer kept; from here on "
+               "all are there\n")
+        self.assertEqual(shown.stderr, gap)
+        none = self.shown("--no-follow", "--since", str(first), "--type", "deleted")
+        self.assertEqual((none.returncode, none.stdout, none.stderr), (OK, "", gap))
         self.assertEqual(ids, list(range(ids[0], ids[0] + len(ids))))
         other = self.shown("--no-follow", "--since", "999999999999999999", "-j")
         self.assertIn("another database", other.stderr)
