@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static enum log_level threshold = LOG_LEVEL_INFO;
@@ -33,6 +36,17 @@ void log_set_level(enum log_level level)
 	threshold = level;
 }
 
+/* Of whom systemd says that he reads it, by device and inode. */
+static bool journal_reads(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat own;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &own) == 0 && own.st_dev == device && own.st_ino == inode;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char raw[1024], line[sizeof(raw) * 4 + 8];
@@ -43,7 +57,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, args);
 	va_end(args);
-	int len = snprintf(line, sizeof(line), "<%d>", (int)level);
+	int len = journal_reads() ? snprintf(line, sizeof(line), "<%d>", (int)level) : 0;
 	for (const char *s = raw; *s; s++) {
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			len += snprintf(line + len, sizeof(line) - (size_t)len, "\\x%02x",

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The agent's log: one line on stderr for each event, with the syslog priority in front
- * ("<4>…", sd-daemon(3)). Only daemon/ and cli/ log: who decides what to do about a
+ * The agent's log: one line on stderr for each event, for the journal with the syslog priority
+ * in front ("<4>…", sd-daemon(3)). Only daemon/ and cli/ log: who decides what to do about a
  * failure says once what was attempted on what, then the reason.
  */
 

@@ -13,6 +13,7 @@
 
 #include "cli/document.h"
 #include "cli/remotes.h"
+#include "cli/run.h"
 #include "model/resource.h"
 
 enum { WAIT_MAX_S = 60, REQUEST_TIMEOUT_S = 30, REQUEST_TIMEOUT_MAX_S = 3600 };
@@ -308,14 +309,22 @@ static int check_format(const struct cli *cli)
 	return CLI_OK;
 }
 
+int cli_version(struct cli *cli)
+{
+	puts(cli->format == CLI_JSON ? "{\"version\":\"" IPIPD_VERSION "\"}"
+				     : "ipipctl " IPIPD_VERSION);
+	return CLI_OK;
+}
+
 static int run(struct cli *cli)
 {
 	const struct args *args = &cli->args;
 	const struct command *command = args->command;
 
-	if (args_value(args, "version") || (command && strcmp(command->name, "version") == 0)) {
-		puts("ipipctl " IPIPD_VERSION);
-		return CLI_OK;
+	if (args_value(args, "version")) {
+		int status = read_globals(cli);
+
+		return status == CLI_OK ? cli_version(cli) : status;
 	}
 	if (args_value(args, "help") || (command && !command->run))
 		return show_help(args);

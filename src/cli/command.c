@@ -202,7 +202,7 @@ const struct command command_bare[] = {
 	{"complete", "WORD…", 0, WORDS_ANY, .is_hidden = true, .run = completion_complete,
 	 .doc = "what may stand in place of the last word, for such a script",
 	 .example = "-- tunnel sh"},
-	{"version", "", 0, 0, .doc = "the version of ipipctl"},
+	{"version", "", 0, 0, .run = cli_version, .doc = "the version of ipipctl"},
 	{"help", "[COMMAND|options]", 0, 2, WORDS_TOPICS,
 	 .doc = "help on a command, or the global options", .example = "tunnel add"},
 };

@@ -107,7 +107,8 @@ void document_add_state(struct text *out, const json_t *status)
 	const char *state = document_string(status, "state");
 	cleanup_text struct text reason = {0};
 
-	document_add_reason(&reason, status);
+	if (strcmp(state, "disabled") != 0) /* which its reason only says again */
+		document_add_reason(&reason, status);
 	output_add_clean(out, state[0] ? state : "unknown");
 	text_addf(out, "%s%s", reason.len ? ": " : "", text_str(&reason));
 }

@@ -176,12 +176,12 @@ static bool take_line(struct following *f)
 		return false;
 	}
 	snprintf(f->last, sizeof(f->last), "%lld", (long long)id);
+	if (f->behind[0])
+		tell_gap(f, id);
 	if (strcmp(document_string(event, "type"), "keepalive") == 0) {
 		json_decref(event);
 		return true; /* the filter passed over what was */
 	}
-	if (f->behind[0])
-		tell_gap(f, id);
 	if (f->cli->format == CLI_JSON)
 		printf("%s\n", text_str(&f->line));
 	else

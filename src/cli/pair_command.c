@@ -12,12 +12,12 @@
 
 static const char default_pool[] = "10.255.0.0/16";
 
-/* "a.b.c.d" is a /32 */
 static int parse_network(const char *what, const char *s, struct prefix *prefix)
 {
 	if (addr_parse(s, &prefix->addr) == 0)
-		prefix->len = 32;
-	else if (prefix_parse(s, prefix) || !prefix_is_network(*prefix))
+		return cli_usage("%s %s: a network a.b.c.d/n is wanted, for one address %s/32",
+				 what, s, s);
+	if (prefix_parse(s, prefix) || !prefix_is_network(*prefix))
 		return cli_usage("%s %s: a network a.b.c.d/n is wanted, its host bits zero", what,
 				 s);
 	return CLI_OK;

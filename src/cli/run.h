@@ -44,3 +44,4 @@ int status_status(struct cli *cli);
 int wait_wait(struct cli *cli);
 int events_events(struct cli *cli);
 int raw_api(struct cli *cli);
+int cli_version(struct cli *cli);

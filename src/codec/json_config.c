@@ -168,12 +168,24 @@ static int read_member(struct reader *r)
 	return take(r, '[') ? read_list(r, kind) : read_no_list(r, kind);
 }
 
-static int read_config(struct reader *r)
+/* A value of another type is no fault of the JSON. */
+static int read_no_object(struct reader *r)
+{
+	json_t *value;
+	int rc = read_value(r, 0, &value);
+
+	if (rc)
+		return rc;
+	json_decref(value);
+	errs_add(r->errs, -EINVAL, "invalid-resource", "",
+		 "a config must be an object with lists of tunnels, exit_routes and nat_rules");
+	return 0;
+}
+
+static int read_members(struct reader *r)
 {
 	int rc;
 
-	if (!take(r, '{'))
-		return malformed(r, "\"{\"");
 	if (!take(r, '}')) {
 		do {
 			rc = read_member(r);
@@ -183,6 +195,17 @@ static int read_config(struct reader *r)
 		if (!take(r, '}'))
 			return malformed(r, "\",\" or \"}\"");
 	}
+	return 0;
+}
+
+static int read_config(struct reader *r)
+{
+	parse_blanks(&r->source);
+	if (at_end(r))
+		return malformed(r, "\"{\"");
+	int rc = take(r, '{') ? read_members(r) : read_no_object(r);
+	if (rc)
+		return rc;
 	parse_blanks(&r->source);
 	return at_end(r) ? 0 : malformed(r, "the end of the document");
 }

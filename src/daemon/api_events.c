@@ -27,7 +27,8 @@ struct api_follower {
 	uint64_t told; /* the one behind which its client would come again */
 	uint32_t left; /* so many more are wanted */
 	bool sse;      /* text/event-stream, else NDJSON */
-	bool keepalive;
+	bool follows;
+	bool keepalive;                 /* is due */
 	const char *type, *kind, *name; /* what is wanted; NULL: any */
 	struct text quoted_name;        /* as it stands among the names of an event of many */
 	struct text *piece;             /* while it is written */
@@ -117,7 +118,9 @@ static void write_piece(void *user, struct text *piece)
 	}
 	if (!f->left)
 		http_stream_end(f->request);
-	if (f->keepalive && !piece->len)
+	/* who comes again must not be told a gap for what he had no interest in */
+	bool ends = n == 0 && !f->follows && f->id != f->told;
+	if (ends || (f->keepalive && !piece->len))
 		write_keepalive(f);
 	f->keepalive = false;
 }
@@ -212,6 +215,7 @@ static struct api_follower *follower_new(struct api_call *call, uint64_t id)
 	f->id = f->told = id;
 	f->left = api_given(call, "limit") ? params->limit : UINT32_MAX;
 	f->sse = wants_sse(call->request);
+	f->follows = params->follow;
 	f->type = api_given(call, "type") ? event_type_names[params->type] : NULL;
 	f->kind = api_given(call, "kind") ? kinds[params->kind]->noun : NULL;
 	f->name = params->name;
@@ -263,7 +267,7 @@ void api_events_get(struct api_call *call)
 		.next = write_piece,
 		.done = end,
 		.user = f,
-		.follows = call->params.follow,
+		.follows = f->follows,
 	};
 	snprintf(behind, sizeof(behind), "%" PRIu64, id);
 	arm(call->api);

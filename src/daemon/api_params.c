@@ -5,6 +5,7 @@
  */
 #include "daemon/api_params.h"
 
+#include "base/words.h"
 #include "codec/value.h"
 #include "daemon/api_problem.h"
 #include "daemon/event_log.h"
@@ -230,10 +231,16 @@ static void refuse_value(struct reading *reading, const struct field *field, con
 {
 	cleanup_text struct text text = {0};
 
+	struct guess guess = guess_at(value);
+
 	api_params_allowed(field, &text);
+	for (unsigned i = 0; i < field->n_choices; i++)
+		guess_offer(&guess, field->choices[i]);
 	reading->refused = true;
 	api_problem(reading->call->request, "bad-request",
-		    "query parameter \"%s\" must be %s, not \"%.80s\"", field->name, text.s, value);
+		    "query parameter \"%s\" must be %s, not \"%.80s\"%s%s%s", field->name, text.s,
+		    value, guess.meant ? "; did you mean \"" : "", guess.meant ? guess.meant : "",
+		    guess.meant ? "\"?" : "");
 }
 
 static void refuse_repeated(struct reading *reading, const char *name)

@@ -86,7 +86,7 @@ static void list_orphans(struct text *text, const struct reconcile_report *repor
 {
 	size_t links = 0;
 
-	text_addf(text, "%zu objects", report->n_orphans);
+	text_addf(text, "%zu object%s", report->n_orphans, report->n_orphans == 1 ? "" : "s");
 	for (size_t i = 0; i < report->n_orphans; i++) {
 		const struct orphan *orphan = &report->orphans[i];
 
@@ -104,6 +104,8 @@ int audit_orphans(const struct api_call *call, const struct reconcile_report *re
 	cleanup_events struct event_log log = {0};
 	cleanup_text struct text text = {0};
 
+	if (!report->n_orphans)
+		return 0;
 	list_orphans(&text, report);
 	event_log_add(&log,
 		      &(struct event){.type = EVENT_ORPHANS_DELETED, .message = text_str(&text)});

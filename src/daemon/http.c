@@ -172,6 +172,9 @@ static void connection_remove(struct connection *connection)
 		http_exchange_free(connection->exchange);
 	if (!connection->spoke)
 		connection->listener->silent--;
+	/* The library (0.9.75) listens again when a place is free, but only in its next run, and
+	 * while it does not listen nobody who knocks wakes it. */
+	connection->listener->due = true;
 	http_tls_unref(connection->tls);
 	if (connection->next)
 		connection->next->previous = connection->previous;

@@ -131,9 +131,6 @@ static int take(struct options *options, int option)
 	case HELP:
 		usage();
 		return 0;
-	case '?': /* getopt_long has said what is wrong */
-		fputs(try_help, stderr);
-		return EXIT_USAGE;
 	default:
 		return override(options, &conf_settings[option - SETTING], optarg);
 	}
@@ -181,15 +178,29 @@ static int check_names(int argc, char **argv, const struct option *longs)
 	return -1;
 }
 
+/* What getopt_long() would say itself, in its own words: of the word before the next one. */
+static int refuse(int option, const char *word)
+{
+	const char letter[] = {'-', (char)optopt, '\0'};
+
+	if (option == ':')
+		return options_error(word, " needs a value");
+	if (strncmp(word, "--", 2) == 0)
+		return options_error(word, " takes no value");
+	return options_error("there is no option ", letter);
+}
+
 int options_read(int argc, char **argv, struct options *options)
 {
 	struct option longs[LONGS_MAX] = {0};
 	int option;
 
 	fill_longs(longs);
+	opterr = 0;
 	int code = check_names(argc, argv, longs);
-	while (code < 0 && (option = getopt_long(argc, argv, "h", longs, NULL)) != -1)
-		code = take(options, option);
+	while (code < 0 && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1)
+		code = option == ':' || option == '?' ? refuse(option, argv[optind - 1])
+						      : take(options, option);
 	if (code < 0 && optind < argc)
 		return options_error("unexpected argument: ", argv[optind]);
 	return code;

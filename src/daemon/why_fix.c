@@ -191,10 +191,12 @@ void why_fix_status(const struct why_known *known, enum kind_id kind, const char
 {
 	const struct status *status = why_status(known, kind, name);
 	const char *message = status_message(status);
+	/* "is disabled: Disabled" */
+	const char *reason = status->reason == REASON_DISABLED ? "" : reason_names[status->reason];
 
 	why_say(check, status->reason == REASON_NOT_TRIED ? WHY_UNKNOWN : WHY_BROKEN,
-		"%s %s is %s: %s%s%s", kinds[kind]->noun, name, state_names[status->state],
-		reason_names[status->reason], *message ? ": " : "", message);
+		"%s %s is %s%s%s%s%s", kinds[kind]->noun, name, state_names[status->state],
+		*reason ? ": " : "", reason, *message ? ": " : "", message);
 	why_resource(check, kind, name);
 	if (kind == KIND_TUNNEL)
 		fix_tunnel(known, name, status->reason, check);

@@ -133,6 +133,10 @@ class Agent:
                 *self.options, *options]
 
     def environment(self, **more):
+        """Its log stands for the journal."""
+        with contextlib.suppress(FileNotFoundError):
+            log = os.stat(self.directory / "log")
+            more = {"JOURNAL_STREAM": f"{log.st_dev}:{log.st_ino}", **more}
         return {**os.environ, "IPIPD_FAKE_KERNEL": str(self.directory / "kernel"), **more}
 
     def start(self):

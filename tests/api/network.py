@@ -8,6 +8,7 @@ import re
 import signal
 import ssl
 import subprocess
+import tempfile
 import time
 import api
 
@@ -104,10 +105,16 @@ class Agent(api.Agent):
         return super().start()
 
     def run(self, *options):
-        """To its end, for what it says."""
+        """To its end, for what it says to the journal."""
         self.write_conf()
-        return subprocess.run(self.command(*options), env=self.environment(), text=True,
-                              capture_output=True, timeout=api.READY_S, check=False)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+            journal = os.fstat(log.fileno())
+            environment = self.environment(JOURNAL_STREAM=f"{journal.st_dev}:{journal.st_ino}")
+            done = subprocess.run(self.command(*options), env=environment, text=True, stderr=log,
+                                  stdout=subprocess.PIPE, timeout=api.READY_S, check=False)
+            log.seek(0)
+            done.stderr = log.read()
+        return done
 
     def ports(self):
         """Where it listens, in the order of the settings."""

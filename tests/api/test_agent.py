@@ -35,11 +35,21 @@ class Agent(unittest.TestCase):
         self.assertRegex(self.run_agent("--version").stdout, r"^ipipd \d+\.\d+")
 
     def test_usage_errors_end_with_2_and_a_hint(self):
-        for options in (("--nonsense",), ("--socket",), ("word",), ("--log-level", "loud")):
+        for options, words in ((("--nonsense",), "there is no option --nonsense"),
+                               (("--socket",), "--socket needs a value"),
+                               (("--flush=yes",), "--flush=yes takes no value"),
+                               (("-x",), "there is no option -x"),
+                               (("word",), "unexpected argument: word"),
+                               (("--log-level", "loud"), "--log-level loud: ")):
             with self.subTest(options):
                 shown = self.run_agent(*options)
                 self.assertEqual(shown.returncode, 2, shown)
-                self.assertIn("--help", shown.stderr)
+                self.assertEqual(shown.stderr.find("ipipd: " + words), 0, shown.stderr)
+                self.assertEqual(shown.stderr.splitlines()[1:], ["Try 'ipipd --help'."])
+
+    def test_who_is_not_the_journal_reads_no_priorities(self):
+        shown = self.beside("--check-config")
+        self.assertEqual((shown.returncode, shown.stderr), (0, "the settings hold\n"))
 
     def test_a_mistyped_option_starts_nothing(self):
         for option, meant in (("--sock", "--socket"), ("--flsh", "--flush"),

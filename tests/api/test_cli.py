@@ -611,6 +611,9 @@ class Calling(Cli):
         for words, choices in (
                 (("-o", "yaml", "status"), "--output must be table, wide, json or name, not yaml"),
                 (("tunnel", "list", "--state", "up"), '"state" must be "pending", "ready"'),
+                (("tunnel", "list", "--state", "redy"), 'not "redy"; did you mean "ready"?'),
+                (("exit", "list", "--rates"), "of the table of tunnels: there are none here"),
+                (("tunnel", "list", "--rates", "-j"), "-o and -j are not for it"),
                 (("help", "nope"), "hint: `ipipctl help` lists what there is")):
             self.assertIn(choices, self.fails(USAGE, *words))
 
@@ -647,7 +650,11 @@ class Calling(Cli):
         self.assertNotIn("--request-timeout", run("help", "tunnel", "set").stdout)
         for words in (("help", "options"), ("help",)):
             self.assertIn("\n  --request-timeout", run(*words).stdout)
-        self.assertRegex(run("version").stdout, r"^ipipctl \d+\.\d+\.\d+\n$")
+        for words in (("version",), ("--version",)):
+            self.assertRegex(run(*words).stdout, r"^ipipctl \d+\.\d+\.\d+\n$")
+            shown = json.loads(run(*words, "-j").stdout)
+            self.assertRegex(shown["version"], r"^\d+\.\d+\.\d+$")
+        self.assertEqual(USAGE, run("version", "-o", "name").returncode)
 
 
 class Stuck(Stub):
@@ -773,6 +780,10 @@ class Pair(unittest.TestCase):
                       ("--to", "10.0.0.0/8"), ("--inner", "10.0.0.1/24"),
                       ("--exit", "a", "--to", "10.0.0.1/8"), ("more",)):
             self.assertEqual(USAGE, self.pair(*words).returncode, words)
+        for words in (("--exit", "a", "--to", "10.0.0.1"), ("--inner", "10.0.0.1")):
+            done = self.pair(*words)
+            self.assertEqual(USAGE, done.returncode, words)
+            self.assertIn("for one address 10.0.0.1/32", done.stderr)
         self.assertEqual(USAGE, run("unpair", "a-b").returncode)
 
 

@@ -82,7 +82,7 @@ class CliEvents(unittest.TestCase):
         self.agent.put("/v1/exit-routes/qq?wait=10", api.EXIT)
         self.agent.kernel("by 77 evil", "link tun_a ttl 200")
         self.agent.until("/v1/events?since=0&type=drift-repaired&follow=false&limit=1",
-                         lambda a: a.body)
+                         lambda a: "evil" in a.text)
         many = [f"10.0.{i}.0/24" for i in range(40)]
         for destinations in (many, ["10.1.0.0/24", *many[1:]]):
             self.agent.put("/v1/exit-routes/qq", {**api.EXIT, "destinations": destinations})
@@ -181,8 +181,11 @@ class CliEvents(unittest.TestCase):
         shown = self.shown("--no-follow", "--since", str(first), "-j")
         self.assertEqual(shown.returncode, OK)
         ids = [json.loads(line)["id"] for line in shown.stdout.splitlines()]
-        self.assertEqual(shown.stderr, f"ipipctl: what came next behind event {first} is no "
-                                       "longer kept; from here on all are there\n")
+        gap = (f"ipipctl: what came next behind event {first} is no longer kept; from here on "
+               "all are there\n")
+        self.assertEqual(shown.stderr, gap)
+        none = self.shown("--no-follow", "--since", str(first), "--type", "deleted")
+        self.assertEqual((none.returncode, none.stdout, none.stderr), (OK, "", gap))
         self.assertEqual(ids, list(range(ids[0], ids[0] + len(ids))))
         other = self.shown("--no-follow", "--since", "999999999999999999", "-j")
         self.assertIn("another database", other.stderr)

@@ -181,12 +181,19 @@ class Config(api.ApiTest):
                          [("tunnel", "tun_a", "pending", "LocalAddressMissing")])
 
     def test_malformed_configs(self):
-        for body in ("", "[]", "{", '{"tunnels":[}', '{"tunnels":[],"tunnels":[]}', "null",
+        for body in ("", "[", "{", '{"tunnels":[}', '{"tunnels":[],"tunnels":[]}', "nul", "[]]",
                      '{"tunnels":[{}{}]}', '{"tunnels":[' + "{}," * 40 + "]}"):
             with self.subTest(body):
                 answer = self.agent.put("/v1/config", body)
                 self.assertEqual(answer.status, 400, answer)
                 self.assertEqual([e["code"] for e in answer.body["errors"]], ["malformed-json"])
+
+    def test_what_is_no_object_is_no_config(self):
+        for body in ("[]", "null", "1", '"x"', " [{}] "):
+            with self.subTest(body):
+                answer = self.problem(self.agent.put("/v1/config", body), 422, "invalid-resource",
+                                      "")
+                self.assertIn("a config must be an object", answer.body["detail"])
 
     def test_many_faults_take_no_longer_each(self):
         for body in ('{"tunnels":[' + "1," * 500000 + "1]}",

@@ -186,7 +186,7 @@ class Callers(EventsTest):
         secret = ADMIN["Authorization"].removeprefix("Bearer ")
         self.assertNotIn(secret, self.agent.log)
         # who may read may read this
-        answer = self.agent.over_tcp("GET", "/v1/events?since=0&follow=false&type=created", READ)
+        answer = self.agent.over_tcp("GET", "/v1/events?since=0&limit=1&type=created", READ)
         self.assertEqual(self.ok(answer).body, event)
         self.problem(self.agent.over_tcp("GET", "/v1/events"), 401, "unauthenticated")
 
@@ -381,6 +381,22 @@ class Following(EventsTest):
         self.assertEqual(self.types("&name=q"), [])
         found = self.follow("?since=0&limit=2").rest()
         self.assertEqual([e["type"] for e in found], ["started", "created"])
+
+    def test_what_a_filter_passed_over_is_told_at_the_end(self):
+        self.three()
+        newest = self.newest()
+        lines = self.follow("?since=0&follow=false&type=started", NDJSON)
+        self.assertEqual(lines.document()["type"], "started")
+        told = lines.document()
+        self.assertEqual((told["id"], told["type"]), (newest, "keepalive"))
+        self.assertIsNone(lines.line())
+        stream = self.follow("?since=0&follow=false&type=stopping", SSE)
+        self.assertEqual(stream.block(), [": keepalive", f"id: {newest}"])
+        self.assertIsNone(stream.block())
+        for query in ("since=0", "since=0&type=started&limit=1", f"since={newest}&type=deleted"):
+            with self.subTest(query):
+                told = self.agent.get("/v1/events?follow=false&" + query, Accept=SSE).text
+                self.assertNotIn("keepalive", told)
 
     def test_followers_are_bounded_and_leave_room_when_they_go(self):
         followers = [self.follow() for _ in range(4)]

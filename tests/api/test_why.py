@@ -64,6 +64,7 @@ class Near(WhyTest):
         check = self.broken(NEAR, "route")
         self.assertEqual((check["resource"], check["fix"]),
                          ("exit-route/qq", "ipipctl exit set qq --enabled"))
+        self.assertEqual(check["evidence"], "exit-route qq is disabled")
 
     def test_to_this_host(self):
         self.broken("/v1/why?to=172.16.16.22", "route")

@@ -2,26 +2,35 @@
 /* The log: one line for one event, whatever is in it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* What log_line writes to stderr. */
-static void logged(char out[static 8192], enum log_level level, const char *text)
+/* What log_line writes to stderr, which is a pipe of the journal or of somebody else. */
+static void logged_to(bool journal, char out[static 8192], enum log_level level, const char *text)
 {
+	struct stat pipe_end;
+	char stream[64];
 	int ends[2];
 
 	assert_int_equal(pipe(ends), 0);
 	cleanup_fd int saved = dup(STDERR_FILENO);
 	cleanup_fd int reading = ends[0];
+	assert_int_equal(fstat(ends[1], &pipe_end), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)pipe_end.st_dev,
+		 (unsigned long long)pipe_end.st_ino + !journal);
+	setenv("JOURNAL_STREAM", stream, 1);
 	dup2(ends[1], STDERR_FILENO);
 	close(ends[1]);
 	log_line(level, "%s", text);
@@ -29,6 +38,20 @@ static void logged(char out[static 8192], enum log_level level, const char *text
 	ssize_t len = read(reading, out, 8191);
 	assert_true(len >= 0);
 	out[len] = '\0';
+}
+
+static void logged(char out[static 8192], enum log_level level, const char *text)
+{
+	logged_to(true, out, level, text);
+}
+
+static void writes_no_priority_for_others(void **state)
+{
+	char line[8192];
+
+	(void)state;
+	logged_to(false, line, LOG_LEVEL_WARNING, "pass 1: link tun_a: no device");
+	assert_string_equal(line, "pass 1: link tun_a: no device\n");
 }
 
 static void writes_the_priority_in_front(void **state)
@@ -87,6 +110,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_the_priority_in_front),
+		cmocka_unit_test(writes_no_priority_for_others),
 		cmocka_unit_test(keeps_a_line_a_line),
 		cmocka_unit_test(cuts_what_is_too_long),
 		cmocka_unit_test(says_nothing_below_its_level),

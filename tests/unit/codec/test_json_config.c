@@ -109,8 +109,9 @@ static void refuses_what_is_malformed(void **state)
 	static const char *const bad[] = {
 		"",
 		" ",
-		"[]",
-		"null",
+		"[",
+		"[]x",
+		"nul",
 		"{}x",
 		"{} {}",
 		"{,}",
