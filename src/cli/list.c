@@ -311,12 +311,12 @@ static void print_json(json_t *items, const struct response *first, bool single)
 int resources_list(struct cli *cli)
 {
 	cleanup_response struct response first = {0};
-	json_t *items = json_array();
 	bool single, is_table = cli->format == CLI_TABLE || cli->format == CLI_WIDE;
 
 	if (args_value(&cli->args, "rates") && (cli->args.noun->kind != &tunnel_kind || !is_table))
 		return cli_usage("--rates fills RX and TX of the table of tunnels: %s",
 				 is_table ? "there are none here" : "-o and -j are not for it");
+	json_t *items = json_array();
 	int status = get_pages(cli, items, &first, &single);
 
 	if (status != CLI_OK) {

@@ -220,10 +220,10 @@ class Resources(Cli):
 
     def test_show_counts_what_a_long_list_has_more(self):
         self.add_all()
-        many = ",".join(f"10.{i // 256}.{i % 256}.0/24" for i in range(2000))
+        many = ",".join(f"10.{i // 256}.{i % 256}.0/24" for i in range(300))
         self.ok("exit", "set", "qq", "--destinations", many)
         shown = self.ok("exit", "show", "qq")
-        self.assertRegex(shown, r"\ndestinations +10.0.0.0/24,10.0.1.0/24,10.0.2.0/24 \+1997\n")
+        self.assertRegex(shown, r"\ndestinations +10.0.0.0/24,10.0.1.0/24,10.0.2.0/24 \+297\n")
         self.assertEqual([], [line for line in shown.splitlines() if line.endswith(" ")])
         self.assertIn(f" {many}\n", self.ok("exit", "show", "qq", "-o", "wide"))
 
