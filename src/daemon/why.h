@@ -34,6 +34,7 @@ struct why_question {
 	uint8_t protocol;     /* IPPROTO_ICMP, TCP, UDP */
 	uint16_t id, port;
 	struct addr peer, local; /* of the exit: outer; local 0: any own */
+	uint16_t peer_mtu;       /* of the exit: of the other end's device; 0: as the own one's */
 	bool probe;
 };
 

@@ -22,13 +22,14 @@ QQ = {"name": "qq", "tunnel": "tun_a", "destinations": [f"{INET}/32"]}
 EXIT = {"name": "exit", "sources": ["192.168.1.0/24"], "out_interface": "eth0"}
 PORT = 7777
 PROBES, PROBE_S = 10, 2     # so many an agent sends at once, and one more in that time
+WAIT_S = 0.4                # the near end waits so long for answers
 CLOSED_UDP = ("--protocol", "udp", "--port", "9")
 TO_PORT = ("--protocol", "tcp", "--port", str(PORT))
 
 
 def chain(hook, rule, priority=0, kind="filter", policy="accept", family="ip", device=""):
     """A table of somebody else's with that one rule."""
-    where = f'device "{device}" ' if device else ""
+    where = f'devices = {{ "{device}" }} ' if device else ""
     return (f"table {family} other {{ chain c {{ type {kind} hook {hook} {where}priority "
             f"{priority}; policy {policy}; {rule}; }}; }}")
 
@@ -70,6 +71,9 @@ MARKED = ("sysctl net.ipv4.conf.all.src_valid_mark=1",
 UNMARKED = ("sysctl net.ipv4.conf.all.src_valid_mark=0", "ip rule del priority 50",
             "ip route flush table 77")
 DROP_LONG_4 = "ip protocol 4 ip length > 1370 drop"
+# Behind the router, both ends of that link.
+NARROW, WIDE = ((f"ip link set eth1 mtu {mtu}", f"inet: ip link set eth0 mtu {mtu}")
+                for mtu in (1300, 1500))
 BREAKS = (
     # the client sends
     Break("no exit route", ("a", "route"), "no exit route", a={"exit_routes": None}, static=True),
@@ -199,15 +203,18 @@ BREAKS = (
               f"ip route add {INET}/32 dev eth0 table 77"), undo=UNMARKED),
     # sizes and ports
     Break("a smaller MTU behind the exit", ("a", "mtu"), "1300", role="router", verdict="warn",
-          do=("ip link set eth1 mtu 1300",), undo=("ip link set eth1 mtu 1500",), fixed=False),
+          do=NARROW, undo=WIDE, fixed=False),
+    Break("a destination that answers nothing long", ("b", "mtu"), "longer ones left", role="inet",
+          verdict="warn", fixed=False, do=(
+              chain("input", "icmp type echo-request meta length > 600 drop"),)),
     Break("a black hole", ("a", "mtu"), "1280", role="router",
-          do=("ip link set eth1 mtu 1300", chain("output", "icmp type destination-unreachable "
-                                                           "drop")),
-          undo=("ip link set eth1 mtu 1500",)),
-    Break("a black hole on the way there", ("a", "mtu"), "vanish on the way there", role="switch",
+          do=(*NARROW, chain("output", "icmp type destination-unreachable drop")), undo=WIDE),
+    Break("a black hole on the way there", ("b", "mtu"), "1340 bytes pass", role="switch",
           do=(chain("ingress", DROP_LONG_4, family="netdev", device="to_a"),)),
-    Break("a black hole on the way back", ("b", "mtu"), "vanish on the way back", role="switch",
+    Break("a black hole on the way back", ("a", "mtu"), "1340 bytes pass", role="switch",
           do=(chain("ingress", DROP_LONG_4, family="netdev", device="to_b"),)),
+    Break("a black hole on both ways", ("b", "mtu"), "1340 bytes pass", role="switch",
+          do=(chain("ingress", DROP_LONG_4, family="netdev", device='to_a", "to_b'),)),
     Break("a port that is dropped", ("b", "forward"), "other c", do=(
         chain("forward", f"tcp dport {PORT} drop"),),
         arguments=TO_PORT),
@@ -236,7 +243,7 @@ class Why(lab.LabTest):
     def setUp(self):
         self.t, self.a, self.b = self.pair()
         self.load_modules()
-        self.took, self.declared, self.waited = [], {}, 0
+        self.took, self.simulated, self.declared, self.waited = [], [], {}, 0
         self.tokens, self.counted = PROBES, time.monotonic()
 
     def load_modules(self):
@@ -290,6 +297,21 @@ class Why(lab.LabTest):
             self.took.append(took)
             self.tokens -= 1
         return found
+
+    def simulate(self):
+        """What a walk costs that waits for nothing: the same command, agents and guest."""
+        begin = time.monotonic()
+        self.why("--no-probe")
+        self.simulated.append(time.monotonic() - begin)
+
+    def assert_waits(self):
+        """A walk with probes waits once; all else costs no more than a walk without them does,
+        again. What that takes is the guest's matter."""
+        took, simulated = statistics.median(self.took), statistics.median(self.simulated)
+        print(f"a walk with probes took {took:.2f} s in the median, {max(self.took):.2f} s at "
+              f"most, one without {simulated:.2f} s, in the lab; {self.waited} had to wait",
+              flush=True)
+        self.assertLess(took, WAIT_S + 2 * simulated)
 
     def save_time(self):
         """An agent that started again knows nothing of the probes that were sent before."""
@@ -360,8 +382,8 @@ class Why(lab.LabTest):
         self.assertIn(check["check"], (case.at[1], case.other_check), shown)
         self.assertIn(case.words, " ".join(filter(None, (check["evidence"], check["object"],
                                                          check["resource"]))), shown)
-        if case.verdict == "broken":
-            self.assertEqual(found["broken_at"], check["step"], shown)
+        self.assertEqual(found["broken_at"], check["step"] if case.verdict == "broken" else None,
+                         shown)
 
     def one(self, case):
         self.declare(case)
@@ -395,7 +417,9 @@ class Why(lab.LabTest):
         wanted = os.environ.get("WHY_BREAKS", "")
         cases = [case for case in BREAKS[::int(os.environ.get("WHY_EVERY", "1"))]
                  if re.search(wanted, case.name)]
-        for case in cases:
+        for n, case in enumerate(cases):
+            if n % 4 == 0:
+                self.simulate()
             self.save_time()
             begin = time.monotonic()
             before = len(faults)
@@ -405,13 +429,11 @@ class Why(lab.LabTest):
                 faults.append(f"{case.name}: {fault}")
             print(f"{'FAULT' if len(faults) > before else 'ok'} {time.monotonic() - begin:5.2f} s  "
                   f"{case.name}", flush=True)
-        self.took.sort()
-        print(f"{len(cases)} of {len(BREAKS)} breaks; a walk with probes took "
-              f"{self.took[len(self.took) // 2]:.2f} s in the median, {self.took[-1]:.2f} s at "
-              f"most, in the lab; {self.waited} had to wait", flush=True)
-        self.assertLess(self.took[len(self.took) // 2], lab.SECOND)
+        print(f"{len(cases) - len(faults)} right, of {len(cases)} of {len(BREAKS)} breaks",
+              flush=True)
         if faults:
             self.fail("\n\n".join(faults))
+        self.assert_waits()
 
     def assert_devices(self, found):
         """Both ends name the device by which protocol 4 went: it was counted there."""
