@@ -111,6 +111,10 @@ BREAKS = (
         chain("output", DROP_4),)),
     Break("the inner packet dropped on output", ("a", "send"), "other c", do=(
         chain("output", f"ip daddr {INET} drop", family="inet"),)),
+    Break("dropped as it goes into the tunnel", ("a", "send"), "netdev other c", do=(
+        chain("egress", f"ip daddr {INET} drop", family="netdev", device="tun_a"),)),
+    Break("protocol 4 dropped as it leaves", ("a", "send"), "netdev other c", do=(
+        chain("egress", DROP_4, family="netdev", device="eth0"),)),
     # between
     Break("protocol 4 blocked on the way", ("b", "arrival"), "blocked", role="switch", fixed=False,
           do=(chain("ingress", DROP_4, family="netdev", device="to_a"),)),
@@ -130,6 +134,10 @@ BREAKS = (
         chain("input", DROP_4),)),
     Break("protocol 4 dropped before routing", ("b", "decapsulation"), "other c", do=(
         chain("prerouting", DROP_4, -150),)),
+    Break("protocol 4 dropped as it comes in", ("b", "arrival"), "netdev other c", do=(
+        chain("ingress", DROP_4, family="netdev", device="eth0"),)),
+    Break("dropped as it comes out of the tunnel", ("b", "decapsulation"), "netdev other c", do=(
+        chain("ingress", f"ip daddr {INET} drop", family="netdev", device="tun_b"),)),
     Break("a strict underlay", ("b", "decapsulation"), "rp_filter", fixed=False,
           do=("sysctl net.ipv4.conf.eth0.rp_filter=1", f"ip route add {A_ADDR}/32 dev eth1"),
           undo=("sysctl net.ipv4.conf.eth0.rp_filter=0", f"ip route del {A_ADDR}/32 dev eth1")),
@@ -158,6 +166,8 @@ BREAKS = (
         chain("postrouting", 'oifname "eth0" snat to 172.16.1.98', 50, "nat"),)),
     Break("dropped behind routing", ("b", "leave"), "other c", do=(
         chain("postrouting", f"ip daddr {INET} drop", 50),)),
+    Break("dropped as it leaves the exit", ("b", "leave"), "netdev other c", do=(
+        chain("egress", f"ip daddr {INET} drop", family="netdev", device="eth0"),)),
     # the destination
     Break("a destination that is silent", ("b", "reply"), INET, role="inet", fixed=False, do=(
         chain("input", "drop"),)),
@@ -166,6 +176,17 @@ BREAKS = (
     Break("no way back to the exit", ("b", "reply"), INET, role="router", fixed=False,
           do=(f"ip route add blackhole {B_ADDR}/32",), undo=(f"ip route del {B_ADDR}/32",)),
     # the way back
+    Break("the reply dropped as it comes in", ("b", "reply"), "netdev other c", do=(
+        chain("ingress", f"ip saddr {INET} drop", family="netdev", device="eth0"),)),
+    Break("the reply dropped as it goes into the tunnel", ("b", "reply-send"), "netdev other c",
+          do=(chain("egress", f"ip saddr {INET} drop", family="netdev", device="tun_b"),)),
+    Break("the outer reply dropped as it leaves", ("b", "reply-send"), "netdev other c", do=(
+        chain("egress", DROP_4, family="netdev", device="eth0"),)),
+    Break("the outer reply dropped as it comes in", ("a", "reply-arrival"), "netdev other c", do=(
+        chain("ingress", DROP_4, family="netdev", device="eth0"),)),
+    Break("the reply dropped as it comes out of the tunnel", ("a", "reply-input"),
+          "netdev other c", do=(
+              chain("ingress", f"ip saddr {INET} drop", family="netdev", device="tun_a"),)),
     Break("no way back into the tunnel", ("b", "return"), INNER_A, static=True,
           b={"tunnels": {"addresses": []}}),
     Break("a reply by another device, which is strict", ("b", "return"), "conf.alt.rp_filter",

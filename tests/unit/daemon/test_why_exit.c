@@ -376,6 +376,64 @@ static void translated_by_another(struct world *w)
 	w->known.translator = (struct why_chain){"ip", "nat", "POSTROUTING", 50};
 }
 
+static void door_drops(struct world *w, enum why_door door)
+{
+	w->known.doors[door] = (struct why_chain){"netdev", "edge", "c", 0};
+}
+
+static void underlay_ingress_drops(struct world *w)
+{
+	nothing_arrives(w);
+	door_drops(w, WHY_DOOR_UNDERLAY);
+}
+
+static void tunnel_ingress_drops(struct world *w)
+{
+	memset(hop(w, TRACE_OUT, TRACE_INNER, TRACE_PREROUTING), 0, 8);
+	door_drops(w, WHY_DOOR_TUNNEL);
+}
+
+static void wan_ingress_drops(struct world *w)
+{
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING)[TRACE_FIRST] = 0;
+	door_drops(w, WHY_DOOR_WAN);
+}
+
+/* Behind postrouting, which it passed. */
+static void beyond(struct world *w, enum trace_way way, enum trace_layer layer)
+{
+	uint32_t last = hop(w, way, layer, TRACE_POSTROUTING)[TRACE_LAST];
+
+	drops(w, way, layer, TRACE_POSTROUTING, "edge");
+	strcpy(w->known.probed.seen.drops[0].family, "netdev");
+	hop(w, way, layer, TRACE_POSTROUTING)[TRACE_LAST] = last;
+}
+
+static void wan_egress_drops(struct world *w)
+{
+	beyond(w, TRACE_OUT, TRACE_INNER);
+	hop(w, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING)[TRACE_FIRST] = 0;
+}
+
+static void tunnel_egress_drops(struct world *w)
+{
+	beyond(w, TRACE_BACK, TRACE_INNER);
+	memset(hop(w, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT), 0, 8);
+}
+
+static void underlay_egress_drops(struct world *w)
+{
+	beyond(w, TRACE_BACK, TRACE_OUTER);
+	w->known.probed.unanswered = true;
+}
+
+/* One of them, of which nobody misses any. */
+static void egress_limits(struct world *w)
+{
+	beyond(w, TRACE_BACK, TRACE_OUTER);
+	beyond(w, TRACE_OUT, TRACE_INNER);
+}
+
 static void postrouting_drops(struct world *w)
 {
 	drops(w, TRACE_OUT, TRACE_INNER, TRACE_POSTROUTING, "mangle");
@@ -457,6 +515,19 @@ static const struct {
 	const char *broken, *fix; /* NULL: none */
 } situations[] = {
 	{is_whole, NULL, NULL},
+	{underlay_ingress_drops, "arrival", "nft 'insert rule netdev edge c iifname \"eth0\" "
+	 "ip protocol 4 ip saddr 172.16.16.22 accept'"},
+	{tunnel_ingress_drops, "decapsulation", "nft 'insert rule netdev edge c iifname \"tun_b\" "
+	 "ip saddr 192.168.1.1 accept'"},
+	{wan_ingress_drops, "reply", "nft 'insert rule netdev edge c iifname \"eth0\" "
+	 "ip saddr 180.163.26.39 accept'"},
+	{wan_egress_drops, "leave", "nft 'insert rule netdev edge c oifname \"eth0\" "
+	 "ip daddr 180.163.26.39 accept'"},
+	{tunnel_egress_drops, "reply-send",
+	 "nft 'insert rule netdev edge c oifname \"tun_b\" accept'"},
+	{underlay_egress_drops, "reply-send",
+	 "nft 'insert rule netdev edge c ip protocol 4 ip daddr 172.16.16.22 accept'"},
+	{egress_limits, NULL, NULL},
 	{declined, NULL, NULL},
 	{wan_strict_but_passed, NULL, NULL},
 	{nothing_arrives, "arrival", NULL},
