@@ -223,6 +223,10 @@ BREAKS = (
           do=(chain("prerouting", f"ip saddr {INET} meta mark set 0x10", -150), *MARKED,
               f"ip route add {INET}/32 dev eth0 table 77"), undo=UNMARKED),
     # sizes and ports
+    Break("a way between that is narrower than the tunnel", ("a", "device"),
+          "too large for the outer way", verdict="warn", fixed=False,
+          a={"tunnels": {"mtu": 1480}}, do=(f"ip route add {B_ADDR}/32 dev eth0 mtu 1300",),
+          undo=(f"ip route del {B_ADDR}/32 dev eth0",)),
     Break("a smaller MTU behind the exit", ("a", "mtu"), "1300", role="router", verdict="warn",
           do=NARROW, undo=WIDE, fixed=False),
     Break("a destination that answers nothing long", ("b", "mtu"), "longer ones left", role="inet",
