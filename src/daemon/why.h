@@ -67,8 +67,7 @@ struct why_probed {
 	struct trace_seen seen;
 	struct probe_result result;      /* of the far end: of its sizes */
 	struct link_stats before, after; /* of the tunnel's device */
-	bool unanswered;   /* client: no reply came; exit: not all did, as it was told */
-	uint32_t path_mtu; /* of the outer way when it began; bytes */
+	uint32_t path_mtu;               /* of the outer way when it began; bytes */
 };
 
 struct why_chain {

@@ -181,8 +181,7 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 		why_fix_underlay(known, check);
 	} else if (passage.end == WHY_HOP_PASSED &&
-		   !(known->probed.unanswered &&
-		     why_hop_beyond(known, TRACE_OUT, TRACE_OUTER, check))) {
+		   !why_hop_beyond(known, TRACE_OUT, TRACE_OUTER, check)) {
 		why_say(check, check->verdict, "%u of %u left%s as protocol 4",
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),

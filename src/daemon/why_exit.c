@@ -389,11 +389,9 @@ static void judge_leave(const struct why_known *known, struct why_check *check)
 		why_say(check, WHY_OK, "delivered here");
 		return;
 	}
-	bool replied = why_hop_count(known, TRACE_BACK, TRACE_INNER, TRACE_PREROUTING, TRACE_FIRST);
-
 	if (why_hop_judge(known, TRACE_OUT, hops, ARRAY_LEN(hops), check).end != WHY_HOP_PASSED)
 		return;
-	if (replied || !why_hop_beyond(known, TRACE_OUT, TRACE_INNER, check))
+	if (!why_hop_beyond(known, TRACE_OUT, TRACE_INNER, check))
 		why_say(check, check->verdict, "%u of %u left by %s",
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_INNER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
@@ -540,8 +538,7 @@ static void judge_reply_send(const struct why_known *known, struct why_check *ch
 	else if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
 		judge_not_encapsulated(known, check);
 	else if (passage.end == WHY_HOP_PASSED &&
-		 !(known->probed.unanswered &&
-		   why_hop_beyond(known, TRACE_BACK, TRACE_OUTER, check)))
+		 !why_hop_beyond(known, TRACE_BACK, TRACE_OUTER, check))
 		why_say(check, check->verdict, "%u replies left%s as protocol 4 to %s",
 			why_hop_probes(why_hop_count(known, TRACE_BACK, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),

@@ -283,11 +283,19 @@ bool why_hop_beyond(const struct why_known *known, enum trace_way way, enum trac
 		    struct why_check *check)
 {
 	const struct why_hop last = {layer, TRACE_POSTROUTING, TRACE_LAST};
-	const struct trace_drop *drop = find_drop(known, way, &last);
+	uint32_t came = why_hop_count(known, way, layer, last.hook, last.edge);
+	const struct trace_seen *seen = &known->probed.seen;
 
-	if (drop)
+	for (unsigned i = 0; i < seen->n_drops; i++) {
+		const struct trace_drop *drop = &seen->drops[i];
+
+		if (drop->way != way || drop->layer != layer || drop->hook != last.hook ||
+		    strcmp(drop->family, "netdev") != 0 || drop->packets < came)
+			continue;
 		say_dropped(known, drop, &last, check);
-	return drop;
+		return true;
+	}
+	return false;
 }
 
 static bool is_within(const struct why_hop *before, const struct why_hop *hop)

@@ -80,8 +80,6 @@ static void finish(struct why_probe *probe)
 	loop_timer_disarm(probe->call.loop, probe->timer);
 	probe->over = true;
 	probe->probed.done = !probe->probed.fault[0];
-	probe->probed.unanswered = probe->question.exit ? probe->ends
-							: !probe->probed.result.received;
 	struct why_probed told = probe->probed;
 	/* which frees it */
 	probe->call.done(probe->call.user, &told);

@@ -70,6 +70,7 @@ struct trace_drop {
 	char table[TRACE_NAME], chain[TRACE_NAME];
 	uint64_t handle; /* of the rule; 0: the chain's policy */
 	char in[IFNAMSIZ], out[IFNAMSIZ];
+	uint32_t packets; /* as far as the trace told */
 };
 
 /* What conntrack has of the flow (out), or, when it has forgotten it, how its packets left. */

@@ -406,6 +406,7 @@ static void beyond(struct world *w, enum trace_way way, enum trace_layer layer)
 
 	drops(w, way, layer, TRACE_POSTROUTING, "edge");
 	strcpy(w->known.probed.seen.drops[0].family, "netdev");
+	w->known.probed.seen.drops[0].packets = last;
 	hop(w, way, layer, TRACE_POSTROUTING)[TRACE_LAST] = last;
 }
 
@@ -424,14 +425,20 @@ static void tunnel_egress_drops(struct world *w)
 static void underlay_egress_drops(struct world *w)
 {
 	beyond(w, TRACE_BACK, TRACE_OUTER);
-	w->known.probed.unanswered = true;
 }
 
-/* One of them, of which nobody misses any. */
+/* Some of them. */
 static void egress_limits(struct world *w)
 {
 	beyond(w, TRACE_BACK, TRACE_OUTER);
-	beyond(w, TRACE_OUT, TRACE_INNER);
+	w->known.probed.seen.drops[0].packets--;
+}
+
+/* Some of them, in postrouting itself. */
+static void postrouting_limits(struct world *w)
+{
+	underlay_egress_drops(w);
+	strcpy(w->known.probed.seen.drops[0].family, "ip");
 }
 
 static void postrouting_drops(struct world *w)
@@ -528,6 +535,7 @@ static const struct {
 	{underlay_egress_drops, "reply-send",
 	 "nft 'insert rule netdev edge c ip protocol 4 ip daddr 172.16.16.22 accept'"},
 	{egress_limits, NULL, NULL},
+	{postrouting_limits, NULL, NULL},
 	{declined, NULL, NULL},
 	{wan_strict_but_passed, NULL, NULL},
 	{nothing_arrives, "arrival", NULL},
