@@ -132,8 +132,8 @@ static void ask_hazards(struct why_host *host)
 	json_decref(answer);
 }
 
-/* Far may wait for what will not come; its answer comes by the connection that it waits on. Who
- * cannot be told, waits. */
+/* What far sees come back ends its watch by itself; that a port of UDP is closed does not.
+ * Its answer comes by the connection that it waits on. Who cannot be told, waits. */
 static void tell_sent(struct why_walk *walk)
 {
 	const json_t *reply = find_check(walk->near.answer, "reply");
@@ -142,7 +142,8 @@ static void tell_sent(struct why_walk *walk)
 	struct client *client;
 	struct err err;
 
-	if (strcmp(document_string(reply, "verdict"), "ok") == 0 ||
+	if ((strcmp(document_string(reply, "verdict"), "ok") == 0 &&
+	     strcmp(document_string(walk->near.answer, "protocol"), "udp") != 0) ||
 	    open_peer(walk, walk->far.name, &client) != CLI_OK)
 		return;
 	add_far_path(walk, &path);

@@ -128,10 +128,12 @@ class Why(unittest.TestCase):
 
     def test_far_is_told_that_no_more_comes_unless_all_came_back(self):
         a, b = self.pair()
-        for near, told in ((None, False), ({"reply": {"verdict": "warn"}}, True),
-                           ({"send": {"verdict": "unknown"}, "reply": {"verdict": "unknown"}},
-                            True)):
-            a.answers["GET /v1/why"] = answer("client", NEAR_OUT, NEAR_BACK, near)
+        for near, told, protocol in (
+                (None, False, "icmp"), ({"reply": {"verdict": "warn"}}, True, "icmp"),
+                ({"send": {"verdict": "unknown"}, "reply": {"verdict": "unknown"}}, True, "tcp"),
+                (None, False, "tcp"), (None, True, "udp")):
+            a.answers["GET /v1/why"] = answer("client", NEAR_OUT, NEAR_BACK, near,
+                                              protocol=protocol)
             b.asked.clear()
             self.walk(a, b)
             self.assertEqual(told, any("sent=true" in asked and "id=4711" in asked
