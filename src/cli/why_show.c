@@ -138,23 +138,45 @@ static void print_fix(const char *word, const struct why_host *host, const char 
 		say("%s on %s: %s", word, host->name, text_str(&command));
 }
 
+static bool is_mtu(const struct why_step *step)
+{
+	return strcmp(document_string(step->check, "check"), "mtu") == 0;
+}
+
 /* What becomes of which packet. Without the other end's agent nobody knows who lost the reply. */
 static const char *fate_of(const struct why_walk *walk, const struct why_step *step)
 {
-	if (strcmp(document_string(step->check, "check"), "mtu") == 0)
+	if (is_mtu(step))
 		return "long packets vanish, by";
 	if (!is_on_back(step))
 		return "the packet dies at";
 	return walk->far.answer ? "the reply dies at" : "no reply comes back, by";
 }
 
+/* Whose fix helps: of a way that loses what is long, that of who sends into it. */
+static const struct why_step *find_fix(const struct why_walk *walk)
+{
+	const struct why_step *broken = walk->broken;
+
+	if (!is_mtu(broken) || document_string(broken->check, "resource")[0])
+		return broken;
+	for (size_t i = 0; i < walk->steps.len; i++) {
+		const struct why_step *step = &walk->steps.v[i];
+
+		if (step->host != broken->host && is_mtu(step) &&
+		    document_string(step->check, "fix")[0])
+			return step;
+	}
+	return broken;
+}
+
 static void show_break(const struct why_walk *walk)
 {
-	const struct why_step *step = walk->broken;
+	const struct why_step *step = walk->broken, *fix = find_fix(walk);
 
 	say("%s %u, on %s: %s", fate_of(walk, step), number_of(walk, step), step->host->name,
 	    document_string(step->check, "evidence"));
-	print_fix("fix", step->host, document_string(step->check, "fix"));
+	print_fix("fix", fix->host, document_string(fix->check, "fix"));
 }
 
 static void show_warnings(const struct why_walk *walk)
@@ -288,7 +310,7 @@ static json_t *notes_document(const struct why_walk *walk)
 
 static void show_json(const struct why_walk *walk)
 {
-	const struct why_step *broken = walk->broken;
+	const struct why_step *broken = walk->broken, *fixed = broken ? find_fix(walk) : NULL;
 	cleanup_text struct text fix = {0};
 	json_t *hosts = json_array(), *checks = json_array();
 
@@ -298,13 +320,13 @@ static void show_json(const struct why_walk *walk)
 	for (size_t i = 0; i < walk->steps.len; i++)
 		json_array_append_new(checks, step_document(walk, &walk->steps.v[i]));
 	if (broken)
-		why_add_fix(&fix, broken->host, document_string(broken->check, "fix"));
+		why_add_fix(&fix, fixed->host, document_string(fixed->check, "fix"));
 	json_t *document = json_pack(
 		"{s:O?, s:O?, s:s, s:o, s:s?, s:s?, s:o, s:o, s:o}", "to",
 		json_object_get(walk->near.answer, "to"), "from",
 		json_object_get(walk->near.answer, "from"), "verdict", worst(walk), "broken_at",
 		broken ? json_integer(number_of(walk, broken)) : json_null(), "fix",
-		fix.len ? text_str(&fix) : NULL, "fix_host", fix.len ? broken->host->name : NULL,
+		fix.len ? text_str(&fix) : NULL, "fix_host", fix.len ? fixed->host->name : NULL,
 		"hosts", hosts, "checks", checks, "notes", notes_document(walk));
 	json_dumpf(document, stdout, JSON_COMPACT);
 	putchar('\n');

@@ -11,7 +11,7 @@
 #include "cli/document.h"
 #include "cli/remotes.h"
 
-enum { PEER_TIMEOUT_S = 3, TUNNELS_MAX = 1000, ANSWER_MAX = 1 << 20 };
+enum { PEER_TIMEOUT_S = 3, TUNNELS_MAX = 1000, ANSWER_MAX = 1 << 20, MTU_MIN = 68 };
 
 /* The answer of an agent to a GET; NULL, with a line in notes (NULL: none), when it is none. */
 static json_t *get(const struct why_host *host, const char *path, struct text *notes)
@@ -32,6 +32,15 @@ static json_t *get(const struct why_host *host, const char *path, struct text *n
 			  document_string(response.json, "title"),
 			  document_string(response.json, "detail"));
 	return NULL;
+}
+
+static int open_peer(const struct why_walk *walk, const char *name, struct client **client)
+{
+	struct cli quick = *walk->cli;
+
+	if (quick.config.timeout_s > PEER_TIMEOUT_S)
+		quick.config.timeout_s = PEER_TIMEOUT_S;
+	return cli_open(&quick, name, false, client);
 }
 
 static void add_parameter(struct text *path, const char *name, const char *value)
@@ -94,12 +103,15 @@ static void probe_near(struct why_walk *walk)
 static void add_far_path(const struct why_walk *walk, struct text *path)
 {
 	const json_t *near = walk->near.answer;
+	json_int_t mtu = document_number(near, "mtu");
 
 	text_addf(path, "/v1/why?%s&id=%u", walk->query, walk->id);
 	add_parameter(path, "peer", document_string(near, "local"));
 	add_parameter(path, "local", document_string(near, "remote"));
 	if (!strstr(walk->query, "from="))
 		add_parameter(path, "from", document_string(near, "from"));
+	if (mtu >= MTU_MIN && mtu <= UINT16_MAX)
+		text_addf(path, "&mtu=%lld", (long long)mtu);
 }
 
 /* Else what far did not see says nothing. */
@@ -110,6 +122,35 @@ static bool has_sent(const struct why_walk *walk)
 
 	return json_is_true(json_object_get(answer, "probe")) &&
 	       (strcmp(verdict, "ok") == 0 || strcmp(verdict, "warn") == 0);
+}
+
+static void ask_hazards(struct why_host *host)
+{
+	json_t *answer = host->client ? get(host, "/v1/hazards", NULL) : NULL;
+
+	host->hazards = json_incref(json_object_get(answer, "hazards"));
+	json_decref(answer);
+}
+
+/* What far sees come back ends its watch by itself; that a port of UDP is closed does not.
+ * Its answer comes by the connection that it waits on. Who cannot be told, waits. */
+static void tell_sent(struct why_walk *walk)
+{
+	const json_t *reply = find_check(walk->near.answer, "reply");
+	cleanup_response struct response response = {0};
+	cleanup_text struct text path = {0};
+	struct client *client;
+	struct err err;
+
+	if ((strcmp(document_string(reply, "verdict"), "ok") == 0 &&
+	     strcmp(document_string(walk->near.answer, "protocol"), "udp") != 0) ||
+	    open_peer(walk, walk->far.name, &client) != CLI_OK)
+		return;
+	add_far_path(walk, &path);
+	text_add(&path, "&sent=true");
+	struct request request = {.method = "GET", .path = text_str(&path)};
+	(void)!client_send(client, &request, &response, &err);
+	client_close(client);
 }
 
 /* What far says while near sends. */
@@ -130,6 +171,8 @@ static bool take(void *user, const char *bytes, size_t len)
 		watching->began = true;
 		probe_near(watching->walk);
 		watching->near_ms = (unsigned)(client_now_ms() - start_ms);
+		tell_sent(watching->walk);
+		ask_hazards(&watching->walk->near);
 	}
 	if (watching->body.len + len > ANSWER_MAX)
 		return false;
@@ -265,12 +308,9 @@ static bool is_near(struct why_walk *walk, const char *name, const json_t *about
 /* Opens it, and keeps it as far if it is that, or if nobody else can be. */
 static bool try_host(struct why_walk *walk, const char *name, bool only)
 {
-	struct cli quick = *walk->cli;
 	struct why_host host = {.name = name};
 
-	if (quick.config.timeout_s > PEER_TIMEOUT_S)
-		quick.config.timeout_s = PEER_TIMEOUT_S;
-	if (cli_open(&quick, name, false, &host.client) != CLI_OK)
+	if (open_peer(walk, name, &host.client) != CLI_OK)
 		return false;
 	json_t *about = get(&host, "/v1/host", &walk->notes);
 	bool taken = is_far_end(walk, &host, about) || (only && !is_near(walk, name, about));
@@ -352,14 +392,6 @@ static bool is_broken_out(const struct why_host *host)
 	return false;
 }
 
-static void ask_hazards(struct why_host *host)
-{
-	json_t *answer = host->client ? get(host, "/v1/hazards", NULL) : NULL;
-
-	host->hazards = json_incref(json_object_get(answer, "hazards"));
-	json_decref(answer);
-}
-
 /* What is mistyped is told before anything is sent. */
 static int check_peers(const struct why_walk *walk)
 {
@@ -394,7 +426,8 @@ int why_walk(struct why_walk *walk)
 		find_far(walk);
 		ask_both(walk);
 	}
-	ask_hazards(&walk->near);
+	if (!walk->near.hazards)
+		ask_hazards(&walk->near);
 	ask_hazards(&walk->far);
 	order(walk);
 	return CLI_OK;

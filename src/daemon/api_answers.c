@@ -143,6 +143,7 @@ static const struct openapi_member why[] = {
 	{"tunnel", OPENAPI_STRING, OPENAPI_NULLABLE,
 	 .doc = "that the path goes through, or should"},
 	{"device", OPENAPI_STRING, OPENAPI_NULLABLE, .doc = "of the tunnel"},
+	{"mtu", OPENAPI_INTEGER, OPENAPI_NULLABLE, .doc = "of that device"},
 	{"local", OPENAPI_ADDRESS, OPENAPI_NULLABLE, .doc = "of the tunnel, resolved"},
 	{"remote", OPENAPI_ADDRESS, OPENAPI_NULLABLE, .doc = "of the tunnel"},
 	{"verdict", OPENAPI_CHOICE, NAMES(why_verdict_names, WHY_BROKEN + 1),

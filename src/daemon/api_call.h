@@ -38,6 +38,8 @@ struct api_params {
 	uint16_t port, id;
 	bool probe;
 	struct addr peer, local;
+	uint16_t mtu;
+	bool sent;
 };
 
 enum api_orphans { API_ORPHANS_KEEP, API_ORPHANS_DELETE };

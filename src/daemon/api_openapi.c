@@ -117,7 +117,7 @@ static const char *status_word(unsigned status)
 	case 202:
 		return "accepted; it takes longer than this request";
 	case 204:
-		return "gone";
+		return "gone, or noted";
 	case 304:
 		return "the client has it already";
 	}

@@ -76,6 +76,10 @@ static const struct field params_fields[] = {
 		.doc = "with peer: the outer destination of what arrives"),
 	F_U16(api_params, id, .flags = FIELD_OPEN, .min = 1,
 		.doc = "identifier of the echo requests, or source port; default: by chance"),
+	F_U16(api_params, mtu, .flags = FIELD_OPEN, .min = 68,
+		.doc = "with peer: of the other end's device, as it told; default: as of the own"),
+	F_BOOL(api_params, sent,
+		.doc = "with peer and id: no more probes are sent, nor need they be waited for"),
 };
 /* clang-format on */
 

@@ -44,12 +44,13 @@ const struct api_route api_routes[] = {
 	 .id = "getHazards", .summary = "What endangers the tunnels",
 	 .doc = "Other programs' rules, files and devices on this host, as of the last scan.",
 	 .answers = {{200, "Hazards"}}},
-	{"GET", "/v1/why", 0, api_why_get, "to from in protocol port probe peer local id",
+	{"GET", "/v1/why", 0, api_why_get, "to from in protocol port probe peer local id mtu sent",
 	 .id = "getWhy", .summary = "Why is there no reply?",
 	 .doc = "This host's part of the path of a packet and its reply, check by check, each with "
 	 "a verdict and a command that repairs it. With peer this host is the far end. Probes are "
-	 "sent, or watched for, only with probe=true: one at a time, and not often.",
-	 .answers = {{200, "Why"}}},
+	 "sent, or watched for, only with probe=true: one at a time, and not often. The far end "
+	 "watches until all is quiet, for a second at most, or until it is asked with sent=true.",
+	 .answers = {{200, "Why"}, {204}}},
 	{"GET", "/v1/events", 0, api_events_get, "since follow limit type kind name",
 	 .id = "getEvents", .summary = "What happened",
 	 .doc = "And what happens from now on, if follow=false does not end it with the newest. "

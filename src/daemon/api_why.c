@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/api_call.h"
 #include "daemon/api_problem.h"
+#include "daemon/hazard_scan.h"
 #include "daemon/why_probe.h"
 
 enum { PORT_TCP = 443, PORT_UDP = 53, BURST = 10, REFILL_MS = 2000, SWEEP_MS = 500 };
@@ -72,8 +73,12 @@ static bool goes_together(struct api_call *call, const struct why_question *q)
 		return refuse(call, "query parameter \"in\" does not go with \"peer\"");
 	if (!q->exit && q->local.host)
 		return refuse(call, "query parameter \"local\" goes with \"peer\" only");
+	if (!q->exit && (q->peer_mtu || call->params.sent))
+		return refuse(call, "query parameters \"mtu\" and \"sent\" go with \"peer\" only");
 	if (q->exit && q->probe && !q->id)
 		return refuse(call, "query parameter \"probe\" needs \"id\" with \"peer\"");
+	if (call->params.sent && (q->probe || !q->id))
+		return refuse(call, "query parameter \"sent\" needs \"id\", and no \"probe\"");
 	return true;
 }
 
@@ -90,6 +95,7 @@ static bool read_question(struct api_call *call, struct why_question *q)
 		.port = params->port,
 		.peer = params->peer,
 		.local = params->local,
+		.peer_mtu = params->mtu,
 		.probe = params->probe,
 	};
 	memcpy(q->in, params->in, sizeof(q->in));
@@ -242,9 +248,22 @@ static void start(struct api_call *call, struct why_known *known, uint64_t began
 		return;
 	}
 	call->api->whys.running = why;
-	if (known->question.exit)
-		http_respond_stream(call->request, 200, headers,
-				    &(struct http_stream){write_piece, end_stream, why, true});
+	if (!known->question.exit)
+		return;
+	/* which are asked for next: there is time for them now */
+	hazard_scan_soon(call->agent->hazards);
+	http_respond_stream(call->request, 200, headers,
+			    &(struct http_stream){write_piece, end_stream, why, true});
+}
+
+/* Who sent them says that he has: what is there by now is all that comes. */
+static void end_watch(struct api_call *call, const struct why_question *q)
+{
+	struct api_why *why = call->api->whys.running;
+
+	if (why && why->question.exit && why->probe && why->question.id == q->id &&
+	    why->question.to.host == q->to.host && why->question.peer.host == q->peer.host)
+		why_probe_end(why->probe);
 }
 
 void api_why_get(struct api_call *call)
@@ -254,7 +273,8 @@ void api_why_get(struct api_call *call)
 	struct why_question question;
 	struct why_known known = {0};
 
-	if (call->params.probe && call->request->caller.role != HTTP_ROLE_ADMIN) {
+	if ((call->params.probe || call->params.sent) &&
+	    call->request->caller.role != HTTP_ROLE_ADMIN) {
 		api_problem(call->request, "forbidden", "%s may not send probes",
 			    call->request->caller.name);
 		return;
@@ -265,6 +285,11 @@ void api_why_get(struct api_call *call)
 		return;
 	/* nobody would read what they showed */
 	question.probe &= strcmp(call->request->method, "HEAD") != 0;
+	if (call->params.sent) {
+		end_watch(call, &question);
+		http_respond(call->request, 204, NULL, "", 0);
+		return;
+	}
 	why_ask(&world, &question, &known);
 	if (question.probe && (question.exit || !breaks_at_once(&known)))
 		start(call, &known, began_ms);

@@ -65,17 +65,19 @@ json_t *api_why_json(const struct why_known *known, const struct why_checks *che
 		     unsigned took_ms)
 {
 	const struct why_question *q = &known->question;
+	const struct fact_link *link = facts_link(known->world.facts, known->device);
 	json_t *document = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:b}", "role",
 				     why_role_names[q->exit], "to", addr_or_null(q->to), "from",
 				     addr_or_null(known->from), "protocol",
 				     protocol_name(q->protocol), "port", number_or_null(q->port),
 				     "id", number_or_null(q->id), "probe", q->probe);
 	json_t *found = json_pack(
-		"{s:o, s:o, s:o, s:o, s:s, s:o, s:I}", "tunnel",
+		"{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:I}", "tunnel",
 		known->tunnel ? json_string(known->tunnel->head.name) : json_null(), "device",
-		printable(known->device), "local", addr_or_null(known->local), "remote",
-		addr_or_null(known->remote), "verdict", why_verdict_names[why_worst(checks)],
-		"checks", checks_document(checks), "took_ms", (json_int_t)took_ms);
+		printable(known->device), "mtu", number_or_null(link ? link->mtu : 0), "local",
+		addr_or_null(known->local), "remote", addr_or_null(known->remote), "verdict",
+		why_verdict_names[why_worst(checks)], "checks", checks_document(checks), "took_ms",
+		(json_int_t)took_ms);
 
 	json_object_update(document, found);
 	json_decref(found);

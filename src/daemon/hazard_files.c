@@ -61,38 +61,55 @@ static void read_modprobe(void *user, const struct dropin_line *line)
 		files->blacklisted = arena_printf(&files->arena, "%s:%u", line->file, line->number);
 }
 
-static bool is_process(const char *root, const char *pid, const char *name)
-{
-	cleanup_text struct text text = {0};
-	char path[FILES_PATH];
-	size_t len = strlen(name);
+/* The name of its service, and of its process. */
+struct program {
+	const char *name;
+	bool *runs;
+};
 
-	snprintf(path, sizeof(path), "%s/proc/%s/comm", root, pid);
-	/* a name is cut at 15 bytes */
-	return isdigit((unsigned char)*pid) && file_read(path, 64, 0, &text, NULL) == 0 &&
-	       strncmp(text_str(&text), name, len < 15 ? len : 15) == 0 &&
-	       text.len == (len < 15 ? len : 15) + 1;
+/* A process's name is cut at 15 bytes. */
+static bool is_named(const struct text *comm, const char *name)
+{
+	size_t len = strlen(name) < 15 ? strlen(name) : 15;
+
+	return comm->len == len + 1 && strncmp(text_str(comm), name, len) == 0;
 }
 
-/* systemd has a link for each unit that runs; elsewhere the processes are looked through. */
-static bool runs(const char *root, const char *unit, const char *process)
+static void find_processes(const char *root, const struct program *programs, size_t n)
 {
 	char path[FILES_PATH];
 	unsigned left = PROCESSES_MAX;
-	bool found = false;
 
-	if (exists(root, "/run/systemd/units")) {
-		snprintf(path, sizeof(path), "/run/systemd/units/invocation:%s.service", unit);
-		return exists(root, path);
-	}
 	snprintf(path, sizeof(path), "%s/proc", root);
 	DIR *directory = opendir(path);
 	if (!directory)
-		return false;
-	for (const struct dirent *entry; !found && left-- && (entry = readdir(directory));)
-		found = is_process(root, entry->d_name, process);
+		return;
+	for (const struct dirent *entry; left-- && (entry = readdir(directory));) {
+		cleanup_text struct text comm = {0};
+
+		snprintf(path, sizeof(path), "%s/proc/%.16s/comm", root, entry->d_name);
+		if (!isdigit((unsigned char)*entry->d_name) || file_read(path, 64, 0, &comm, NULL))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			*programs[i].runs |= is_named(&comm, programs[i].name);
+	}
 	closedir(directory);
-	return found;
+}
+
+/* systemd has a link for each unit that runs; elsewhere the processes are looked through. */
+static void find_programs(const char *root, const struct program *programs, size_t n)
+{
+	char path[FILES_PATH];
+
+	if (!exists(root, "/run/systemd/units")) {
+		find_processes(root, programs, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/run/systemd/units/invocation:%s.service",
+			 programs[i].name);
+		*programs[i].runs = exists(root, path);
+	}
 }
 
 static bool is_no(const char *value)
@@ -173,16 +190,19 @@ static void read_sysctl(void *user, const struct dropin_line *line)
 void hazard_files_read(const char *root, struct hazard_files *files)
 {
 	struct dropin_reader reader = {root, read_modprobe, files};
+	const struct program programs[] = {
+		{"systemd-networkd", &files->networkd},
+		{"NetworkManager", &files->network_manager},
+	};
 
+	find_programs(root, programs, ARRAY_LEN(programs));
 	read_modules(root, files);
 	dropins_read(&reader, "modprobe.d");
-	files->networkd = runs(root, "systemd-networkd", "systemd-networkd");
 	reader.line = read_networkd;
 	if (files->networkd) {
 		dropins_read_first(&reader, "systemd/networkd.conf");
 		dropins_read(&reader, "systemd/networkd.conf.d");
 	}
-	files->network_manager = runs(root, "NetworkManager", "NetworkManager");
 	reader.line = read_network_manager;
 	if (files->network_manager) {
 		dropins_read_file(&reader, "/etc/NetworkManager/NetworkManager.conf");

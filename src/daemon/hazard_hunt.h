@@ -53,6 +53,7 @@ void find_sysctl_lines(struct hunt *hunt);
 void find_forward_drops(struct hunt *hunt);
 void find_input_drops(struct hunt *hunt);
 void find_output_drops(struct hunt *hunt);
+void find_device_drops(struct hunt *hunt);
 void find_protocol_drops(struct hunt *hunt);
 void find_foreign_nat(struct hunt *hunt);
 void find_reverse_path_checks(struct hunt *hunt);

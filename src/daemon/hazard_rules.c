@@ -180,7 +180,7 @@ static const char *chain_for_fix(const struct hunt *hunt, const struct ruleset_c
 }
 
 /* Which packets a fix lets through. */
-enum fix_matches { FIX_BOTH_WAYS, FIX_ARRIVING, FIX_FROM_PEERS, FIX_TO_PEERS };
+enum fix_matches { FIX_BOTH_WAYS, FIX_ARRIVING, FIX_LEAVING, FIX_FROM_PEERS, FIX_TO_PEERS };
 
 static void add_rule(struct text *text, const char *where, const char *matches, const char *value)
 {
@@ -204,7 +204,7 @@ static const char *accepting(struct hunt *hunt, const struct ruleset_chain *chai
 		const struct way *way = victims->v[i];
 		const char *device = arena_printf(arena, "\"%s\"", way->device);
 
-		if (matches <= FIX_ARRIVING && is_named_before(victims, i, false))
+		if (matches <= FIX_LEAVING && is_named_before(victims, i, false))
 			continue;
 		switch (matches) {
 		case FIX_BOTH_WAYS:
@@ -213,6 +213,9 @@ static const char *accepting(struct hunt *hunt, const struct ruleset_chain *chai
 			break;
 		case FIX_ARRIVING:
 			add_rule(&text, where, "iifname ", device);
+			break;
+		case FIX_LEAVING:
+			add_rule(&text, where, "oifname ", device);
 			break;
 		case FIX_FROM_PEERS:
 			add_rule(&text, where, "ip protocol 4 ip saddr ",
@@ -388,6 +391,44 @@ void find_input_drops(struct hunt *hunt)
 void find_output_drops(struct hunt *hunt)
 {
 	find_outer_drops(hunt, false, FIX_TO_PEERS);
+}
+
+/* The tunnel's own device: a chain of it sees what is inside, and drops all of that. */
+static void try_device(struct hunt *hunt, const struct ruleset_chain *chain, const struct way *way,
+		       struct victims *victims)
+{
+	bool arrives = is_arrival(chain);
+	struct hazard_packet packet = {
+		.in = arrives ? way->device : "",
+		.out = arrives ? "" : way->device,
+		.state = RULESET_NEW,
+	};
+	struct hazard_walk walk = {.ruleset = hunt->view->ruleset, .packet = &packet};
+
+	walk_chain(hunt, &walk, chain);
+	if (walk.dropped)
+		add_victim(victims, way, walk.perhaps_accepted ? HAZARD_WARNING : HAZARD_CRITICAL);
+}
+
+void find_device_drops(struct hunt *hunt)
+{
+	const struct ruleset *ruleset = hunt->view->ruleset;
+	struct ways ways;
+
+	tunnelled(hunt, &ways);
+	for (size_t i = 0; i < ruleset->chains.len; i++) {
+		const struct ruleset_chain *chain = &ruleset->chains.v[i];
+		struct victims victims = {0};
+
+		for (size_t w = 0; chain->base && chain->devices && w < ways.len; w++)
+			if (sees_device(chain, ways.v[w].device))
+				try_device(hunt, chain, &ways.v[w], &victims);
+		if (victims.len)
+			add_chain(hunt,
+				  &(struct verdict){chain, NULL, &victims, drops(&victims),
+						    is_arrival(chain) ? FIX_ARRIVING : FIX_LEAVING,
+						    ways.more});
+	}
 }
 
 void find_protocol_drops(struct hunt *hunt)

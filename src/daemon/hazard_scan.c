@@ -12,6 +12,7 @@ enum {
 	APART_MS = 1000, /* scans that nobody asked for */
 	REST = 20,       /* and so many times as long as one takes */
 	ASKED_MS = 100,  /* and those for answers, when one is due */
+	SOON_MS = 10,    /* for one that will be asked for */
 	FRESH_MS = 1000, /* an older one is no answer: files may have changed */
 	LOGGED_MAX = 16, /* lines for one scan */
 };
@@ -164,6 +165,12 @@ void hazard_scan_free(struct hazard_scan *scan)
 	loop_timer_free(scan->agent->loop, scan->timer);
 	hazards_done(&scan->hazards);
 	free(scan);
+}
+
+void hazard_scan_soon(struct hazard_scan *scan)
+{
+	if (!scan->at_ms || loop_now_ms() - scan->at_ms > SOON_MS)
+		loop_timer_arm(scan->agent->loop, scan->timer, loop_now_ms() + SOON_MS);
 }
 
 const struct hazards *hazard_scan_hazards(struct hazard_scan *scan, int64_t *scanned_ms)

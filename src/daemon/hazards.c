@@ -29,6 +29,10 @@ static const struct row {
 	[HAZARD_OUTPUT_DROP] = {"OutputDrop", find_output_drops,
 				"{object} {what} packets of protocol 4, in which {devices} leave",
 				"nft '{rules}'"},
+	[HAZARD_DEVICE_DROP] = {"DeviceDrop", find_device_drops,
+				"{object} {what} packets where they come out of {devices}, or "
+				"go in",
+				"nft '{rules}'"},
 	[HAZARD_PROTOCOL_DROP] =
 		{"Protocol4Drop", find_protocol_drops,
 		 "{object} has a rule that drops protocol 4, as Calico does with hosts that it "

@@ -117,7 +117,11 @@ static void read_reply(struct probe *probe, const struct packet *packet)
 {
 	unsigned at = size_of(probe, packet->sequence);
 
-	if (packet->source.host != probe->question.to.host || packet->id != probe->question.id)
+	if (packet->source.host != probe->question.to.host)
+		return;
+	if (probe->question.whole && packet->id == (probe->question.id ^ PROBE_WHOLE_ID))
+		probe->result.whole_passed = true;
+	if (packet->id != probe->question.id)
 		return;
 	if (at < probe->question.n_sizes)
 		probe->sizes[at] = FATE_PASSED;
@@ -205,7 +209,7 @@ static void read_socket(struct probe *probe, int fd,
 	struct packet packet;
 	ssize_t len;
 
-	for (int i = 0; i < PROBE_COUNT + PROBE_SIZES_MAX; i++) {
+	for (int i = 0; i <= PROBE_COUNT + PROBE_SIZES_MAX; i++) {
 		len = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (len < 0)
 			break;
@@ -348,6 +352,18 @@ static unsigned ask_mtu(const struct probe *probe, unsigned at)
 	return told.ee_errno == EMSGSIZE ? told.ee_info : 0;
 }
 
+/* Of an id of its own: who counts the flow of the others does not count it. */
+static void send_whole(const struct probe *probe)
+{
+	const struct probe_question *question = &probe->question;
+	int allowed = IP_PMTUDISC_DONT;
+
+	if (question->whole &&
+	    setsockopt(probe->icmp, IPPROTO_IP, IP_MTU_DISCOVER, &allowed, sizeof(allowed)) == 0)
+		(void)!packet_send_echo(probe->icmp, question->to, question->id ^ PROBE_WHOLE_ID,
+					PROBE_SIZES_SEQUENCE, question->whole - SIZE_MIN);
+}
+
 /* What cannot be sent is lost: the result tells. */
 static void send_all(struct probe *probe)
 {
@@ -372,6 +388,7 @@ static void send_all(struct probe *probe)
 		if (rc == -EMSGSIZE && !result->told_mtu)
 			result->told_mtu = ask_mtu(probe, i);
 	}
+	send_whole(probe);
 }
 
 static int open_data(struct probe *probe, struct err *err)

@@ -14,6 +14,7 @@ enum {
 	PROBE_COUNT = 3,
 	PROBE_SIZES_MAX = 12,
 	PROBE_SIZES_SEQUENCE = 100, /* of the first sized one; plain ones begin at 0 */
+	PROBE_WHOLE_ID = 0x4000, /* that of the one which may be fragmented is without, or with */
 };
 
 struct probe;
@@ -25,6 +26,7 @@ struct probe_question {
 	uint16_t id, port;    /* id: of the echo requests, or the source port */
 	uint16_t sizes[PROBE_SIZES_MAX]; /* bytes of whole packets, ascending; ICMP only */
 	unsigned n_sizes;
+	uint16_t whole; /* bytes of one more echo, which may be fragmented on its way; 0: none */
 	unsigned count; /* of plain ones, at most PROBE_COUNT; 0: only sizes */
 	unsigned timeout_ms;
 };
@@ -37,6 +39,7 @@ struct probe_result {
 	unsigned largest_passed; /* bytes; 0: none came back */
 	unsigned n_passed;       /* of the sizes, up to that one */
 	unsigned smallest_lost;  /* bytes; 0: all came back */
+	bool whole_passed;       /* the one that may be fragmented; it is not waited for */
 	unsigned told_mtu;       /* by ICMP fragmentation needed, or by this host; 0: nobody told */
 	struct addr told_by;     /* 0: this host */
 	/* the last ICMP error about a plain one; by 0: there was none */

@@ -34,6 +34,7 @@ struct why_question {
 	uint8_t protocol;     /* IPPROTO_ICMP, TCP, UDP */
 	uint16_t id, port;
 	struct addr peer, local; /* of the exit: outer; local 0: any own */
+	uint16_t peer_mtu;       /* of the exit: of the other end's device; 0: as the own one's */
 	bool probe;
 };
 
@@ -69,6 +70,14 @@ struct why_probed {
 	uint32_t path_mtu;               /* of the outer way when it began; bytes */
 };
 
+struct why_chain {
+	char family[8], table[TRACE_NAME], name[TRACE_NAME];
+	int32_t priority;
+};
+
+/* Devices by which packets of a path come in; WAN: of the exit. */
+enum why_door { WHY_DOOR_UNDERLAY, WHY_DOOR_TUNNEL, WHY_DOOR_WAN, WHY_DOORS };
+
 struct why_known {
 	struct why_world world;
 	struct why_question question;
@@ -87,10 +96,8 @@ struct why_known {
 	struct why_route first, path, outer, underlay, reverse, out, back;
 	struct why_sysctls of_all, of_tunnel, of_in, of_back; /* back: of the device it comes by */
 	/* exit: by which others translate sources first; table "": none, or not asked */
-	struct why_chain {
-		char family[8], table[TRACE_NAME], name[TRACE_NAME];
-		int32_t priority;
-	} translator;
+	struct why_chain translator;
+	struct why_chain doors[WHY_DOORS]; /* that drop what should come in; likewise */
 	struct neighbour neighbour;
 	int neighbour_error; /* 0: there is one; negative errno */
 	struct addr neighbour_addr;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "daemon/why_device.h"
 #include "daemon/why_find.h"
 
 static void ask(struct why_known *known, struct why_route *route,
@@ -271,4 +272,5 @@ void why_ask(const struct why_world *world, const struct why_question *question,
 		ask_exit(known);
 	else
 		ask_client(known);
+	why_device_ask(known);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/why_device.h"
 #include "daemon/why_end.h"
 #include "daemon/why_mtu.h"
 #include "daemon/why_refusal.h"
@@ -179,7 +180,8 @@ static void judge_send(const struct why_known *known, struct why_check *check)
 			(unsigned)(b->tx_dropped - a->tx_dropped));
 		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 		why_fix_underlay(known, check);
-	} else if (passage.end == WHY_HOP_PASSED) {
+	} else if (passage.end == WHY_HOP_PASSED &&
+		   !why_hop_beyond(known, TRACE_OUT, TRACE_OUTER, check)) {
 		why_say(check, check->verdict, "%u of %u left%s as protocol 4",
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
@@ -237,7 +239,8 @@ static void judge_reply_arrival(const struct why_known *known, struct why_check 
 	unsigned of = why_hop_probes(known->probed.result.sent);
 	char remote[ADDR_TEXT], on[WHY_ON];
 
-	if (!came && say_declined(known, check))
+	if (!came &&
+	    (say_declined(known, check) || why_device_judge(known, WHY_DOOR_UNDERLAY, check)))
 		return;
 	if (!came)
 		say_nothing_came(known, check);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/why_device.h"
 #include "daemon/why_refusal.h"
 #include "daemon/why_route.h"
 
@@ -103,6 +104,8 @@ static void judge_not_taken(const struct why_known *known, struct why_check *che
 {
 	const struct fact_link *link = facts_link(known->world.facts, known->device);
 
+	if (why_device_judge(known, WHY_DOOR_TUNNEL, check))
+		return;
 	if (known->tunnel)
 		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 	if (link && !link->up) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/why_device.h"
 #include "daemon/why_end.h"
 #include "daemon/why_mtu.h"
 #include "daemon/why_refusal.h"
@@ -51,7 +52,7 @@ static void judge_arrival(const struct why_known *known, struct why_check *check
 		return;
 	}
 	why_object(check, "the way from %s", peer);
-	if (say_no_address(known, check))
+	if (why_device_judge(known, WHY_DOOR_UNDERLAY, check) || say_no_address(known, check))
 		return;
 	why_say(check, WHY_BROKEN,
 		"no protocol 4 from %s: blocked between the hosts (security group, firewall)",
@@ -388,7 +389,9 @@ static void judge_leave(const struct why_known *known, struct why_check *check)
 		why_say(check, WHY_OK, "delivered here");
 		return;
 	}
-	if (why_hop_judge(known, TRACE_OUT, hops, ARRAY_LEN(hops), check).end == WHY_HOP_PASSED)
+	if (why_hop_judge(known, TRACE_OUT, hops, ARRAY_LEN(hops), check).end != WHY_HOP_PASSED)
+		return;
+	if (!why_hop_beyond(known, TRACE_OUT, TRACE_INNER, check))
 		why_say(check, check->verdict, "%u of %u left by %s",
 			why_hop_probes(why_hop_count(known, TRACE_OUT, TRACE_INNER,
 						     TRACE_POSTROUTING, TRACE_LAST)),
@@ -420,7 +423,7 @@ static void judge_reply(const struct why_known *known, struct why_check *check)
 	if (came)
 		why_say(check, WHY_OK, "%u of %d %s", why_hop_probes(came), PROBE_COUNT,
 			is_local(known) ? "answered here" : "came back");
-	else if (say_declined(known, check))
+	else if (why_device_judge(known, WHY_DOOR_WAN, check) || say_declined(known, check))
 		return;
 	else if (known->question.protocol == IPPROTO_UDP)
 		why_say(check, WHY_UNKNOWN, "%s does not answer, which UDP need not", to);
@@ -534,7 +537,8 @@ static void judge_reply_send(const struct why_known *known, struct why_check *ch
 		say_declined(known, check);
 	else if (passage.end == WHY_HOP_LOST && first + passage.at == WHY_HOP_OUTER)
 		judge_not_encapsulated(known, check);
-	else if (passage.end == WHY_HOP_PASSED)
+	else if (passage.end == WHY_HOP_PASSED &&
+		 !why_hop_beyond(known, TRACE_BACK, TRACE_OUTER, check))
 		why_say(check, check->verdict, "%u replies left%s as protocol 4 to %s",
 			why_hop_probes(why_hop_count(known, TRACE_BACK, TRACE_OUTER,
 						     TRACE_POSTROUTING, TRACE_LAST)),

@@ -160,7 +160,8 @@ static void fix_ours(const struct why_known *known, struct why_check *check)
 
 static bool has_ip_header(const char *family)
 {
-	return strcmp(family, "ip") == 0 || strcmp(family, "inet") == 0;
+	return strcmp(family, "ip") == 0 || strcmp(family, "inet") == 0 ||
+	       strcmp(family, "netdev") == 0;
 }
 
 static void fix_nft(const struct why_known *known, const struct trace_drop *drop,
@@ -278,6 +279,25 @@ static const struct trace_drop *find_drop(const struct why_known *known, enum tr
 	return NULL;
 }
 
+bool why_hop_beyond(const struct why_known *known, enum trace_way way, enum trace_layer layer,
+		    struct why_check *check)
+{
+	const struct why_hop last = {layer, TRACE_POSTROUTING, TRACE_LAST};
+	uint32_t came = why_hop_count(known, way, layer, last.hook, last.edge);
+	const struct trace_seen *seen = &known->probed.seen;
+
+	for (unsigned i = 0; i < seen->n_drops; i++) {
+		const struct trace_drop *drop = &seen->drops[i];
+
+		if (drop->way != way || drop->layer != layer || drop->hook != last.hook ||
+		    strcmp(drop->family, "netdev") != 0 || drop->packets < came)
+			continue;
+		say_dropped(known, drop, &last, check);
+		return true;
+	}
+	return false;
+}
+
 static bool is_within(const struct why_hop *before, const struct why_hop *hop)
 {
 	return before->layer == hop->layer && before->hook == hop->hook;
@@ -300,6 +320,9 @@ struct why_passage why_hop_judge(const struct why_known *known, enum trace_way w
 			return (struct why_passage){WHY_HOP_NONE, 0};
 		}
 		if (!is_within(&hops[i - 1], hop)) {
+			if (hops[i - 1].hook == TRACE_POSTROUTING &&
+			    why_hop_beyond(known, way, hops[i - 1].layer, check))
+				return (struct why_passage){WHY_HOP_DROPPED, i};
 			why_say(check, WHY_BROKEN, "lost between %s and %s",
 				hook_names[hops[i - 1].hook], hook_names[hop->hook]);
 			return (struct why_passage){WHY_HOP_LOST, i};

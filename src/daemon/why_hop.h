@@ -37,6 +37,9 @@ const char *why_hop_on(const struct why_known *known, enum trace_way way, enum t
 		       const char *word, char text[static WHY_ON]);
 /* "3 of 3 probes": what came to a hop, as far as it is of plain ones. */
 unsigned why_hop_probes(uint32_t count);
+/* Behind postrouting, in a chain of the device itself: true, and said, when one dropped all. */
+bool why_hop_beyond(const struct why_known *known, enum trace_way way, enum trace_layer layer,
+		    struct why_check *check);
 /* Judges a stretch of hops, in their order; what is the packet's name in its evidence. */
 struct why_passage why_hop_judge(const struct why_known *known, enum trace_way way,
 				 const struct why_hop *hops, unsigned n, struct why_check *check);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sizes that pass. An echo goes both ways, so it does not tell which of them is narrow. Both
- * ends send some, though, and count those of the other: what came from there is larger than what
- * comes back of the own, so it is the own way out that is narrow, or what lies behind it.
+ * The sizes that pass. That a long echo is not answered says little: who is asked may not answer
+ * such, or not so many. A way is called broken by what was counted: what came out of the tunnel was
+ * cut at one size, be it asked for or not; or a long packet passed when it might be fragmented.
  */
 #include "daemon/why_mtu.h"
 
@@ -23,69 +23,110 @@ static uint32_t told_mtu(const struct why_known *known)
 	return result->told_mtu;
 }
 
-/* Those of the other end go on, and their answers do not come here; nobody says why. */
-static bool vanish_behind(const struct why_known *known)
+/* Where the other end's long ones stop on their way through this host and back; none of it is proof
+ * of more than that: a firewall may limit echoes. */
+struct stretch {
+	enum trace_beside from, to;
+	const char *words;
+};
+
+static const struct stretch stretches[] = {
+	{TRACE_SIZES_CAME, TRACE_SIZES_LEFT, "longer ones do not leave this host"},
+	{TRACE_SIZES_LEFT, TRACE_SIZES_ANSWERED,
+	 "longer ones left, and are not answered: lost behind it, or it answers none such"},
+	{TRACE_SIZES_ANSWERED, TRACE_SIZES_RETURNED, "longer answers do not leave this host"},
+};
+
+static const struct stretch *find_stretch(const struct why_known *known)
 {
 	const uint32_t *counts = known->probed.seen.counts.beside;
 
-	return known->question.exit && known->path.asked && !known->path.answer.local &&
-	       counts[TRACE_SIZES_ANSWERED] &&
-	       counts[TRACE_SIZES_ANSWERED] < counts[TRACE_SIZES_CAME] &&
-	       !counts[TRACE_TOLD_TOO_LARGE];
+	if (!known->question.exit || !known->path.asked || known->path.answer.local ||
+	    counts[TRACE_TOLD_TOO_LARGE])
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(stretches); i++)
+		if (counts[stretches[i].to] && counts[stretches[i].to] < counts[stretches[i].from])
+			return &stretches[i];
+	return NULL;
+}
+
+static uint32_t mtu_of(const struct why_known *known)
+{
+	const struct fact_link *link = facts_link(known->world.facts, known->device);
+
+	return link ? link->mtu : 0;
+}
+
+/* What the other end's device takes: it tries no more. */
+static uint32_t peer_mtu(const struct why_known *known)
+{
+	return known->question.peer_mtu ? known->question.peer_mtu : mtu_of(known);
 }
 
 static void judge_whole(const struct why_known *known, struct why_check *check)
 {
+	const uint32_t *counts = known->probed.seen.counts.beside;
+	const struct stretch *stretch = find_stretch(known);
 	unsigned passed = known->probed.result.largest_passed;
 
-	if (vanish_behind(known))
-		why_say(check, WHY_WARN,
-			"%u bytes pass, all that %s takes; behind this host %u do, and longer ones "
-			"vanish, without ICMP",
-			passed, known->device,
-			why_probe_size(known->probed.seen.counts.beside[TRACE_SIZES_ANSWERED]));
+	if (stretch)
+		why_say(check, WHY_WARN, "%u bytes pass %s; to the destination %u do: %s", passed,
+			known->device, why_probe_size(peer_mtu(known), counts[stretch->to]),
+			stretch->words);
 	else
 		why_say(check, WHY_OK, "%u bytes pass, all that %s takes", passed, known->device);
 }
 
-/* The near end's is the break whichever way is narrow: its MTU is what both ends' TCP goes by. The
- * far end's is one where its own way is the narrow one. */
-static void judge_black_hole(const struct why_known *known, uint32_t mtu, struct why_check *check)
+/* What the other end sent by itself, and what it sent as an answer, both end at one size. */
+static bool is_cut(const struct why_known *known)
 {
-	unsigned passed = known->probed.result.largest_passed;
-	unsigned own = known->probed.result.n_passed;
+	const struct probe_result *result = &known->probed.result;
 	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME];
-	bool exit = known->question.exit, is_own_way = came > own;
-	const char *way = "";
-	const struct probe_result *plain = &known->probed.result;
 
-	if (plain->received < plain->sent) { /* a way that loses short ones loses long ones, too */
+	return came && came < why_probe_sizes(peer_mtu(known)) && result->n_passed <= came;
+}
+
+static void judge_short(const struct why_known *known, struct why_check *check)
+{
+	const struct probe_result *result = &known->probed.result;
+	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME], mtu = mtu_of(known);
+	unsigned passed = result->largest_passed, lost = result->sent - result->received;
+
+	if (lost) { /* a way that loses short ones loses long ones, too */
 		why_say(check, WHY_WARN,
 			"%u bytes pass, of %u that %s takes; longer ones did not come back, nor "
 			"did %u of %u short ones: ask again",
-			passed, mtu, known->device, plain->sent - plain->received, plain->sent);
+			passed, mtu, known->device, lost, result->sent);
 		return;
 	}
-	if (exit && came && !is_own_way) {
-		why_say(check, WHY_WARN,
-			"%u bytes pass, of %u that %s takes; of the other end no longer ones came",
+	if (is_cut(known)) {
+		char peer[ADDR_TEXT];
+
+		passed = why_probe_size(peer_mtu(known), came);
+		why_say(check, WHY_BROKEN,
+			"%u bytes pass, of %u that %s takes; longer ones vanish on the way here, "
+			"without ICMP",
 			passed, mtu, known->device);
-		return;
+		why_object(check, "the way from %s", addr_text(known->remote, peer));
+	} else if (result->whole_passed) {
+		why_say(check, WHY_BROKEN,
+			"%u bytes pass, of %u that %s takes; longer ones only in fragments, and "
+			"no ICMP says so",
+			passed, mtu, known->device);
+	} else {
+		why_say(check, WHY_WARN,
+			"%u bytes pass, of %u that %s takes; longer ones are lost, or %s does not "
+			"answer such",
+			passed, mtu, known->device,
+			known->question.exit ? "the other end" : "the destination");
 	}
-	if (is_own_way)
-		way = exit ? " on the way back" : " on the way there";
-	why_say(check, exit && !is_own_way ? WHY_WARN : WHY_BROKEN,
-		"%u bytes pass, of %u that %s takes; longer ones vanish%s, without "
-		"ICMP, or are not answered",
-		passed, mtu, known->device, way);
 	why_fix(check, "ipipctl tunnel set %s --mtu %u", known->tunnel->head.name, passed);
 }
 
 void why_mtu_judge(const struct why_known *known, struct why_check *check)
 {
 	const struct probe_result *result = &known->probed.result;
-	const struct fact_link *link = facts_link(known->world.facts, known->device);
-	uint32_t mtu = link ? link->mtu : 0, told = told_mtu(known);
+	uint32_t mtu = mtu_of(known), told = told_mtu(known);
 	char by[ADDR_TEXT];
 
 	if (!result->largest_passed && result->smallest_lost) {
@@ -101,8 +142,8 @@ void why_mtu_judge(const struct why_known *known, struct why_check *check)
 			result->told_by.host ? addr_text(result->told_by, by) : "", told);
 		why_fix(check, "ipipctl tunnel set %s --mtu %u", known->tunnel->head.name, told);
 	} else {
-		judge_black_hole(known, mtu, check);
+		judge_short(known, check);
 	}
-	if (known->tunnel)
+	if (known->tunnel && !*check->object)
 		why_resource(check, KIND_TUNNEL, known->tunnel->head.name);
 }

@@ -11,7 +11,9 @@ enum {
 	NEAR_MS = 400,   /* the near end waits so long for answers */
 	FAR_MS = 700,    /* the far end for packets */
 	FIRST_MS = 900,  /* and for the first of them: who sends it may be slow */
-	LOOK_MS = 50,    /* how often it looks; it is over when so long nothing more came */
+	LOOK_MS = 20,    /* how often it looks, */
+	REST = 2,        /* or so many times as long as a look takes */
+	QUIET_MS = 200,  /* it is over when so long nothing more came, if not all did before */
 	SIZES_MS = 400,  /* of its own probes */
 	FAR_ID = 0x8000, /* which have the other's id but for that bit */
 };
@@ -26,6 +28,10 @@ struct why_probe {
 	struct probe_question far; /* what the far end is still to send; n_sizes 0: nothing */
 	struct loop_timer *timer;
 	uint64_t began_ms;
+	uint64_t moved_ms; /* when the counts were others for the last time */
+	unsigned sizes;    /* that the near end sends */
+	bool ends;         /* all that there was has been sent */
+	bool over;
 };
 
 static void close_trace(struct why_probe *probe)
@@ -69,14 +75,37 @@ static void look(struct why_probe *probe)
 
 static void finish(struct why_probe *probe)
 {
-	look(probe);
 	count(probe, &probe->probed.after);
 	close_trace(probe);
 	loop_timer_disarm(probe->call.loop, probe->timer);
+	probe->over = true;
 	probe->probed.done = !probe->probed.fault[0];
 	struct why_probed told = probe->probed;
 	/* which frees it */
 	probe->call.done(probe->call.user, &told);
+}
+
+static void look_soon(struct why_probe *probe)
+{
+	loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms());
+}
+
+void why_probe_end(struct why_probe *probe)
+{
+	if (probe->over)
+		return;
+	probe->ends = true;
+	look_soon(probe);
+}
+
+/* All replies have left, as the last look saw, and nothing is to be sent. */
+static bool is_complete(const struct why_probe *probe, unsigned replies, unsigned sizes)
+{
+	const struct trace_counts *seen = &probe->probed.seen.counts;
+
+	return !probe->packets && !probe->far.n_sizes &&
+	       seen->packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST] >= replies &&
+	       seen->beside[TRACE_SIZES_RETURNED] >= sizes;
 }
 
 static void packets_done(void *user, const struct probe_result *result)
@@ -87,25 +116,25 @@ static void packets_done(void *user, const struct probe_result *result)
 	probe_free(probe->packets);
 	probe->packets = NULL;
 	if (!probe->question.exit)
+		look(probe);
+	if (!probe->question.exit || is_complete(probe, PROBE_COUNT, probe->sizes))
 		finish(probe);
+	else
+		look_soon(probe);
 }
 
-/* The reply has left, and nothing more moves. */
-static bool is_quiet(const struct why_probe *probe, const struct trace_counts *before)
-{
-	const struct trace_counts *now = &probe->probed.seen.counts;
-
-	return !probe->packets &&
-	       now->packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST] &&
-	       memcmp(now, before, sizeof(*now)) == 0;
-}
-
+/* By what was just looked at; what it sends itself has an end of its own. */
 static bool is_over(const struct why_probe *probe)
 {
 	const struct trace_counts *seen = &probe->probed.seen.counts;
 	bool came = seen->packets[TRACE_OUT][TRACE_OUTER][TRACE_PREROUTING][TRACE_FIRST];
+	uint64_t now = loop_now_ms();
 
-	return loop_now_ms() >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
+	if (probe->packets)
+		return false;
+	return probe->ends || is_complete(probe, PROBE_COUNT, probe->sizes) ||
+	       (is_complete(probe, 1, 0) && now >= probe->moved_ms + QUIET_MS) ||
+	       now >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
 }
 
 /* Not before the near end's have come in: a firewall that lets in what belongs to packets of
@@ -128,33 +157,51 @@ static void look_again(void *user)
 {
 	struct why_probe *probe = user;
 	struct trace_counts before = probe->probed.seen.counts;
+	uint64_t began_ms = loop_now_ms(), rest_ms;
 
 	look(probe);
+	if (memcmp(&before, &probe->probed.seen.counts, sizeof(before)) != 0)
+		probe->moved_ms = began_ms;
 	send_far(probe);
-	if (is_quiet(probe, &before) || is_over(probe) || probe->probed.fault[0])
+	if (is_over(probe) || probe->probed.fault[0]) {
 		finish(probe);
-	else
-		loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + LOOK_MS);
+		return;
+	}
+	rest_ms = (loop_now_ms() - began_ms) * REST;
+	loop_timer_arm(probe->call.loop, probe->timer,
+		       loop_now_ms() + (rest_ms > LOOK_MS ? rest_ms : LOOK_MS));
 }
 
 /* Bytes of packets, of ways that are narrower as they mostly are. */
 static const uint16_t narrower[PROBE_SIZES_MAX - 1] = {576,  1280, 1340, 1372, 1400, 1420,
 						       1440, 1452, 1460, 1472, 1480};
 
-unsigned why_probe_size(unsigned n)
+/* Those, and the device's own. */
+unsigned why_probe_sizes(uint32_t mtu)
 {
-	return n && n <= ARRAY_LEN(narrower) ? narrower[n - 1] : 0;
+	unsigned n = 0;
+
+	if (mtu < 68 || mtu > UINT16_MAX)
+		return 0;
+	while (n < ARRAY_LEN(narrower) && narrower[n] < mtu)
+		n++;
+	return n + 1;
 }
 
-/* Those, and the device's own. */
+unsigned why_probe_size(uint32_t mtu, unsigned n)
+{
+	unsigned of = why_probe_sizes(mtu);
+
+	if (!n || n > of)
+		return 0;
+	return n == of ? mtu : narrower[n - 1];
+}
+
 static void choose_sizes(uint32_t mtu, struct probe_question *question)
 {
-	if (mtu < 68 || mtu > UINT16_MAX)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(narrower); i++)
-		if (narrower[i] < mtu)
-			question->sizes[question->n_sizes++] = narrower[i];
-	question->sizes[question->n_sizes++] = (uint16_t)mtu;
+	question->n_sizes = why_probe_sizes(mtu);
+	for (unsigned i = 0; i < question->n_sizes; i++)
+		question->sizes[i] = (uint16_t)why_probe_size(mtu, i + 1);
 }
 
 static uint32_t mtu_of(const struct why_known *known)
@@ -179,6 +226,8 @@ static int send_near(struct why_probe *probe, const struct why_known *known, str
 
 	if (q->protocol == IPPROTO_ICMP)
 		choose_sizes(mtu_of(known), &question);
+	if (question.n_sizes)
+		question.whole = question.sizes[question.n_sizes - 1];
 	return probe_start(&probe->packets, probe->call.loop, &question, packets_done, probe, err);
 }
 
@@ -257,6 +306,10 @@ int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
 	}
 	if (known->question.exit) {
 		choose_far(probe, known);
+		if (known->question.protocol == IPPROTO_ICMP)
+			probe->sizes = why_probe_sizes(known->question.peer_mtu
+							       ? known->question.peer_mtu
+							       : mtu_of(known));
 		probe->began_ms = loop_now_ms();
 		loop_timer_arm(call->loop, probe->timer, loop_now_ms() + LOOK_MS);
 	}

@@ -23,8 +23,10 @@ struct why_probe_call {
 /* Negative errno: nothing is under way, and known says why not. */
 int why_probe_start(struct why_probe **probe, const struct why_probe_call *call,
 		    struct why_known *known) must_check;
-/* The n-th of the sizes that both ends try, from 1 on, but for a last one, which is of the device;
- * 0: none. */
-unsigned why_probe_size(unsigned n);
+/* Of the far end: no more comes, so that it need not wait for it; done is called soon. */
+void why_probe_end(struct why_probe *probe);
+/* How many sizes are tried by a device of that MTU, and the n-th of them, from 1 on; 0: none. */
+unsigned why_probe_sizes(uint32_t mtu);
+unsigned why_probe_size(uint32_t mtu, unsigned n);
 /* Closes the trace when it is open; what a failure leaves is api_why.c's. NULL is none. */
 void why_probe_free(struct why_probe *probe);

@@ -34,7 +34,9 @@ enum trace_door { TRACE_CAME, TRACE_LEFT, TRACE_DOORS };
 /* What is none of the flow's counts. Sizes: echo requests of several sizes. */
 enum trace_beside {
 	TRACE_SIZES_CAME,     /* the other end's, out of the underlay */
-	TRACE_SIZES_ANSWERED, /* exit: the destination's answers to them */
+	TRACE_SIZES_LEFT,     /* exit: likewise, to the destination */
+	TRACE_SIZES_ANSWERED, /* exit: its answers to them */
+	TRACE_SIZES_RETURNED, /* exit: likewise, into the underlay */
 	TRACE_TOLD_TOO_LARGE, /* exit: ICMP saying so of one to the destination */
 	TRACE_TOLD_NO_PORT,   /* exit: ICMP saying that nothing listens there */
 	TRACE_BESIDES,
@@ -68,6 +70,7 @@ struct trace_drop {
 	char table[TRACE_NAME], chain[TRACE_NAME];
 	uint64_t handle; /* of the rule; 0: the chain's policy */
 	char in[IFNAMSIZ], out[IFNAMSIZ];
+	uint32_t packets; /* as far as the trace told */
 };
 
 /* What conntrack has of the flow (out), or, when it has forgotten it, how its packets left. */

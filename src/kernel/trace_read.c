@@ -183,18 +183,18 @@ static bool is_drop(const struct found *found)
 	return false;
 }
 
-static bool is_known(const struct trace_log *log, const struct trace_lost *lost)
+static struct trace_lost *find_lost(struct trace_log *log, const struct trace_lost *lost)
 {
 	for (unsigned i = 0; i < log->n_lost; i++) {
-		const struct trace_lost *other = &log->lost[i];
+		struct trace_lost *other = &log->lost[i];
 
 		if (other->drop.way == lost->drop.way && other->drop.layer == lost->drop.layer &&
 		    other->family == lost->family && strcmp(other->began, lost->began) == 0 &&
 		    strcmp(other->drop.table, lost->drop.table) == 0 &&
 		    strcmp(other->drop.chain, lost->drop.chain) == 0)
-			return true;
+			return other;
 	}
-	return false;
+	return NULL;
 }
 
 static void note_drop(struct trace_log *log, const struct trace_passage *passage,
@@ -213,8 +213,13 @@ static void note_drop(struct trace_log *log, const struct trace_passage *passage
 	name_copy(lost.drop.family, family_name(passage->family));
 	if (read_u32(found->v[NFTA_TRACE_TYPE]) == NFT_TRACETYPE_RULE)
 		lost.drop.handle = read_u64(found->v[NFTA_TRACE_RULE_HANDLE]);
-	if (log->n_lost < TRACE_DROPS_MAX && !is_known(log, &lost))
-		log->lost[log->n_lost++] = lost;
+	struct trace_lost *known = find_lost(log, &lost);
+	if (!known && log->n_lost < TRACE_DROPS_MAX) {
+		known = &log->lost[log->n_lost++];
+		*known = lost;
+	}
+	if (known)
+		known->drop.packets++;
 }
 
 /* In the first chain, or the last one, of ours. */

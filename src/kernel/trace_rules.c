@@ -69,10 +69,9 @@ static const char *const names[TRACE_WAYS][TRACE_LAYERS] = {
 };
 
 static const char *const beside_names[TRACE_BESIDES] = {
-	[TRACE_SIZES_CAME] = "sizes came",
-	[TRACE_SIZES_ANSWERED] = "sizes answered",
-	[TRACE_TOLD_TOO_LARGE] = "told too large",
-	[TRACE_TOLD_NO_PORT] = "told no port",
+	[TRACE_SIZES_CAME] = "sizes came",         [TRACE_SIZES_LEFT] = "sizes left",
+	[TRACE_SIZES_ANSWERED] = "sizes answered", [TRACE_SIZES_RETURNED] = "sizes returned",
+	[TRACE_TOLD_TOO_LARGE] = "told too large", [TRACE_TOLD_NO_PORT] = "told no port",
 };
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
@@ -253,14 +252,16 @@ static void match_outer(struct nftnl_rule *rule, const struct trace_question *qu
 	match_transport(rule, question, way, inner_transport);
 }
 
-static void match_sizes_came(struct nftnl_rule *rule, const struct trace_question *question)
+/* Out of the tunnel those of the other end, of which the exit knows who sends them to whom; into it
+ * the answers to them. */
+static void match_sizes(struct nftnl_rule *rule, const struct trace_question *question, bool sent)
 {
-	bool exit = question->exit;
+	struct addr sender = question->exit ? question->from : (struct addr){0};
+	struct addr target = question->exit ? question->to : question->from;
 
-	match_tunnel(rule, question, false, IPPROTO_ICMP);
-	match_addrs(rule, inner_network, exit ? question->from : (struct addr){0},
-		    exit ? question->to : question->from);
-	match_icmp_type(rule, inner_transport, ICMP_ECHO_REQUEST);
+	match_tunnel(rule, question, sent, IPPROTO_ICMP);
+	match_addrs(rule, inner_network, sent ? target : sender, sent ? sender : target);
+	match_icmp_type(rule, inner_transport, sent ? ICMP_ECHO_REPLY : ICMP_ECHO_REQUEST);
 	match_sequence(rule, inner_transport, NFT_CMP_GTE);
 	load(rule, inner_transport, ICMP_ID_OFFSET, sizeof(uint16_t));
 	is_u16(rule, question->sizes_id);
@@ -388,6 +389,15 @@ static void match_flow_echo(struct nftnl_rule *rule, const struct trace_question
 	match_flow(rule, question, way);
 }
 
+/* Of the flow, as conntrack knows it. */
+static void match_flow_sizes(struct nftnl_rule *rule, const struct trace_question *question,
+			     enum trace_way way)
+{
+	match_icmp_type(rule, transport, way == TRACE_OUT ? ICMP_ECHO_REQUEST : ICMP_ECHO_REPLY);
+	match_sequence(rule, transport, NFT_CMP_GTE);
+	match_flow(rule, question, way);
+}
+
 static void put_inner(struct nft_batch *batch, const struct chain *chain,
 		      const struct trace_question *question, enum trace_way way)
 {
@@ -420,15 +430,21 @@ static void put_beside(struct nft_batch *batch, const struct chain *chain,
 
 	if (question->sizes_id && comes) {
 		rule = rule_new();
-		match_sizes_came(rule, question);
+		match_sizes(rule, question, false);
 		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_CAME], false);
 	}
 	if (question->exit && icmp && is_reply_chain(chain)) {
 		rule = rule_new();
-		match_icmp_type(rule, transport, ICMP_ECHO_REPLY);
-		match_sequence(rule, transport, NFT_CMP_GTE);
-		match_flow(rule, question, TRACE_BACK);
+		match_flow_sizes(rule, question, TRACE_BACK);
 		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_ANSWERED], false);
+	}
+	if (question->exit && icmp && strcmp(chain->name, TRACE_CHAIN_OUT) == 0) {
+		rule = rule_new();
+		match_flow_sizes(rule, question, TRACE_OUT);
+		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_LEFT], false);
+		rule = rule_new();
+		match_sizes(rule, question, true);
+		put_counter(batch, chain, rule, beside_names[TRACE_SIZES_RETURNED], false);
 	}
 	/* this host's own word, where it is the destination, leaves by output */
 	if (question->exit && (comes || strcmp(chain->name, TRACE_CHAIN_SENT) == 0)) {

@@ -126,6 +126,27 @@ class Why(unittest.TestCase):
             self.assertIn(part, asked)
         self.assertTrue(any("id=4711" in asked and "probe=true" in asked for asked in a.asked))
 
+    def test_far_is_told_that_no_more_comes_unless_all_came_back(self):
+        a, b = self.pair()
+        for near, told, protocol in (
+                (None, False, "icmp"), ({"reply": {"verdict": "warn"}}, True, "icmp"),
+                ({"send": {"verdict": "unknown"}, "reply": {"verdict": "unknown"}}, True, "tcp"),
+                (None, False, "tcp"), (None, True, "udp")):
+            a.answers["GET /v1/why"] = answer("client", NEAR_OUT, NEAR_BACK, near,
+                                              protocol=protocol)
+            b.asked.clear()
+            self.walk(a, b)
+            self.assertEqual(told, any("sent=true" in asked and "id=4711" in asked
+                                       for asked in b.asked), b.asked)
+
+    def test_what_near_tells_of_its_device_far_is_told(self):
+        a, b = self.pair()
+        self.walk(a, b)
+        self.assertFalse(any("mtu=" in asked for asked in b.asked))
+        a.answers["GET /v1/why"]["mtu"] = 1400
+        self.walk(a, b)
+        self.assertTrue(any("&mtu=1400" in asked for asked in b.asked))
+
     def test_the_first_break_counts_and_what_is_behind_it_is_not_reached(self):
         fix = {"verdict": "broken", "evidence": "forwarding is off on tun_b",
                "fix": "ipipctl nat add x --sources 192.168.1.0/24 --out-interface eth0"}
@@ -151,6 +172,21 @@ class Why(unittest.TestCase):
                                           {"mtu": {"verdict": "broken"}})
         self.assertIn(f"long packets vanish, by 13, on {a.url}: mtu seen",
                       self.why(a, "--peer", b.url, status=FAILED))
+
+    def test_a_way_that_loses_what_is_long_is_mended_where_it_begins(self):
+        def mtu(verdict, fix, **more):
+            return {"mtu": {"verdict": verdict, "fix": f"ipipctl tunnel set {fix}", **more}}
+        for here, at in (({"resource": "tunnel/t"}, "b"), ({"object": "the way from a"}, "a")):
+            a = self.agent(f"a{at}", answer("client", NEAR_OUT, (*NEAR_BACK, "mtu"),
+                                            mtu("warn", "tun_a")))
+            b = self.agent(f"b{at}", answer("exit", FAR_OUT, (*FAR_BACK, "mtu"),
+                                            mtu("broken", "tun_b", **here)),
+                           **{"GET /v1/host": {"addresses": [{"address": B_ADDR}]}})
+            url = {"a": a, "b": b}[at].url
+            fix = f"ipipctl -H {url} tunnel set tun_{at}"
+            walked = self.walk(a, b, status=FAILED)
+            self.assertEqual((fix, url), (walked["fix"], walked["fix_host"]))
+            self.assertIn(f"fix: {fix}\n", self.why(a, "--peer", b.url, status=FAILED))
 
     def test_every_ipipctl_of_a_fix_names_the_host(self):
         fix = {"verdict": "broken", "fix": "ipipctl tunnel rm x && ipipctl tunnel add ipipctl"}

@@ -62,6 +62,8 @@ ROUTES = [
     ("GET", "/v1/hazards", None, "read", 200),
     ("GET", "/v1/why?to=180.163.26.39", None, "read", 200),
     ("GET", "/v1/why?to=180.163.26.39&probe=true&port=80", None, "admin", 400),
+    ("GET", "/v1/why?to=180.163.26.39&from=10.7.0.1&peer=172.16.1.62&id=1&sent=true", None,
+     "admin", 204),
     ("GET", "/v1/events?follow=false", None, "read", 200),
     ("GET", "/v1/config", None, "read", 200),
     ("PUT", "/v1/config?prune=false", {}, "admin", 200),

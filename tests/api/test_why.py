@@ -10,6 +10,7 @@ import time
 import api
 import network
 from api import EXIT, NAT, TUNNEL
+from test_cli_tls import run
 
 PEER = {"remote": "172.16.1.62", "local": "172.16.16.22", "addresses": ["10.7.0.2/24"]}
 NEAR = "/v1/why?to=180.163.26.39"
@@ -145,6 +146,24 @@ class FarProbed(WhyTest):
         self.broken(PROBED, "arrival")
         self.assertLess(time.monotonic() - began, 1)
 
+    def test_it_ends_when_no_more_is_sent(self):
+        sent = FAR + "&local=172.16.16.22&sent=true"
+        took = []
+        for wrong, right in ((f"{sent}&id=4712", f"{sent}&id=4711"),) * 3:
+            connection, response = self.begin()
+            began = time.monotonic()
+            for query in (wrong, sent.replace("to=180.163.26.39", "to=180.163.26.40") + "&id=4711"):
+                self.ok(self.agent.get(query), 204)
+                self.assertIn("trace", self.agent.objects())
+            self.ok(self.agent.get(right), 204)
+            body = json.loads(response.read())
+            took.append(time.monotonic() - began)
+            self.assertEqual([check["check"] for check in body["checks"]
+                              if check["verdict"] == "broken"], ["arrival"])
+            self.assertNotIn("trace", self.agent.objects())
+            self.ok(self.agent.get(right), 204)  # too late, which is no harm
+        self.assertLess(min(took), 0.4)
+
     def test_a_foreign_chain_drops(self):
         self.agent.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
                           "drop out inner forward ip filter FORWARD 7")
@@ -270,7 +289,7 @@ class NearProbed(WhyTest):
         self.assertNotIn("trace", self.agent.objects())
 
 
-class NearSends(WhyTest):
+class Sends(WhyTest):
     """From 127.0.0.1 to another loopback address: the only probes that leave here arrive here."""
 
     SENT = "/v1/why?to=127.0.0.9&from=127.0.0.1&probe=true"
@@ -286,6 +305,15 @@ class NearSends(WhyTest):
         silent.bind(("127.0.0.9", 0))
         self.silent = f"{self.SENT}&protocol=udp&port={silent.getsockname()[1]}"
 
+    def until(self, noun, word="", there=True):
+        """The fake kernel has such an object, or none."""
+        end = time.monotonic() + 5
+        while any(word in line for line in self.agent.objects(noun)) != there:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+
+class NearSends(Sends):
     def begin(self):
         """A request that waits for its answer."""
         connection = api.Connection(self.agent.socket)
@@ -293,13 +321,6 @@ class NearSends(WhyTest):
         connection.request("GET", self.silent)
         self.until("trace")
         return connection
-
-    def until(self, noun, word="", there=True):
-        """The fake kernel has such an object, or none."""
-        end = time.monotonic() + 5
-        while any(word in line for line in self.agent.objects(noun)) != there:
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
 
     def test_what_answers_does(self):
         self.agent.kernel(*seen(*(f"{way} {place}" for way, places in (
@@ -336,12 +357,60 @@ class NearSends(WhyTest):
         self.assertNotIn("trace", self.agent.objects())
 
 
+class Walk(Sends):
+    """`ipipctl why` over two agents, which wait for what never comes."""
+
+    def setUp(self):
+        super().setUp()
+        self.far = api.Agent("delete addr eth0 172.16.16.22/24", "addr eth0 172.16.1.62/16",
+                             "route default dev eth0 via 172.16.16.1",
+                             "route 127.0.0.9/32 dev eth0")
+        self.addCleanup(self.far.clean)
+        self.far.start()
+        self.ok(self.far.put("/v1/tunnels/tun_b?wait=10", {
+            **PEER, "remote": PEER["local"], "local": PEER["remote"]}), 201)
+        self.ok(self.far.put("/v1/nat-rules/exit?wait=10", {**NAT, "sources": ["0.0.0.0/0"]}), 201)
+        port = self.silent.rpartition("=")[2]
+        self.words = ("why", "127.0.0.9", "--from", "127.0.0.1", "--protocol", "udp", "--port",
+                      port, "--peer", f"unix://{self.far.socket}", "-j")
+
+    def walk(self):
+        began = time.monotonic()
+        done = run(*self.words, IPIPCTL_HOST=f"unix://{self.agent.socket}")
+        took = time.monotonic() - began
+        self.assertEqual(done.stderr, "")
+        walked = json.loads(done.stdout)
+        self.assertEqual(walked["notes"], [])
+        return took, walked["checks"][(walked["broken_at"] or 1) - 1]["check"]
+
+    def assert_waits(self, check):
+        """All waits of a walk together: the quickest of some is what is left without the rest."""
+        walks = [self.walk() for _ in range(3)]
+        self.assertEqual({check}, {where for _, where in walks})
+        self.assertLess(min(took for took, _ in walks), 0.75)
+
+    def test_nothing_arrives(self):
+        self.agent.kernel(*seen("out inner output", "out inner postrouting", "out outer output",
+                                "out outer postrouting"))
+        self.assert_waits("arrival")
+
+    def test_nothing_comes_back(self):
+        self.agent.kernel(*seen("out inner output", "out inner postrouting", "out outer output",
+                                "out outer postrouting"))
+        self.far.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
+                        "drop out inner forward ip filter FORWARD 7")
+        self.assert_waits("forward")
+
+
 class Parameters(WhyTest):
     def test_what_does_not_go_together_is_refused(self):
         for query, word in (("&port=80", "port"), ("&local=172.16.16.22", "local"),
                             ("&peer=172.16.1.62", "from"), ("&protocol=sctp", "protocol"),
                             ("&from=10.7.0.1&peer=172.16.1.62&in=eth0", "in"),
-                            ("&id=0", "id"), ("&port=65536&protocol=tcp", "port"),
+                            ("&id=0", "id"), ("&sent=true&id=1", "sent"), ("&mtu=1400", "mtu"),
+                            ("&from=10.7.0.1&peer=172.16.1.62&sent=true", "sent"),
+                            ("&from=10.7.0.1&peer=172.16.1.62&sent=true&id=1&probe=true",
+                             "sent"), ("&port=65536&protocol=tcp", "port"),
                             ("&from=10.7.0.1&peer=172.16.1.62&probe=true", "id")):
             with self.subTest(query):
                 answer = self.problem(self.agent.get(NEAR + query), 400, "bad-request")

@@ -288,6 +288,28 @@ static void counts_the_sizes_of_the_other_end(void **state)
 	peer_end(peer);
 }
 
+static void counts_the_answers_to_sizes_that_return(void **state)
+{
+	struct ground *ground = *state;
+	struct trace_question asked = question("10.0.0.1", "10.9.9.9");
+	struct trace_seen seen;
+	pid_t peer = peer_new();
+	const struct tunnel tunnel = {"192.0.2.1", "192.0.2.2"};
+
+	connect_peer(peer, "v0", "192.0.2");
+	asked.sizes_id = ID;
+	asked.exit = true;
+	open_trace(ground, &asked);
+	send_outer(0, tunnel, echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.1", 100));
+	send_outer(0, tunnel, echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.2", 101));
+	send_outer(0, tunnel, echo(ICMP_ECHO, "10.9.9.9", "10.0.0.1", 102));
+	send_outer(0, tunnel, echo(ICMP_ECHOREPLY, "10.9.9.9", "10.0.0.1", 1));
+	await(ground, &seen.counts.packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST],
+	      1, &seen);
+	assert_int_equal(seen.counts.beside[TRACE_SIZES_RETURNED], 1);
+	peer_end(peer);
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -528,6 +550,7 @@ static void counts_the_answers_to_sizes_through_nat(void **state)
 	open_trace(ground, &asked);
 	send_echoes(between.inside, "10.0.0.2", "198.51.100.2", 100);
 	await(ground, &seen.counts.beside[TRACE_SIZES_ANSWERED], PROBES, &seen);
+	assert_int_equal(seen.counts.beside[TRACE_SIZES_LEFT], PROBES);
 	assert_int_equal(*last_of(&seen, TRACE_POSTROUTING), 0);
 	told.error.icmp.code = ICMP_FRAG_NEEDED;
 	cleanup_fd int fd = socket_at(between.outside, SOCK_RAW, IPPROTO_RAW);
@@ -852,6 +875,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(counts_inner_packets_on_both_edges),
 	TEST(counts_outer_packets_by_what_is_in_them),
 	TEST(counts_the_sizes_of_the_other_end),
+	TEST(counts_the_answers_to_sizes_that_return),
 	TEST(names_the_rule_that_drops),
 	TEST(names_the_policy_that_drops_each_layer),
 	TEST(follows_a_flow_through_nat),

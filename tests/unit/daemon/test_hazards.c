@@ -315,6 +315,25 @@ static void a_rule_of_its_own_device_needs_no_tunnel(void **state)
 	assert_non_null(strstr(scene->hazards.list.v[0].fix, "iifname \"lan0\" accept"));
 }
 
+/* A chain of the tunnel's own device sees what is inside. */
+static void a_chain_of_the_tunnel_drops_what_is_inside(void **state)
+{
+	static const char *const tunnel[] = {"tun_b", "tun_a", NULL}, *const other[] = {"lan0",
+											NULL};
+	static const uint8_t hooks[] = {NF_INET_PRE_ROUTING, NF_INET_POST_ROUTING};
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		add_chain(scene, hooks[i], true)->devices = tunnel;
+		add_chain(scene, hooks[i], true)->devices = other;
+		add_chain(scene, hooks[i], false)->devices = tunnel;
+	}
+	declare_tunnel(scene, "tun_a", "10.0.0.1", "10.0.0.2");
+	judges(scene, "critical DeviceDrop nft ip other c1\ncritical DeviceDrop nft ip other c4\n");
+	assert_non_null(strstr(scene->hazards.list.v[0].fix, "c1 iifname \"tun_a\" accept"));
+	assert_non_null(strstr(scene->hazards.list.v[1].fix, "c4 oifname \"tun_a\" accept"));
+}
+
 static void the_worst_comes_first(void **state)
 {
 	struct scene *scene = *state;
@@ -522,6 +541,7 @@ int main(void)
 		TEST(legacy_tables_that_change_no_packet_are_less),
 		TEST(chains_that_drop_matter_to_who_forwards),
 		TEST(a_rule_of_its_own_device_needs_no_tunnel),
+		TEST(a_chain_of_the_tunnel_drops_what_is_inside),
 		TEST(the_worst_comes_first),
 		TEST(with_many_tunnels_there_is_no_short_fix),
 		TEST(a_name_that_no_command_takes_has_no_fix),

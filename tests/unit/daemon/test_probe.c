@@ -214,6 +214,27 @@ static void the_device_bounds_the_size_and_tells(void **state)
 	assert_int_equal(result.told_by.host, 0);
 }
 
+/* The device takes 1400 bytes at once. */
+static void what_may_be_fragmented_passes(void **state)
+{
+	struct probe_question question = {.to = LOOPBACK,
+					  .protocol = IPPROTO_ICMP,
+					  .id = 7,
+					  .sizes = {1400, 1500},
+					  .n_sizes = 2,
+					  .timeout_ms = 2000};
+
+	(void)state;
+	if (!alone)
+		skip();
+	assert_false(probe(&question).whole_passed);
+	question.whole = 1500;
+	struct probe_result result = probe(&question);
+	assert_true(result.whole_passed);
+	assert_int_equal(result.largest_passed, 1400);
+	assert_int_equal(result.smallest_lost, 1500);
+}
+
 static void answer_echoes(bool answer)
 {
 	int fd = open("/proc/sys/net/ipv4/icmp_echo_ignore_all", O_WRONLY | O_CLOEXEC);
@@ -411,6 +432,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_or_lies_is_no_packet),
 		cmocka_unit_test(echoes_come_back),
 		cmocka_unit_test(the_device_bounds_the_size_and_tells),
+		cmocka_unit_test(what_may_be_fragmented_passes),
 		cmocka_unit_test(an_error_about_the_tunnels_packet_is_heard),
 		cmocka_unit_test(what_could_not_be_sent_is_not_waited_for),
 		cmocka_unit_test(tcp_is_answered_by_who_listens_and_by_who_does_not),

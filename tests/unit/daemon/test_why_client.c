@@ -350,10 +350,16 @@ static void not_to_the_socket(struct world *w)
 	w->known.probed.result.received = 0;
 }
 
-static void black_hole(struct world *w)
+static void lost_long(struct world *w)
 {
 	w->known.probed.result.largest_passed = 1400;
 	w->known.probed.result.n_passed = 5;
+}
+
+static void black_hole(struct world *w)
+{
+	lost_long(w);
+	w->known.probed.result.whole_passed = true;
 }
 
 /* clang-format off */
@@ -396,6 +402,7 @@ static const struct {
 	{strict_unnumbered, "rp_filter", "ipipctl tunnel set tun_a --rp-filter off && "
 	 "sysctl -w net.ipv4.conf.all.rp_filter=0"},
 	{not_to_the_socket, "reply", NULL},
+	{lost_long, NULL, NULL},
 	{black_hole, "mtu", "ipipctl tunnel set tun_a --mtu 1400"},
 };
 /* clang-format on */
@@ -461,16 +468,23 @@ static void the_device_tells_by_its_counters(void **state)
 	}
 }
 
-/* What came of the other end's sizes tells on which way the own ones vanish. */
-static void tells_which_way_is_narrow(void **state)
+/* That a destination does not answer long ones is no break: the way is, where others see it. */
+static void a_way_is_narrow_where_it_is_seen(void **state)
 {
+	static const char fix[] = "ipipctl tunnel set tun_a --mtu 1400";
 	static const struct {
 		uint32_t came;
+		bool whole_passed;
+		enum why_verdict verdict;
 		const char *words;
 	} cases[] = {
-		{0, "longer ones vanish, without"},
-		{11, "longer ones vanish on the way there, without"},
-		{5, "longer ones vanish, without"}, /* perhaps it sends none */
+		{0, false, WHY_WARN, "or the destination does not answer such"},
+		{11, false, WHY_WARN, "or the destination does not answer such"},
+		{4, false, WHY_WARN, "or the destination does not answer such"},
+		{5, false, WHY_BROKEN, "longer ones vanish on the way here"},
+		{5, true, WHY_BROKEN, "longer ones vanish on the way here"},
+		{0, true, WHY_BROKEN, "only in fragments"},
+		{11, true, WHY_BROKEN, "only in fragments"},
 	};
 
 	(void)state;
@@ -479,12 +493,14 @@ static void tells_which_way_is_narrow(void **state)
 		struct why_checks checks;
 
 		begin(&w);
-		black_hole(&w);
+		lost_long(&w);
 		w.known.probed.seen.counts.beside[TRACE_SIZES_CAME] = cases[i].came;
+		w.known.probed.result.whole_passed = cases[i].whole_passed;
 		judge(&w, &checks);
 		const struct why_check *check = &checks.v[checks.len - 1];
-		assert_int_equal(check->verdict, WHY_BROKEN);
+		assert_int_equal(check->verdict, cases[i].verdict);
 		assert_non_null(strstr(check->evidence, cases[i].words));
+		assert_string_equal(check->fix, fix);
 	}
 }
 
@@ -525,7 +541,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_break_and_its_fix),
 		cmocka_unit_test(the_device_tells_by_its_counters),
-		cmocka_unit_test(tells_which_way_is_narrow),
+		cmocka_unit_test(a_way_is_narrow_where_it_is_seen),
 		cmocka_unit_test(a_way_that_loses_short_ones_is_not_called_narrow),
 		cmocka_unit_test(a_neighbour_that_failed_is_not_known_without_a_probe),
 	};

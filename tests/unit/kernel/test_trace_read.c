@@ -95,7 +95,7 @@ static void a_drop_behind_a_jump_began_in_the_base_chain(void **state)
 	put_verdict(nlh, (uint32_t)NFT_JUMP);
 	trace_read_message(&log, &client, nlh);
 	assert_int_equal(log.n_lost, 0);
-	for (int i = 0; i < 2; i++) { /* it stands once */
+	for (int i = 0; i < 2; i++) { /* it stands once, and counts */
 		nlh = trace("guard", "deep", NFT_TRACETYPE_RULE);
 		put_verdict(nlh, NF_DROP | 1U << 16);
 		trace_read_message(&log, &client, nlh);
@@ -108,6 +108,7 @@ static void a_drop_behind_a_jump_began_in_the_base_chain(void **state)
 	assert_string_equal(log.lost[0].drop.chain, "deep");
 	assert_string_equal(log.lost[0].began, "wall");
 	assert_int_equal(log.lost[0].drop.handle, 12);
+	assert_int_equal(log.lost[0].drop.packets, 2);
 	assert_int_equal(log.lost[0].iif, 3);
 	assert_int_equal(log.lost[0].oif, 4);
 }
