@@ -149,8 +149,7 @@ static void publish(struct reconcile *r)
 /* Of a pass over everything, which could observe it. */
 static void publish_full(struct reconcile *r)
 {
-	bool asked = strcmp(r->running_trigger, "write") == 0 ||
-		     strcmp(r->running_trigger, "request") == 0;
+	bool asked = r->outdated || strcmp(r->running_trigger, "request") == 0;
 
 	r->report.last_pass.failed = round_failed(&r->round, r->failing && !asked);
 	r->at_rest = !r->round.ops.len && !r->contests.contested;

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the property test (tests/property) has found, each made small."""
 
+import json
 import signal
+import time
 
 import api
 
@@ -173,6 +175,24 @@ class Disturbance(api.ApiTest):
         self.agent.kernel(*(f"delete route {dst} table 7000" for dst in MANY))
         self.ok(self.go_on_with(connection, "DELETE", "/v1/exit-routes/many?wait=10"), 204)
         self.assertEqual(self.agent.get("/v1/tunnels/other").state, "conflict")
+
+    def test_what_fails_is_logged_once_though_it_was_written_while_a_pass_looked(self):
+        self.rest()
+        connection = api.Connection(self.agent.socket)
+        self.addCleanup(connection.close)
+        self.agent.ask("GET", "/v1/status", connection=connection)
+        time.sleep(0.2)  # so that the pass begins in the turn that hears of the event
+        self.agent.process.send_signal(signal.SIGSTOP)
+        self.agent.kernel("fail link add tun_* EPERM not today", "link eth0 mtu 1400")
+        answer = self.go_on_with(connection, "PUT", "/v1/tunnels/tun_a?wait=10",
+                                 json.dumps(api.TUNNEL), {"Content-Type": "application/json"})
+        self.assertEqual(answer.state, "failed", answer)
+        self.assertIn("(event): 4 changed", self.agent.log)
+        passes = self.agent.get("/v1/status").body["last_pass"]["number"]
+        self.agent.until("/v1/status", lambda a: a.body["last_pass"]["number"] > passes + 2)
+        lines = [line for line in self.agent.log.splitlines()
+                 if line == "<4>link tun_a: add: not today"]
+        self.assertEqual(1, len(lines), self.agent.log)
 
     def test_a_batch_that_lost_a_race_is_tried_again_before_anybody_is_told(self):
         self.with_failpoint("fake.apply:1-3=ERESTART")
