@@ -69,7 +69,6 @@ struct api {
 	size_t turn_changes; /* resources written in it */
 	unsigned scrapes;    /* of which not all was sent yet */
 	unsigned plans;      /* likewise */
-	bool drift_is_long;  /* as a plan that was made since, which all others contain */
 };
 
 struct api_call {

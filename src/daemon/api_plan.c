@@ -21,8 +21,7 @@ struct answer {
 	struct arena arena;      /* has what the ops point to */
 	struct ops ops;
 	uint64_t revision;
-	size_t at;     /* the next op */
-	bool is_drift; /* of nothing else */
+	size_t at; /* the next op */
 	bool ended;
 };
 
@@ -58,8 +57,7 @@ static void answer_done(void *user)
 {
 	struct answer *answer = user;
 
-	if (--answer->api->plans == 0)
-		answer->api->drift_is_long = false;
+	answer->api->plans--;
 	answer_free(answer);
 }
 
@@ -72,12 +70,10 @@ static bool is_too_many(const struct api *api, struct http_request *request)
 	return true;
 }
 
-/* Before it costs anything, where it will be long: a plan is longer than the text of what is new,
- * and does away with the drift as well. */
+/* Before it costs anything, if its body says so: a plan is longer than the text of what is new. */
 bool api_plan_refused(struct api_call *call)
 {
-	return (call->request->body_len > HTTP_PIECE || call->api->drift_is_long) &&
-	       is_too_many(call->api, call->request);
+	return call->request->body_len > HTTP_PIECE && is_too_many(call->api, call->request);
 }
 
 /* What fits into one piece goes at once, so that no client holds its objects. */
@@ -92,7 +88,6 @@ static void tell(struct http_request *request, struct answer *answer)
 		answer_free(answer);
 		return;
 	}
-	answer->api->drift_is_long |= answer->is_drift;
 	if (is_too_many(answer->api, request)) {
 		answer_free(answer);
 		return;
@@ -116,7 +111,6 @@ static void respond(struct api_call *call, const struct declaration *declaration
 		.begin = begin,
 		.end = end,
 		.revision = agent->declaration.revision,
-		.is_drift = !declaration,
 	};
 	if (reconcile_plan(agent->reconcile, declaration,
 			   call->params.orphans == API_ORPHANS_DELETE, &answer->arena, &answer->ops,

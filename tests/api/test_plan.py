@@ -256,21 +256,6 @@ class Large(api.ApiTest):
             self.problem(self.agent.post(path), 503, "not-ready")
         self.ok(self.agent.put("/v1/nat-rules/y", self.dry), 201)
 
-    def test_long_drift_is_made_once_while_a_plan_is_on_its_way(self):
-        self.agent.kernel("fail nft-set add * EPERM not today")
-        self.ok(self.agent.put("/v1/nat-rules/x?wait=30", self.dry), 201)
-        for path in ("/v1/plan", "/v1/reconcile?dry_run=true"):
-            with self.subTest(path):
-                connection, response = self.slow("POST", path, None)
-                self.agent.kernel("fail nft-set add * EPERM not today", "refuse-observe EIO")
-                for method, other in (("POST", "/v1/plan"), ("POST", "/v1/reconcile?dry_run=true"),
-                                      ("DELETE", "/v1/nat-rules/x?dry_run=true")):
-                    self.problem(self.agent.ask(method, other), 429, "too-many-requests")
-                response.read()
-                connection.close()
-                self.problem(self.agent.post("/v1/plan"), 503, "not-ready")
-                self.agent.kernel("fail nft-set add * EPERM not today")
-
     def test_who_leaves_in_the_middle_makes_room(self):
         connection, response = self.slow("POST", "/v1/plan", self.config)
         response.close()
