@@ -315,7 +315,8 @@ int resources_list(struct cli *cli)
 
 	if (args_value(&cli->args, "rates") && (cli->args.noun->kind != &tunnel_kind || !is_table))
 		return cli_usage("--rates fills RX and TX of the table of tunnels: %s",
-				 is_table ? "there are none here" : "-o and -j are not for it");
+				 is_table ? "there are none here"
+					  : "-o name and -j are not for it");
 	json_t *items = json_array();
 	int status = get_pages(cli, items, &first, &single);
 

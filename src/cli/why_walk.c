@@ -11,7 +11,13 @@
 #include "cli/document.h"
 #include "cli/remotes.h"
 
-enum { PEER_TIMEOUT_S = 3, TUNNELS_MAX = 1000, ANSWER_MAX = 1 << 20, MTU_MIN = 68 };
+enum {
+	PEER_TIMEOUT_S = 3,
+	SENT_TIMEOUT_S = 1,
+	TUNNELS_MAX = 1000,
+	ANSWER_MAX = 1 << 20,
+	MTU_MIN = 68
+};
 
 /* The answer of an agent to a GET; NULL, with a line in notes (NULL: none), when it is none. */
 static json_t *get(const struct why_host *host, const char *path, struct text *notes)
@@ -34,12 +40,13 @@ static json_t *get(const struct why_host *host, const char *path, struct text *n
 	return NULL;
 }
 
-static int open_peer(const struct why_walk *walk, const char *name, struct client **client)
+static int open_peer(const struct why_walk *walk, const char *name, unsigned timeout_s,
+		     struct client **client)
 {
 	struct cli quick = *walk->cli;
 
-	if (quick.config.timeout_s > PEER_TIMEOUT_S)
-		quick.config.timeout_s = PEER_TIMEOUT_S;
+	if (quick.config.timeout_s > timeout_s)
+		quick.config.timeout_s = timeout_s;
 	return cli_open(&quick, name, false, client);
 }
 
@@ -144,7 +151,7 @@ static void tell_sent(struct why_walk *walk)
 
 	if ((strcmp(document_string(reply, "verdict"), "ok") == 0 &&
 	     strcmp(document_string(walk->near.answer, "protocol"), "udp") != 0) ||
-	    open_peer(walk, walk->far.name, &client) != CLI_OK)
+	    open_peer(walk, walk->far.name, SENT_TIMEOUT_S, &client) != CLI_OK)
 		return;
 	add_far_path(walk, &path);
 	text_add(&path, "&sent=true");
@@ -310,7 +317,7 @@ static bool try_host(struct why_walk *walk, const char *name, bool only)
 {
 	struct why_host host = {.name = name};
 
-	if (open_peer(walk, name, &host.client) != CLI_OK)
+	if (open_peer(walk, name, PEER_TIMEOUT_S, &host.client) != CLI_OK)
 		return false;
 	json_t *about = get(&host, "/v1/host", &walk->notes);
 	bool taken = is_far_end(walk, &host, about) || (only && !is_near(walk, name, about));

@@ -4,6 +4,7 @@
 
 #include "base/words.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,12 +183,13 @@ static int check_names(int argc, char **argv, const struct option *longs)
 static int refuse(int option, const char *word)
 {
 	const char letter[] = {'-', (char)optopt, '\0'};
+	bool is_letter = optopt != HELP && optopt < 128 && isgraph(optopt);
 
 	if (option == ':')
 		return options_error(word, " needs a value");
-	if (strncmp(word, "--", 2) == 0)
-		return options_error(word, " takes no value");
-	return options_error("there is no option ", letter);
+	if (is_letter)
+		return options_error("there is no option ", letter);
+	return options_error(word, " takes no value");
 }
 
 int options_read(int argc, char **argv, struct options *options)

@@ -83,7 +83,7 @@ static bool is_cut(const struct why_known *known)
 	const struct probe_result *result = &known->probed.result;
 	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME];
 
-	return came && came < why_probe_sizes(peer_mtu(known)) && result->n_passed <= came;
+	return came && came < why_probe_sizes(peer_mtu(known)) && result->n_passed == came;
 }
 
 static void judge_short(const struct why_known *known, struct why_check *check)
@@ -109,7 +109,8 @@ static void judge_short(const struct why_known *known, struct why_check *check)
 			passed, mtu, known->device);
 		why_object(check, "the way from %s", addr_text(known->remote, peer));
 	} else if (result->whole_passed) {
-		why_say(check, WHY_BROKEN,
+		/* one that is lost may be lost by chance */
+		why_say(check, why_probe_sizes(mtu) > result->n_passed + 1 ? WHY_BROKEN : WHY_WARN,
 			"%u bytes pass, of %u that %s takes; longer ones only in fragments, and "
 			"no ICMP says so",
 			passed, mtu, known->device);

@@ -613,7 +613,7 @@ class Calling(Cli):
                 (("tunnel", "list", "--state", "up"), '"state" must be "pending", "ready"'),
                 (("tunnel", "list", "--state", "redy"), 'not "redy"; did you mean "ready"?'),
                 (("exit", "list", "--rates"), "of the table of tunnels: there are none here"),
-                (("tunnel", "list", "--rates", "-j"), "-o and -j are not for it"),
+                (("tunnel", "list", "--rates", "-j"), "-o name and -j are not for it"),
                 (("help", "nope"), "hint: `ipipctl help` lists what there is")):
             self.assertIn(choices, self.fails(USAGE, *words))
 

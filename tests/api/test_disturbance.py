@@ -183,6 +183,7 @@ class Disturbance(api.ApiTest):
         self.agent.ask("GET", "/v1/status", connection=connection)
         time.sleep(0.2)  # so that the pass begins in the turn that hears of the event
         self.agent.process.send_signal(signal.SIGSTOP)
+        self.agent.wait_for_stop()
         self.agent.kernel("fail link add tun_* EPERM not today", "link eth0 mtu 1400")
         answer = self.go_on_with(connection, "PUT", "/v1/tunnels/tun_a?wait=10",
                                  json.dumps(api.TUNNEL), {"Content-Type": "application/json"})

@@ -633,6 +633,7 @@ static void counts_what_the_reverse_path_filter_drops(void **state)
 	open_trace(ground, &asked);
 	send_echoes(between.inside, "10.7.7.7", "198.51.100.2", 0);
 	await(ground, &seen.rp_filter_drops, PROBES, &seen);
+	read_trace(ground, &seen); /* what was counted before the last drop was told */
 	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_PREROUTING, PROBES);
 	assert_edges(&seen, TRACE_OUT, TRACE_INNER, TRACE_FORWARD, 0);
 	between_end(between);
@@ -898,7 +899,22 @@ static const struct CMUnitTest tests[] = {
 	TEST(is_quick),
 };
 
+/*
+ * All packets come from one processor: of a flow whose first ones are on two at the same time,
+ * conntrack drops one when both are translated (nf_conntrack_core.c, the clash that it cannot
+ * resolve).
+ */
+static void stay_on_one_processor(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	(void)!sched_setaffinity(0, sizeof(one), &one);
+}
+
 int main(void)
 {
+	stay_on_one_processor();
 	return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
 }
