@@ -107,6 +107,12 @@ class Rules(HazardTest):
         self.agent.kernel("flush foreign")
         self.logged("<6>hazard gone: ForwardDrop (critical)")
 
+    def test_what_was_there_before_the_agent_is_found_at_its_start(self):
+        self.agent.stop()
+        self.agent.kernel("link tunl0 driver ipip up")
+        self.agent.start()
+        self.logged("hazard FallbackDeviceUp")
+
     def test_what_somebody_declares_is_scanned_without_being_asked(self):
         self.agent.kernel("foreign-chain ip filter FORWARD forward 0 drop")
         self.three()
