@@ -242,6 +242,7 @@ static void close_fake(struct kernel *kernel)
 
 	fake_state_done(fake);
 	vec_done(&fake->failures);
+	text_done(&fake->later);
 	vec_done(&fake->link_counts);
 	vec_done(&fake->element_counts);
 	vec_done(&fake->gone);

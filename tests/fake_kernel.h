@@ -66,6 +66,7 @@
  *   rp-filter COUNT                          so many were dropped by it
  *                                            these five: what every trace sees, until the next
  *                                            script
+ *   next                                     the lines behind it wait until a trace has looked
  *   refuse-trace ERRNO                       no trace can be opened
  * state    Written (by rename) after each apply and script: all objects in the order of kinds
  *          and keys, one a line: noun, key, then field=value for the other fields;
@@ -132,6 +133,7 @@ struct fake {
 	bool tracing;
 	bool trace_left; /* by a close that was refused */
 	int refuse_trace, refuse_trace_close;
+	struct text later; /* lines of the script behind a `next` */
 	struct trace_seen seen;
 	/* traffic since it was made, and devices that the script took away since the last events */
 	struct fake_link_counts vec_of(struct fake_link_count) link_counts;
@@ -225,3 +227,4 @@ int fake_rulesets(struct kernel *kernel, struct ruleset *ruleset, struct err *er
 bool fake_script_run(struct fake *fake);
 /* Of one line, as it stands in a script. */
 void fake_script_line(struct fake *fake, const char *line);
+void fake_script_next(struct fake *fake); /* up to the next `next` */

@@ -605,6 +605,22 @@ void fake_script_line(struct fake *fake, const char *line)
 		run(fake, &words);
 }
 
+void fake_script_next(struct fake *fake)
+{
+	cleanup_free char *lines = xstrdup(text_str(&fake->later));
+	char *rest = lines;
+
+	text_clear(&fake->later);
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		if (strcmp(line, "next") != 0) {
+			fake_script_line(fake, line);
+			continue;
+		}
+		text_add(&fake->later, rest);
+		return;
+	}
+}
+
 static bool is_another(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino != b->st_ino || a->st_size != b->st_size ||
@@ -633,8 +649,10 @@ bool fake_script_run(struct fake *fake)
 		fake->refuse_trace_close = 0;
 		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};
+		text_clear(&fake->later);
 		while (getline(&line, &size, file) >= 0)
-			fake_script_line(fake, line);
+			text_add(&fake->later, line);
+		fake_script_next(fake);
 		fake_state_save(fake);
 	}
 	fclose(file);

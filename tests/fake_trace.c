@@ -73,6 +73,7 @@ int fake_trace_read(struct kernel *kernel, struct trace_seen *seen, struct err *
 	if (!fake->tracing)
 		return err_set(err, -EINVAL, "no trace is open");
 	*seen = fake->seen;
+	fake_script_next(fake);
 	return 0;
 }
 

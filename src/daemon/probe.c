@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PAYLOAD = 56, SIZE_MIN = PACKET_IP_HEADER + PACKET_ICMP_HEADER };
+enum { PAYLOAD = 56, SLOWNESS = 4, SIZE_MIN = PACKET_IP_HEADER + PACKET_ICMP_HEADER };
 
 enum fate { FATE_WAITING, FATE_PASSED, FATE_LOST };
 
@@ -391,6 +391,17 @@ static void send_all(struct probe *probe)
 	send_whole(probe);
 }
 
+/* At once when none of them left. Where sending took long, the way is long, too: on a host that
+ * is starved, which may be that of the answers as well. */
+static uint64_t deadline_ms(const struct probe *probe)
+{
+	uint64_t now_ms = loop_now_ms();
+
+	if (all_answered(probe))
+		return now_ms;
+	return now_ms + probe->question.timeout_ms + (now_ms - probe->sent_us / 1000) * SLOWNESS;
+}
+
 static int open_data(struct probe *probe, struct err *err)
 {
 	const struct probe_question *question = &probe->question;
@@ -449,13 +460,11 @@ int probe_start(struct probe **probe, struct loop *loop, const struct probe_ques
 		return rc;
 	}
 	made->timer = loop_timer_new(loop, expire, made);
-	loop_timer_arm(loop, made->timer, loop_now_ms() + question->timeout_ms);
 	made->icmp_watch = loop_watch_fd(loop, made->heard, icmp_readable, made);
 	if (made->data >= 0)
 		made->data_watch = loop_watch_fd(loop, made->data, data_readable, made);
 	send_all(made);
-	if (all_answered(made)) /* by none of them having left */
-		loop_timer_arm(loop, made->timer, loop_now_ms());
+	loop_timer_arm(loop, made->timer, deadline_ms(made));
 	*probe = made;
 	return 0;
 }

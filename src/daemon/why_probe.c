@@ -13,7 +13,10 @@ enum {
 	FIRST_MS = 900,  /* and for the first of them: who sends it may be slow */
 	LOOK_MS = 20,    /* how often it looks, */
 	REST = 2,        /* or so many times as long as a look takes */
-	QUIET_MS = 200,  /* it is over when so long nothing more came, if not all did before */
+	QUIET_MS = 200,  /* it is over when so long nothing more came, if not all did before; */
+	STILL_MS = 40,   /* so long when no more is sent: what still moves is not lost, */
+	LAST_MS = 1600,  /* but not for ever */
+	LOOKS_MAX = 4,   /* of the near end, until two are alike */
 	SIZES_MS = 400,  /* of its own probes */
 	FAR_ID = 0x8000, /* which have the other's id but for that bit */
 };
@@ -28,7 +31,8 @@ struct why_probe {
 	struct probe_question far; /* what the far end is still to send; n_sizes 0: nothing */
 	struct loop_timer *timer;
 	uint64_t began_ms;
-	uint64_t moved_ms; /* when the counts were others for the last time */
+	uint64_t moved_ms; /* when the counts were others for the last time, or no more was sent */
+	uint64_t rest_ms;  /* between the last look and the next */
 	unsigned sizes;    /* that the near end sends */
 	bool ends;         /* all that there was has been sent */
 	bool over;
@@ -95,6 +99,7 @@ void why_probe_end(struct why_probe *probe)
 	if (probe->over)
 		return;
 	probe->ends = true;
+	probe->moved_ms = loop_now_ms();
 	look_soon(probe);
 }
 
@@ -108,6 +113,19 @@ static bool is_complete(const struct why_probe *probe, unsigned replies, unsigne
 	       seen->beside[TRACE_SIZES_RETURNED] >= sizes;
 }
 
+/* A dump of counters is no snapshot, but two that are alike are one. */
+static void look_twice(struct why_probe *probe)
+{
+	struct trace_counts before;
+
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		before = probe->probed.seen.counts;
+		look(probe);
+		if (memcmp(&before, &probe->probed.seen.counts, sizeof(before)) == 0)
+			return;
+	}
+}
+
 static void packets_done(void *user, const struct probe_result *result)
 {
 	struct why_probe *probe = user;
@@ -116,7 +134,7 @@ static void packets_done(void *user, const struct probe_result *result)
 	probe_free(probe->packets);
 	probe->packets = NULL;
 	if (!probe->question.exit)
-		look(probe);
+		look_twice(probe);
 	if (!probe->question.exit || is_complete(probe, PROBE_COUNT, probe->sizes))
 		finish(probe);
 	else
@@ -129,9 +147,12 @@ static bool is_over(const struct why_probe *probe)
 	const struct trace_counts *seen = &probe->probed.seen.counts;
 	bool came = seen->packets[TRACE_OUT][TRACE_OUTER][TRACE_PREROUTING][TRACE_FIRST];
 	uint64_t now = loop_now_ms();
+	uint64_t still_ms = probe->rest_ms > STILL_MS ? probe->rest_ms : STILL_MS;
 
 	if (probe->packets)
 		return false;
+	if (now < probe->moved_ms + still_ms && now < probe->began_ms + LAST_MS)
+		return is_complete(probe, PROBE_COUNT, probe->sizes);
 	return probe->ends || is_complete(probe, PROBE_COUNT, probe->sizes) ||
 	       (is_complete(probe, 1, 0) && now >= probe->moved_ms + QUIET_MS) ||
 	       now >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
@@ -157,7 +178,7 @@ static void look_again(void *user)
 {
 	struct why_probe *probe = user;
 	struct trace_counts before = probe->probed.seen.counts;
-	uint64_t began_ms = loop_now_ms(), rest_ms;
+	uint64_t began_ms = loop_now_ms();
 
 	look(probe);
 	if (memcmp(&before, &probe->probed.seen.counts, sizeof(before)) != 0)
@@ -167,9 +188,10 @@ static void look_again(void *user)
 		finish(probe);
 		return;
 	}
-	rest_ms = (loop_now_ms() - began_ms) * REST;
-	loop_timer_arm(probe->call.loop, probe->timer,
-		       loop_now_ms() + (rest_ms > LOOK_MS ? rest_ms : LOOK_MS));
+	probe->rest_ms = (loop_now_ms() - began_ms) * REST;
+	if (probe->rest_ms < LOOK_MS)
+		probe->rest_ms = LOOK_MS;
+	loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + probe->rest_ms);
 }
 
 /* Bytes of packets, of ways that are narrower as they mostly are. */

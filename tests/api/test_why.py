@@ -164,6 +164,24 @@ class FarProbed(WhyTest):
             self.ok(self.agent.get(right), 204)  # too late, which is no harm
         self.assertLess(min(took), 0.4)
 
+    def test_what_still_moves_when_no_more_is_sent_is_not_lost(self):
+        connection, response = self.begin()
+        self.agent.kernel("seen out outer prerouting first 1", "next",
+                          *seen(*OUT[:3]), "next", *seen(*OUT), "next",
+                          *seen(*BACK), "flow 172.16.16.22 180.163.26.39 replied")
+        self.ok(self.agent.get(FAR + "&local=172.16.16.22&id=4711&sent=true"), 204)
+        body = json.loads(response.read())
+        self.assertEqual(body["verdict"], "ok", body)
+
+    def test_what_never_stands_still_ends_as_well(self):
+        connection, response = self.begin()
+        began = time.monotonic()
+        steps = 1000
+        self.agent.kernel(*(f"seen out outer prerouting first {n}\nnext" for n in range(steps)))
+        self.ok(self.agent.get(FAR + "&local=172.16.16.22&id=4711&sent=true"), 204)
+        response.read()
+        self.assertLess(time.monotonic() - began, steps * 0.01)
+
     def test_a_foreign_chain_drops(self):
         self.agent.kernel(*seen(*OUT[:3]), "seen out inner forward first 3",
                           "drop out inner forward ip filter FORWARD 7")
