@@ -22,7 +22,8 @@
 #include <sys/socket.h>
 
 enum {
-	STOP_MS = 500, /* for the last answers to go out */
+	HEARD_MS = 500, /* for who has come to ask, and to be answered, before the end */
+	STOP_MS = 500,  /* for the last answers to go out */
 	/* Until its handshake is over, the library (0.9.75) takes a connection that sent
 	 * anything for one with work to do, and would have the loop turn without a pause. */
 	HANDSHAKE_MS = 5,
@@ -231,6 +232,27 @@ static void library_log(void *cls, const char *fmt, va_list args)
 		handler->refused(handler->user, code);
 }
 
+/* Who said nothing yet is about to, and cannot know that this is the end. */
+static bool is_owed_an_answer(const struct connection *connection)
+{
+	return connection->exchange ? http_exchange_is_open(connection->exchange)
+				    : !connection->spoke;
+}
+
+static void look_who_is_left(void *user)
+{
+	struct http *http = user;
+	void (*heard)(void *user) = http->heard;
+
+	if (!heard)
+		return;
+	for (struct connection *c = http->connections; c; c = c->next)
+		if (is_owed_an_answer(c) && loop_now_ms() < http->heard_ms)
+			return;
+	http->heard = NULL;
+	heard(http->heard_user);
+}
+
 /* Those that have something to do: a run costs as much as all that they are busy with. */
 static void run(void *user)
 {
@@ -240,6 +262,7 @@ static void run(void *user)
 	for (unsigned i = 0; i < http->n_listeners; i++)
 		if (http->listeners[i].due || http->listeners[i].due_ms <= now)
 			run_listener(&http->listeners[i]);
+	look_who_is_left(http);
 }
 
 /* Its sockets are edge-triggered: what it has read but not used wakes no epoll. */
@@ -259,6 +282,8 @@ static uint64_t wait_ms(void *user)
 	struct http *http = user;
 	uint64_t least = UINT64_MAX, now = loop_now_ms();
 
+	if (http->heard)
+		least = http->heard_ms > now ? http->heard_ms - now : 0;
 	for (unsigned i = 0; i < http->n_listeners; i++) {
 		uint64_t ms = listener_wait_ms(&http->listeners[i]);
 
@@ -471,14 +496,29 @@ const char *http_unix_path(const struct http *http)
 	return http->socket.path;
 }
 
+/* Or the library shuts systemd's listening socket down for good at its end. */
+static void quiesce(struct http *http)
+{
+	for (unsigned i = 0; i < http->n_listeners && !http->quiet; i++)
+		MHD_quiesce_daemon(http->listeners[i].daemon);
+	http->quiet = true;
+}
+
+void http_quiesce(struct http *http, void (*heard)(void *user), void *user)
+{
+	quiesce(http);
+	http->heard = heard;
+	http->heard_user = user;
+	http->heard_ms = loop_now_ms() + HEARD_MS;
+}
+
 void http_stop(struct http *http)
 {
 	if (!http)
 		return;
 	http->stopping = true;
-	/* first, or the library shuts systemd's listening socket down for good */
-	for (unsigned i = 0; i < http->n_listeners; i++)
-		MHD_quiesce_daemon(http->listeners[i].daemon);
+	http->heard = NULL;
+	quiesce(http);
 	for (struct connection *c = http->connections; c; c = c->next)
 		if (c->exchange)
 			http_exchange_gone(c->exchange);

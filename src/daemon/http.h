@@ -153,7 +153,12 @@ int http_start(struct http **http, struct loop *loop, const struct http_config *
  */
 int http_reload(struct http *http, const struct http_access_config *config,
 		struct errs *errs) must_check;
-/* Stops accepting, lets answers go out, closes. Waiting requests are gone. */
+/*
+ * Accepts nobody more. `heard` is called, within a turn, when all who have come have asked and
+ * got their answers; half a second later at the latest.
+ */
+void http_quiesce(struct http *http, void (*heard)(void *user), void *user);
+/* Lets answers go out, closes. Waiting requests are gone. */
 void http_stop(struct http *http);
 /* What there is at this moment. */
 struct http_numbers {

@@ -341,7 +341,7 @@ static void answer(struct exchange *x, unsigned status, const char *const *heade
 		   struct MHD_Response *response)
 {
 	http_response_headers(response, headers);
-	if (x->close)
+	if (x->close || x->connection->http->quiet)
 		MHD_add_response_header(response, "Connection", "close");
 	x->response = response;
 	x->status = status;
@@ -398,6 +398,11 @@ void http_stream_wake(struct http_request *request)
 void http_stream_end(struct http_request *request)
 {
 	((struct exchange *)request->connection)->ended = true;
+}
+
+bool http_exchange_is_open(const struct exchange *x)
+{
+	return x->phase <= PHASE_ANSWERED || (x->phase == PHASE_QUEUED && !x->stream);
 }
 
 bool http_exchange_answers(const struct exchange *x)

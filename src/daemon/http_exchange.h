@@ -80,8 +80,12 @@ struct http {
 	struct loop_timer *deadline_timer;
 	int hangup_fd; /* epoll over suspended connections: the library does not look */
 	struct connection *connections;
-	size_t bodies_bytes; /* held now */
-	bool stopping;
+	size_t bodies_bytes;       /* held now */
+	bool quiet;                /* nobody is accepted any more */
+	bool stopping;             /* no answer begins any more */
+	void (*heard)(void *user); /* of http_quiesce; NULL: not asked for, or called */
+	void *heard_user;
+	uint64_t heard_ms; /* when at the latest; monotonic */
 	uint32_t id_prefix, id_counter;
 };
 
@@ -99,5 +103,7 @@ enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const
 void http_exchange_gone(struct exchange *x);
 /* The library will not have it, and answers by itself; this comes before. */
 void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence);
+/* Is an answer to come? Not the rest of a stream. */
+bool http_exchange_is_open(const struct exchange *x);
 /* Is an answer on its way? */
 bool http_exchange_answers(const struct exchange *x);

@@ -37,6 +37,7 @@ struct process {
 	struct conf reread; /* by SIGHUP: what of it may change has taken the place of conf's */
 	struct notify *notify;
 	struct errs errs;
+	bool stopping;
 };
 
 /* The first of them is the last word: "cannot start: …". */
@@ -96,6 +97,14 @@ static void reload(struct process *process)
 	notify_reloaded(process->notify);
 }
 
+static void stop(void *user)
+{
+	struct process *process = user;
+
+	loop_stop(process->agent.loop, 0);
+}
+
+/* Who has asked is answered before; a second signal does not wait. */
 static void on_signal(void *user, int number)
 {
 	struct process *process = user;
@@ -104,9 +113,14 @@ static void on_signal(void *user, int number)
 		reload(process);
 		return;
 	}
+	if (process->stopping) {
+		stop(process);
+		return;
+	}
+	process->stopping = true;
 	log_notice("stopping on signal %d; what is in the kernel stays", number);
 	notify_stopping(process->notify);
-	loop_stop(process->agent.loop, 0);
+	http_quiesce(process->agent.http, stop, process);
 }
 
 static int load_host_id(struct agent *agent, struct err *err)

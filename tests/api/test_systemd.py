@@ -5,12 +5,14 @@ socket."""
 
 import contextlib
 import grp
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 import unittest
 
 import api
@@ -121,6 +123,83 @@ os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+class Stopping(api.ApiTest):
+    """Who comes as it ends cannot know that: he is answered, by it or by the next one."""
+
+    def connect(self, sent=b""):
+        """A connection of which it has heard that there is one."""
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(api.READY_S)
+        client.connect(str(self.agent.socket))
+        client.sendall(sent)
+        self.ok(self.agent.get("/livez"))
+        return client
+
+    def ends(self, client, *after):
+        """It is told to stop, and the client says the rest. How long it took, and the answer."""
+        began = time.monotonic()
+        self.agent.process.send_signal(signal.SIGTERM)
+        end = began + api.READY_S
+        while "stopping on signal" not in self.agent.log and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(0.05)
+        for piece in after:
+            client.sendall(piece)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+        self.assertEqual(self.agent.stop(), 0)
+        return time.monotonic() - began, answer
+
+    def test_who_has_said_nothing_yet_is_answered(self):
+        answer = self.ends(self.connect(), b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")[1]
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        self.assertIn(b"\r\nConnection: close\r\n", answer)
+
+    def test_who_is_in_the_middle_of_a_write_is_answered_and_nothing_lost(self):
+        body = json.dumps(api.TUNNEL).encode()
+        head = (f"PUT /v1/tunnels/tun_a?wait=10 HTTP/1.1\r\nHost: x\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")
+        answer = self.ends(self.connect(head.encode() + body[:9]), body[9:])[1]
+        self.assertTrue(answer.startswith(b"HTTP/1.1 201 "), answer)
+        self.assertIn(b'"ready"', answer)
+        self.agent.start()
+        self.ok(self.agent.get("/v1/tunnels/tun_a"))
+
+    def test_who_says_nothing_at_all_does_not_hold_it_up(self):
+        took, answer = self.ends(self.connect())
+        self.assertEqual(answer, b"")
+        self.assertTrue(0.4 < took < 5, took)
+
+    def closed_after(self, connection, signals):
+        """The shortest of three times from the first signal to the end of the connection."""
+        took = []
+        for _ in range(3):
+            client = connection()
+            began = time.monotonic()
+            for n in range(signals):
+                self.agent.process.send_signal(signal.SIGTERM)
+                while "stopping on signal" not in self.agent.log.rpartition("serves")[2]:
+                    time.sleep(0.002)
+            self.assertEqual(client.recv(10), b"")
+            took.append(time.monotonic() - began)
+            self.assertEqual(self.agent.stop(), 0)
+            self.agent.start()
+        return min(took)
+
+    def idle(self):
+        """A connection that has had its answer."""
+        client = self.connect(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not client.recv(65536).endswith(b"\n"):
+            pass
+        return client
+
+    def test_a_second_signal_does_not_wait(self):
+        self.assertLess(self.closed_after(self.connect, 2), 0.4)
+
+    def test_who_is_idle_is_not_waited_for(self):
+        self.assertLess(self.closed_after(self.idle, 1), 0.4)
 
 
 class Packaged(Service):
