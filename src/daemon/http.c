@@ -42,7 +42,11 @@ void http_set_deadline(struct connection *connection, uint64_t in_ms)
 static void run_listener(struct http_listener *listener)
 {
 	listener->due = false;
+	http_preempt_look(listener->http);
+	listener->runs++;
+	listener->running = true;
 	MHD_run(listener->daemon);
+	listener->running = false;
 }
 
 static void run_all(struct http *http)
@@ -120,6 +124,7 @@ static void on_completed(unused_ void *cls, unused_ struct MHD_Connection *mhd, 
 	const struct http_config *config = &x->connection->http->config;
 	/* for all of the next request's headers, idling included */
 	http_set_deadline(x->connection, config->idle_timeout_ms + config->header_deadline_ms);
+	http_preempt_stir(x->connection); /* what came behind it is looked at next */
 	http_exchange_free(x);
 	*context = NULL;
 }
@@ -146,13 +151,18 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 	*connection = (struct connection){
 		.http = http,
 		.listener = listener,
+		.mhd = mhd,
 		.fd = fd,
 		.next = http->connections,
 	};
 	if (http->connections)
 		http->connections->previous = connection;
 	http->connections = connection;
+	http->n_connections++;
 	listener->silent++;
+	http_preempt_stir(connection);
+	if (http_preempt_watch(connection) < 0)
+		out_of_memory(sizeof(*connection));
 	know_caller(connection);
 	if (listener->is_tcp)
 		http_tcp_patience(fd, http->config.stream_deadline_ms);
@@ -183,6 +193,7 @@ static void connection_remove(struct connection *connection)
 		connection->previous->next = connection->next;
 	else
 		connection->http->connections = connection->next;
+	connection->http->n_connections--;
 	free(connection);
 }
 
@@ -204,13 +215,14 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
 /* What it refuses before it asks us, with a page of its own, the library tells here alone, before
- * it says it. */
+ * it says it: in time for a problem document, if it is certain whose request it is. */
 static void library_log(void *cls, const char *fmt, va_list args)
 {
 	static const char open[] = "<body>";
 	const struct http *http = cls;
 	const struct http_handler *handler = &http->handler;
 	const char *sentence;
+	unsigned answered;
 	char line[512];
 
 	vsnprintf(line, sizeof(line), fmt, args);
@@ -221,9 +233,9 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	}
 	body += strlen(open);
 	unsigned code = (unsigned)strtoul(status + strlen("HTTP response code is "), NULL, 10);
-	struct exchange *x = http_preempt_find(http, code, body, &sentence);
+	struct exchange *x = http_preempt_find(http, body, &answered, &sentence);
 	if (x) {
-		http_exchange_preempt(x, code, sentence);
+		http_exchange_preempt(x, answered, sentence);
 		return;
 	}
 	log_info("request refused by the HTTP library: %u %.*s", code, (int)strcspn(body, "<"),
@@ -309,7 +321,7 @@ static int start_daemon(struct http_listener *listener, struct err *err)
 		{MHD_OPTION_CONNECTION_LIMIT, config->connections_max, NULL},
 		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->address_connections_max, NULL},
 		/* Beyond this (a thousand headers), or with a line that it does not
-		 * understand, the library answers by itself, in HTML: 400, 414, 431, 505.
+		 * understand, the library answers by itself, in HTML: see http_preempt.h.
 		 * It clears all of it for each request: more would cost. */
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->connection_memory, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, (config->idle_timeout_ms + 999) / 1000, NULL},
@@ -421,7 +433,8 @@ int http_start(struct http **made, struct loop *loop, const struct http_config *
 	if (getrandom(&http->id_prefix, sizeof(http->id_prefix), 0) < 0)
 		abort(); /* no kernel that we run on lacks it */
 	http->hangup_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (http->hangup_fd < 0)
+	http->stirred_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (http->hangup_fd < 0 || http->stirred_fd < 0)
 		out_of_memory(sizeof(*http));
 	http->hangup_watch = loop_watch_fd(loop, http->hangup_fd, hung_up, http);
 	http->deadline_timer = loop_timer_new(loop, drop_late, http);
@@ -535,5 +548,6 @@ void http_stop(struct http *http)
 	http_socket_close(&http->socket);
 	http_access_done(&http->access);
 	close(http->hangup_fd);
+	close(http->stirred_fd);
 	free(http);
 }

@@ -52,6 +52,8 @@ struct http_listener {
 	int epoll_fd; /* of the daemon */
 	struct loop_watch *watch;
 	unsigned silent; /* connections on which there was no request yet */
+	bool running;    /* the daemon is */
+	unsigned runs;   /* how often it ran; it wraps */
 	bool due;        /* there is something for the daemon to do */
 	uint64_t due_ms; /* or will be then; monotonic */
 };
@@ -60,7 +62,9 @@ struct connection {
 	struct http *http;
 	struct http_listener *listener;
 	struct connection *next, *previous;
+	struct MHD_Connection *mhd;
 	int fd;
+	unsigned stirred;     /* the last run of its daemon in which something of it may be read */
 	uint64_t deadline_ms; /* monotonic; 0: none */
 	struct http_caller caller;
 	struct http_tls *tls; /* that it began with */
@@ -78,8 +82,10 @@ struct http {
 	unsigned n_listeners;
 	struct loop_watch *hangup_watch;
 	struct loop_timer *deadline_timer;
-	int hangup_fd; /* epoll over suspended connections: the library does not look */
+	int hangup_fd;  /* epoll over suspended connections: the library does not look */
+	int stirred_fd; /* epoll over all connections: who stirred since it was last asked */
 	struct connection *connections;
+	unsigned n_connections;
 	size_t bodies_bytes;       /* held now */
 	bool quiet;                /* nobody is accepted any more */
 	bool stopping;             /* no answer begins any more */

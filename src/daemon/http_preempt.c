@@ -2,69 +2,134 @@
 /*
  * The library (0.9.75) does not tell whose request it refuses. It is certain where its headers
  * are whole and we were not told yet, which both hold within one call alone; and elsewhere while
- * only one is at such a place. Faults of single lines stay the library's to tell: the first one
- * may be of any connection that rests.
+ * only one of those that may be read in this run is at such a place.
  */
 #include "daemon/http_preempt.h"
 
+#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 
-/* Where a request is. */
-enum { ELSEWHERE, IN_HEADERS = 1, BEHIND_HEADERS = 2, IN_CHUNKS = 4 };
+enum { EVENTS_MAX = 64 };
 
-/* By status, and words of its page. */
+/* Where a request is. */
+enum { ELSEWHERE, IN_LINE = 1, IN_HEADERS = 2, BEHIND_HEADERS = 4, IN_CHUNKS = 8 };
+
+/* By words of its page. */
 static const struct {
-	unsigned status;
 	const char *words;
 	unsigned places; /* where a request is that gets it */
+	unsigned status;
 	const char *sentence;
 } pages[] = {
-	{400, "wrong value for <b>Content-Length", BEHIND_HEADERS,
+	{"wrong value for <b>Content-Length", BEHIND_HEADERS, 400,
 	 "Content-Length is not a number"},
-	{413, "too large value for <b>Content-Length", BEHIND_HEADERS,
+	{"too large value for <b>Content-Length", BEHIND_HEADERS, 413,
 	 "Content-Length is larger than any body"},
-	{431, "Your HTTP header was too big", IN_HEADERS | BEHIND_HEADERS | IN_CHUNKS,
-	 "the headers, or cookies, are too many or too large"},
-	{400, "Your HTTP chunked encoding was", IN_CHUNKS, "the chunked encoding is malformed"},
-	{413, "The chunk size", IN_CHUNKS, "a chunk is larger than any body"},
+	{"Your HTTP header was too big", IN_LINE | IN_HEADERS | BEHIND_HEADERS | IN_CHUNKS, 431,
+	 "the request line, the headers, or cookies, are too many or too large"},
+	{"Your HTTP chunked encoding was", IN_CHUNKS, 400, "the chunked encoding is malformed"},
+	{"The chunk size", IN_CHUNKS, 413, "a chunk is larger than any body"},
+	{"Your HTTP request was syntactically", IN_LINE | IN_HEADERS | IN_CHUNKS, 400,
+	 "a line of the request is none of HTTP/1.1"},
+	{"Requested HTTP version is", IN_LINE, 400,
+	 "the protocol is neither HTTP/1.0 nor HTTP/1.1"},
 };
+
+/*
+ * Edge-triggered, and for room to write as well: then an arrival is told also when what arrived
+ * has been read by now. What is still unread is told again, by being asked for anew.
+ */
+static int watch(struct connection *connection, int operation)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
+
+	return epoll_ctl(connection->http->stirred_fd, operation, connection->fd, &event) < 0
+		       ? -errno
+		       : 0;
+}
+
+int http_preempt_watch(struct connection *connection)
+{
+	return watch(connection, EPOLL_CTL_ADD);
+}
+
+void http_preempt_stir(struct connection *connection)
+{
+	const struct http_listener *listener = connection->listener;
+
+	connection->stirred = listener->runs + !listener->running;
+}
+
+static void look(const struct http *http, uint32_t kinds)
+{
+	struct epoll_event events[EVENTS_MAX];
+	unsigned seen = 0; /* those asked for anew come again, behind the others */
+	int n;
+
+	do {
+		n = epoll_wait(http->stirred_fd, events, EVENTS_MAX, 0);
+		for (int i = 0; i < n; i++) {
+			struct connection *connection = events[i].data.ptr;
+
+			if (events[i].events & kinds)
+				http_preempt_stir(connection);
+			if (events[i].events & EPOLLIN)
+				(void)!watch(connection, EPOLL_CTL_MOD);
+		}
+	} while (n == EVENTS_MAX && (seen += EVENTS_MAX) < http->n_connections);
+}
+
+void http_preempt_look(const struct http *http)
+{
+	look(http, EPOLLIN);
+}
 
 static unsigned place_of(const struct exchange *x)
 {
-	if (x && x->phase == PHASE_HEADERS)
+	if (!x)
+		return IN_LINE;
+	if (x->phase == PHASE_HEADERS)
 		return MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
 			       ? BEHIND_HEADERS
 			       : IN_HEADERS;
-	return x && x->phase == PHASE_BODY && x->is_chunked ? IN_CHUNKS : ELSEWHERE;
+	return x->phase == PHASE_BODY && x->is_chunked ? IN_CHUNKS : ELSEWHERE;
 }
 
-static struct exchange *only_one(const struct http *http, unsigned places)
+static struct connection *only_one(const struct http *http, unsigned places)
 {
-	struct exchange *found = NULL;
+	struct connection *found = NULL;
 	unsigned n = 0;
 
-	for (const struct connection *c = http->connections; c; c = c->next) {
+	look(http, EPOLLIN | EPOLLOUT); /* who came since the run began */
+	for (struct connection *c = http->connections; c; c = c->next) {
 		unsigned place = place_of(c->exchange) & places;
 
+		if (!c->listener->running || c->stirred != c->listener->runs)
+			continue;
 		if (place == BEHIND_HEADERS)
-			return c->exchange;
+			return c;
 		if (place && n++ == 0)
-			found = c->exchange;
+			found = c;
 	}
 	return n == 1 ? found : NULL;
 }
 
-struct exchange *http_preempt_find(const struct http *http, unsigned status, const char *page,
+struct exchange *http_preempt_find(const struct http *http, const char *page, unsigned *status,
 				   const char **sentence)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
-		if (status != pages[i].status || !strstr(page, pages[i].words))
+		if (!strstr(page, pages[i].words))
 			continue;
+		struct connection *c = only_one(http, pages[i].places);
+		if (!c)
+			return NULL;
+		*status = pages[i].status;
 		*sentence = pages[i].sentence;
-		return only_one(http, pages[i].places);
+		return c->exchange ? c->exchange : http_exchange_new(c, c->mhd, "(unknown)");
 	}
 	return NULL;
 }

@@ -8,9 +8,17 @@
 
 #include "daemon/http_exchange.h"
 
-/* The request that the library is about to refuse with that page, and what is wrong with it as a
- * sentence; NULL: it cannot be told for certain. */
-struct exchange *http_preempt_find(const struct http *http, unsigned status, const char *page,
+/* From when a connection is there; -errno. */
+int http_preempt_watch(struct connection *connection) must_check;
+/* Something of it may be read in this run of its daemon, or, where that does not run, the next. */
+void http_preempt_stir(struct connection *connection);
+/* Who has something to be read; before each run. */
+void http_preempt_look(const struct http *http);
+/*
+ * The request that the library is about to refuse with that page, and as what: status and a
+ * sentence. NULL: whose it is cannot be told for certain.
+ */
+struct exchange *http_preempt_find(const struct http *http, const char *page, unsigned *status,
 				   const char **sentence);
 /* Says the whole answer, and ends what is sent: the library's own goes nowhere. */
 void http_preempt_say(const struct exchange *x, unsigned status, const char *const *headers,

@@ -16,7 +16,6 @@ enum {
 	QUIET_MS = 200,  /* it is over when so long nothing more came, if not all did before; */
 	STILL_MS = 40,   /* so long when no more is sent: what still moves is not lost, */
 	LAST_MS = 1600,  /* but not for ever */
-	LOOKS_MAX = 4,   /* of the near end, until two are alike */
 	SIZES_MS = 400,  /* of its own probes */
 	FAR_ID = 0x8000, /* which have the other's id but for that bit */
 };
@@ -33,7 +32,7 @@ struct why_probe {
 	uint64_t began_ms;
 	uint64_t moved_ms; /* when the counts were others for the last time, or no more was sent */
 	uint64_t rest_ms;  /* between the last look and the next */
-	unsigned sizes;    /* that the near end sends */
+	unsigned sizes;    /* that the near end sends, of all of which answers may come */
 	bool ends;         /* all that there was has been sent */
 	bool over;
 };
@@ -103,42 +102,19 @@ void why_probe_end(struct why_probe *probe)
 	look_soon(probe);
 }
 
-/* All replies have left, as the last look saw, and nothing is to be sent. */
+/* The near end has all answers; of the far one all replies have left, as the last look saw, and
+ * nothing is to be sent. */
 static bool is_complete(const struct why_probe *probe, unsigned replies, unsigned sizes)
 {
 	const struct trace_counts *seen = &probe->probed.seen.counts;
 
-	return !probe->packets && !probe->far.n_sizes &&
-	       seen->packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST] >= replies &&
-	       seen->beside[TRACE_SIZES_RETURNED] >= sizes;
-}
-
-/* A dump of counters is no snapshot, but two that are alike are one. */
-static void look_twice(struct why_probe *probe)
-{
-	struct trace_counts before;
-
-	for (int i = 0; i < LOOKS_MAX; i++) {
-		before = probe->probed.seen.counts;
-		look(probe);
-		if (memcmp(&before, &probe->probed.seen.counts, sizeof(before)) == 0)
-			return;
-	}
-}
-
-static void packets_done(void *user, const struct probe_result *result)
-{
-	struct why_probe *probe = user;
-
-	probe->probed.result = *result;
-	probe_free(probe->packets);
-	probe->packets = NULL;
+	if (probe->packets || probe->far.n_sizes)
+		return false;
 	if (!probe->question.exit)
-		look_twice(probe);
-	if (!probe->question.exit || is_complete(probe, PROBE_COUNT, probe->sizes))
-		finish(probe);
-	else
-		look_soon(probe);
+		return probe->probed.result.received >= replies &&
+		       probe->probed.result.n_passed >= sizes;
+	return seen->packets[TRACE_BACK][TRACE_OUTER][TRACE_POSTROUTING][TRACE_LAST] >= replies &&
+	       seen->beside[TRACE_SIZES_RETURNED] >= sizes;
 }
 
 /* By what was just looked at; what it sends itself has an end of its own. */
@@ -157,6 +133,8 @@ static bool is_over(const struct why_probe *probe)
 	       (is_complete(probe, 1, 0) && now >= probe->moved_ms + QUIET_MS) ||
 	       now >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
 }
+
+static void packets_done(void *user, const struct probe_result *result);
 
 /* Not before the near end's have come in: a firewall that lets in what belongs to packets of
  * ours would be opened for them. */
@@ -192,6 +170,18 @@ static void look_again(void *user)
 	if (probe->rest_ms < LOOK_MS)
 		probe->rest_ms = LOOK_MS;
 	loop_timer_arm(probe->call.loop, probe->timer, loop_now_ms() + probe->rest_ms);
+}
+
+/* The near end's are all that it waits for, the far one's are not. */
+static void packets_done(void *user, const struct probe_result *result)
+{
+	struct why_probe *probe = user;
+
+	probe->probed.result = *result;
+	probe_free(probe->packets);
+	probe->packets = NULL;
+	probe->ends |= !probe->question.exit;
+	look_again(probe);
 }
 
 /* Bytes of packets, of ways that are narrower as they mostly are. */
@@ -250,6 +240,9 @@ static int send_near(struct why_probe *probe, const struct why_known *known, str
 		choose_sizes(mtu_of(known), &question);
 	if (question.n_sizes)
 		question.whole = question.sizes[question.n_sizes - 1];
+	probe->sizes = question.n_sizes;
+	/* so that it is known then what still moves */
+	loop_timer_arm(probe->call.loop, probe->timer, probe->began_ms + NEAR_MS - 2 * STILL_MS);
 	return probe_start(&probe->packets, probe->call.loop, &question, packets_done, probe, err);
 }
 
@@ -314,6 +307,7 @@ int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
 	*probe = (struct why_probe){.call = *call, .question = known->question};
 	probe->timer = loop_timer_new(call->loop, look_again, probe);
 	memcpy(probe->device, known->device, sizeof(probe->device));
+	probe->began_ms = loop_now_ms();
 	probe->probed.path_mtu = known->outer.asked ? known->outer.answer.mtu : 0;
 	count(probe, &probe->probed.before);
 	int error = may_send(known, &err);
@@ -332,7 +326,6 @@ int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
 			probe->sizes = why_probe_sizes(known->question.peer_mtu
 							       ? known->question.peer_mtu
 							       : mtu_of(known));
-		probe->began_ms = loop_now_ms();
 		loop_timer_arm(call->loop, probe->timer, loop_now_ms() + LOOK_MS);
 	}
 	*out = probe;
