@@ -39,6 +39,7 @@ struct victims {
 	const struct way *v[WAYS_MAX];
 	size_t len;
 	enum hazard_severity severity;
+	const struct ruleset_chain *named; /* that it is called by; NULL: by the base chain */
 };
 
 /* What has taken too long finds nothing, which is told. */
@@ -233,7 +234,6 @@ static const char *accepting(struct hunt *hunt, const struct ruleset_chain *chai
 /* The chain is a hazard to these. */
 struct verdict {
 	const struct ruleset_chain *chain; /* with the rules that would be mended */
-	const struct ruleset_chain *named; /* that the hazard is called by; NULL: the same */
 	const struct victims *victims;
 	const char *what;
 	enum fix_matches fix;
@@ -248,7 +248,8 @@ static bool is_calicos(const char *name)
 
 static void add_chain(struct hunt *hunt, const struct verdict *verdict)
 {
-	const struct ruleset_chain *named = verdict->named ? verdict->named : verdict->chain;
+	const struct ruleset_chain *named = verdict->victims->named ? verdict->victims->named
+								    : verdict->chain;
 	const char *rules = accepting(hunt, verdict->chain, verdict->victims, verdict->fix);
 	struct place place = {
 		.severity = verdict->victims->severity,
@@ -264,9 +265,53 @@ static void add_chain(struct hunt *hunt, const struct verdict *verdict)
 	hunt_add(hunt, &place);
 }
 
-static const char *drops(const struct victims *victims)
+static bool is_arrival(const struct ruleset_chain *chain)
+{
+	return chain->hook == NF_INET_PRE_ROUTING || chain->hook == NF_INET_LOCAL_IN;
+}
+
+/* What is looked for: a chain that does it to one of these ways. */
+struct search {
+	void (*gather)(struct hunt *hunt, struct ways *ways);
+	bool (*regards)(const struct ruleset_chain *chain);
+	void (*try)(struct hunt *hunt, const struct ruleset_chain *chain, const struct way *way,
+		    struct victims *victims);
+	const char *(*say)(struct hunt *hunt, const struct victims *victims);
+	enum fix_matches arriving, leaving;
+};
+
+static void search(struct hunt *hunt, const struct search *search)
+{
+	const struct ruleset *ruleset = hunt->view->ruleset;
+	struct ways ways;
+
+	search->gather(hunt, &ways);
+	for (size_t i = 0; i < ruleset->chains.len; i++) {
+		const struct ruleset_chain *chain = &ruleset->chains.v[i];
+		struct victims victims = {0};
+
+		for (size_t w = 0; search->regards(chain) && w < ways.len; w++)
+			search->try(hunt, chain, &ways.v[w], &victims);
+		if (victims.len)
+			add_chain(hunt,
+				  &(struct verdict){
+					  chain,
+					  &victims,
+					  search->say(hunt, &victims),
+					  is_arrival(chain) ? search->arriving : search->leaving,
+					  ways.more,
+				  });
+	}
+}
+
+static const char *say_drops(unused_ struct hunt *hunt, const struct victims *victims)
 {
 	return victims->severity == HAZARD_CRITICAL ? "drops" : "may drop";
+}
+
+static bool forwards(const struct ruleset_chain *chain)
+{
+	return chain->base && !chain->nat && chain->hook == NF_INET_FORWARD;
 }
 
 /* By the rule for new packets there, and for replies back. */
@@ -290,27 +335,8 @@ static void try_forward(struct hunt *hunt, const struct ruleset_chain *chain, co
 
 void find_forward_drops(struct hunt *hunt)
 {
-	const struct ruleset *ruleset = hunt->view->ruleset;
-	struct ways ways;
-
-	forwarded(hunt, &ways);
-	for (size_t i = 0; i < ruleset->chains.len; i++) {
-		const struct ruleset_chain *chain = &ruleset->chains.v[i];
-		struct victims victims = {0};
-
-		if (!chain->base || chain->nat || chain->hook != NF_INET_FORWARD)
-			continue;
-		for (size_t w = 0; w < ways.len; w++)
-			try_forward(hunt, chain, &ways.v[w], &victims);
-		if (victims.len)
-			add_chain(hunt, &(struct verdict){chain, NULL, &victims, drops(&victims),
-							  FIX_BOTH_WAYS, ways.more});
-	}
-}
-
-static bool is_arrival(const struct ruleset_chain *chain)
-{
-	return chain->hook == NF_INET_PRE_ROUTING || chain->hook == NF_INET_LOCAL_IN;
+	search(hunt, &(struct search){forwarded, forwards, try_forward, say_drops, FIX_BOTH_WAYS,
+				      FIX_BOTH_WAYS});
 }
 
 static bool sees_device(const struct ruleset_chain *chain, const char *device)
@@ -323,8 +349,17 @@ static bool sees_device(const struct ruleset_chain *chain, const char *device)
 
 static bool sees_outer(const struct ruleset_chain *chain, const struct way *way)
 {
-	return chain->base && !chain->nat && chain->hook != NF_INET_FORWARD &&
-	       sees_device(chain, way->other);
+	return chain->hook != NF_INET_FORWARD && sees_device(chain, way->other);
+}
+
+static bool takes_in(const struct ruleset_chain *chain)
+{
+	return chain->base && !chain->nat && is_arrival(chain);
+}
+
+static bool lets_out(const struct ruleset_chain *chain)
+{
+	return chain->base && !chain->nat && !is_arrival(chain);
 }
 
 static void walk_outer(struct hunt *hunt, struct hazard_walk *walk,
@@ -352,6 +387,8 @@ static void try_outer(struct hunt *hunt, const struct ruleset_chain *chain, cons
 {
 	struct hazard_walk walk, later;
 
+	if (!sees_outer(chain, way))
+		return;
 	walk_outer(hunt, &walk, chain, way, RULESET_NEW);
 	if (!walk.dropped || walk.protocol_drop)
 		return;
@@ -362,35 +399,16 @@ static void try_outer(struct hunt *hunt, const struct ruleset_chain *chain, cons
 			   : HAZARD_CRITICAL);
 }
 
-static void find_outer_drops(struct hunt *hunt, bool arrival, enum fix_matches fix)
-{
-	const struct ruleset *ruleset = hunt->view->ruleset;
-	struct ways ways;
-
-	tunnelled(hunt, &ways);
-	for (size_t i = 0; i < ruleset->chains.len; i++) {
-		const struct ruleset_chain *chain = &ruleset->chains.v[i];
-		struct victims victims = {0};
-
-		if (is_arrival(chain) != arrival)
-			continue;
-		for (size_t w = 0; w < ways.len; w++)
-			if (sees_outer(chain, &ways.v[w]))
-				try_outer(hunt, chain, &ways.v[w], &victims);
-		if (victims.len)
-			add_chain(hunt, &(struct verdict){chain, NULL, &victims, drops(&victims),
-							  fix, ways.more});
-	}
-}
-
 void find_input_drops(struct hunt *hunt)
 {
-	find_outer_drops(hunt, true, FIX_FROM_PEERS);
+	search(hunt, &(struct search){tunnelled, takes_in, try_outer, say_drops, FIX_FROM_PEERS,
+				      FIX_TO_PEERS});
 }
 
 void find_output_drops(struct hunt *hunt)
 {
-	find_outer_drops(hunt, false, FIX_TO_PEERS);
+	search(hunt, &(struct search){tunnelled, lets_out, try_outer, say_drops, FIX_FROM_PEERS,
+				      FIX_TO_PEERS});
 }
 
 /* The tunnel's own device: a chain of it sees what is inside, and drops all of that. */
@@ -405,72 +423,60 @@ static void try_device(struct hunt *hunt, const struct ruleset_chain *chain, con
 	};
 	struct hazard_walk walk = {.ruleset = hunt->view->ruleset, .packet = &packet};
 
+	if (!sees_device(chain, way->device))
+		return;
 	walk_chain(hunt, &walk, chain);
 	if (walk.dropped)
 		add_victim(victims, way, walk.perhaps_accepted ? HAZARD_WARNING : HAZARD_CRITICAL);
 }
 
+static bool has_devices(const struct ruleset_chain *chain)
+{
+	return chain->base && chain->devices;
+}
+
 void find_device_drops(struct hunt *hunt)
 {
-	const struct ruleset *ruleset = hunt->view->ruleset;
-	struct ways ways;
+	search(hunt, &(struct search){tunnelled, has_devices, try_device, say_drops, FIX_ARRIVING,
+				      FIX_LEAVING});
+}
 
-	tunnelled(hunt, &ways);
-	for (size_t i = 0; i < ruleset->chains.len; i++) {
-		const struct ruleset_chain *chain = &ruleset->chains.v[i];
-		struct victims victims = {0};
+static bool filters(const struct ruleset_chain *chain)
+{
+	return chain->base && !chain->nat;
+}
 
-		for (size_t w = 0; chain->base && chain->devices && w < ways.len; w++)
-			if (sees_device(chain, ways.v[w].device))
-				try_device(hunt, chain, &ways.v[w], &victims);
-		if (victims.len)
-			add_chain(hunt,
-				  &(struct verdict){chain, NULL, &victims, drops(&victims),
-						    is_arrival(chain) ? FIX_ARRIVING : FIX_LEAVING,
-						    ways.more});
-	}
+static void try_protocol(struct hunt *hunt, const struct ruleset_chain *chain,
+			 const struct way *way, struct victims *victims)
+{
+	struct hazard_walk walk;
+
+	if (!sees_outer(chain, way))
+		return;
+	walk_outer(hunt, &walk, chain, way, RULESET_NEW);
+	if (!walk.protocol_drop)
+		return;
+	victims->named = walk.protocol_drop;
+	add_victim(victims, way,
+		   walk.dropped && !walk.perhaps_accepted ? HAZARD_CRITICAL : HAZARD_WARNING);
+}
+
+static const char *say_protocol(struct hunt *hunt, const struct victims *victims)
+{
+	const char *drops = say_drops(hunt, victims);
+
+	if (!is_calicos(victims->named->name))
+		return drops;
+	return arena_printf(&hunt->found->arena,
+			    "until externalNodesList of its FelixConfiguration has their "
+			    "addresses, %s",
+			    drops);
 }
 
 void find_protocol_drops(struct hunt *hunt)
 {
-	const struct ruleset *ruleset = hunt->view->ruleset;
-	struct ways ways;
-
-	tunnelled(hunt, &ways);
-	for (size_t i = 0; i < ruleset->chains.len; i++) {
-		const struct ruleset_chain *chain = &ruleset->chains.v[i], *named = NULL;
-		struct victims victims = {0};
-
-		for (size_t w = 0; w < ways.len; w++) {
-			struct hazard_walk walk;
-
-			if (!sees_outer(chain, &ways.v[w]))
-				continue;
-			walk_outer(hunt, &walk, chain, &ways.v[w], RULESET_NEW);
-			if (!walk.protocol_drop)
-				continue;
-			named = walk.protocol_drop;
-			add_victim(&victims, &ways.v[w],
-				   walk.dropped && !walk.perhaps_accepted ? HAZARD_CRITICAL
-									  : HAZARD_WARNING);
-		}
-		if (!victims.len)
-			continue;
-		struct verdict verdict = {
-			chain,
-			named,
-			&victims,
-			drops(&victims),
-			is_arrival(chain) ? FIX_FROM_PEERS : FIX_TO_PEERS,
-			ways.more,
-		};
-		if (is_calicos(named->name))
-			verdict.what = arena_printf(&hunt->found->arena,
-						    "until externalNodesList of its "
-						    "FelixConfiguration has their addresses, %s",
-						    drops(&victims));
-		add_chain(hunt, &verdict);
-	}
+	search(hunt, &(struct search){tunnelled, filters, try_protocol, say_protocol,
+				      FIX_FROM_PEERS, FIX_TO_PEERS});
 }
 
 static void try_nat(struct hunt *hunt, const struct ruleset_chain *chain, const struct way *way,
@@ -485,28 +491,21 @@ static void try_nat(struct hunt *hunt, const struct ruleset_chain *chain, const 
 		add_victim(victims, way, walk.translated ? HAZARD_WARNING : HAZARD_INFO);
 }
 
+static bool translates_first(const struct ruleset_chain *chain)
+{
+	return chain->base && chain->nat && chain->hook == NF_INET_POST_ROUTING &&
+	       chain->priority < OUR_NAT_PRIORITY;
+}
+
+static const char *say_translates(unused_ struct hunt *hunt, const struct victims *victims)
+{
+	return victims->severity == HAZARD_WARNING ? "translates" : "may translate";
+}
+
 void find_foreign_nat(struct hunt *hunt)
 {
-	const struct ruleset *ruleset = hunt->view->ruleset;
-	struct ways ways;
-
-	forwarded(hunt, &ways);
-	for (size_t i = 0; i < ruleset->chains.len; i++) {
-		const struct ruleset_chain *chain = &ruleset->chains.v[i];
-		struct victims victims = {0};
-
-		if (!chain->base || !chain->nat || chain->hook != NF_INET_POST_ROUTING ||
-		    chain->priority >= OUR_NAT_PRIORITY)
-			continue;
-		for (size_t w = 0; w < ways.len; w++)
-			try_nat(hunt, chain, &ways.v[w], &victims);
-		if (victims.len)
-			add_chain(hunt, &(struct verdict){chain, NULL, &victims,
-							  victims.severity == HAZARD_WARNING
-								  ? "translates"
-								  : "may translate",
-							  FIX_ARRIVING, ways.more});
-	}
+	search(hunt, &(struct search){forwarded, translates_first, try_nat, say_translates,
+				      FIX_ARRIVING, FIX_ARRIVING});
 }
 
 /* Does it check packets that come out of that tunnel? Which of them it drops, the routes say. */
@@ -538,8 +537,7 @@ void find_reverse_path_checks(struct hunt *hunt)
 		for (size_t w = 0; w < ways.len; w++)
 			if (victims.v[0] != &ways.v[w])
 				add_victim(&victims, &ways.v[w], HAZARD_WARNING);
-		add_chain(hunt,
-			  &(struct verdict){chain, NULL, &victims, NULL, FIX_ARRIVING, ways.more});
+		add_chain(hunt, &(struct verdict){chain, &victims, NULL, FIX_ARRIVING, ways.more});
 	}
 }
 

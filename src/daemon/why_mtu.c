@@ -50,19 +50,6 @@ static const struct stretch *find_stretch(const struct why_known *known)
 	return NULL;
 }
 
-static uint32_t mtu_of(const struct why_known *known)
-{
-	const struct fact_link *link = facts_link(known->world.facts, known->device);
-
-	return link ? link->mtu : 0;
-}
-
-/* What the other end's device takes: it tries no more. */
-static uint32_t peer_mtu(const struct why_known *known)
-{
-	return known->question.peer_mtu ? known->question.peer_mtu : mtu_of(known);
-}
-
 static void judge_whole(const struct why_known *known, struct why_check *check)
 {
 	const uint32_t *counts = known->probed.seen.counts.beside;
@@ -71,7 +58,7 @@ static void judge_whole(const struct why_known *known, struct why_check *check)
 
 	if (stretch)
 		why_say(check, WHY_WARN, "%u bytes pass %s; to the destination %u do: %s", passed,
-			known->device, why_probe_size(peer_mtu(known), counts[stretch->to]),
+			known->device, why_probe_size(why_peer_mtu(known), counts[stretch->to]),
 			stretch->words);
 	else
 		why_say(check, WHY_OK, "%u bytes pass, all that %s takes", passed, known->device);
@@ -83,13 +70,14 @@ static bool is_cut(const struct why_known *known)
 	const struct probe_result *result = &known->probed.result;
 	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME];
 
-	return came && came < why_probe_sizes(peer_mtu(known)) && result->n_passed == came;
+	return came && came < why_probe_sizes(why_peer_mtu(known)) && result->n_passed == came;
 }
 
 static void judge_short(const struct why_known *known, struct why_check *check)
 {
 	const struct probe_result *result = &known->probed.result;
-	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME], mtu = mtu_of(known);
+	uint32_t came = known->probed.seen.counts.beside[TRACE_SIZES_CAME],
+		 mtu = why_own_mtu(known);
 	unsigned passed = result->largest_passed, lost = result->sent - result->received;
 
 	if (lost) { /* a way that loses short ones loses long ones, too */
@@ -102,7 +90,7 @@ static void judge_short(const struct why_known *known, struct why_check *check)
 	if (is_cut(known)) {
 		char peer[ADDR_TEXT];
 
-		passed = why_probe_size(peer_mtu(known), came);
+		passed = why_probe_size(why_peer_mtu(known), came);
 		why_say(check, WHY_BROKEN,
 			"%u bytes pass, of %u that %s takes; longer ones vanish on the way here, "
 			"without ICMP",
@@ -127,7 +115,7 @@ static void judge_short(const struct why_known *known, struct why_check *check)
 void why_mtu_judge(const struct why_known *known, struct why_check *check)
 {
 	const struct probe_result *result = &known->probed.result;
-	uint32_t mtu = mtu_of(known), told = told_mtu(known);
+	uint32_t mtu = why_own_mtu(known), told = told_mtu(known);
 	char by[ADDR_TEXT];
 
 	if (!result->largest_passed && result->smallest_lost) {

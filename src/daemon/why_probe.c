@@ -216,11 +216,16 @@ static void choose_sizes(uint32_t mtu, struct probe_question *question)
 		question->sizes[i] = (uint16_t)why_probe_size(mtu, i + 1);
 }
 
-static uint32_t mtu_of(const struct why_known *known)
+uint32_t why_own_mtu(const struct why_known *known)
 {
 	const struct fact_link *link = facts_link(known->world.facts, known->device);
 
 	return link ? link->mtu : 0;
+}
+
+uint32_t why_peer_mtu(const struct why_known *known)
+{
+	return known->question.peer_mtu ? known->question.peer_mtu : why_own_mtu(known);
 }
 
 static int send_near(struct why_probe *probe, const struct why_known *known, struct err *err)
@@ -237,7 +242,7 @@ static int send_near(struct why_probe *probe, const struct why_known *known, str
 	};
 
 	if (q->protocol == IPPROTO_ICMP)
-		choose_sizes(mtu_of(known), &question);
+		choose_sizes(why_own_mtu(known), &question);
 	if (question.n_sizes)
 		question.whole = question.sizes[question.n_sizes - 1];
 	probe->sizes = question.n_sizes;
@@ -262,7 +267,7 @@ static void choose_far(struct why_probe *probe, const struct why_known *known)
 	if (!tunnel || !tunnel->addresses.len)
 		return;
 	question.from = tunnel->addresses.v[0].addr;
-	choose_sizes(mtu_of(known), &question);
+	choose_sizes(why_own_mtu(known), &question);
 	probe->far = question;
 }
 
@@ -323,9 +328,7 @@ int why_probe_start(struct why_probe **out, const struct why_probe_call *call,
 	if (known->question.exit) {
 		choose_far(probe, known);
 		if (known->question.protocol == IPPROTO_ICMP)
-			probe->sizes = why_probe_sizes(known->question.peer_mtu
-							       ? known->question.peer_mtu
-							       : mtu_of(known));
+			probe->sizes = why_probe_sizes(why_peer_mtu(known));
 		loop_timer_arm(call->loop, probe->timer, loop_now_ms() + LOOK_MS);
 	}
 	*out = probe;

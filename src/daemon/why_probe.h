@@ -25,6 +25,9 @@ int why_probe_start(struct why_probe **probe, const struct why_probe_call *call,
 		    struct why_known *known) must_check;
 /* Of the far end: no more comes, so that it need not wait for it; done is called soon. */
 void why_probe_end(struct why_probe *probe);
+/* Of the tunnel's device, and of the other end's, which tries no more; 0: not known. */
+uint32_t why_own_mtu(const struct why_known *known);
+uint32_t why_peer_mtu(const struct why_known *known);
 /* How many sizes are tried by a device of that MTU, and the n-th of them, from 1 on; 0: none. */
 unsigned why_probe_sizes(uint32_t mtu);
 unsigned why_probe_size(uint32_t mtu, unsigned n);
