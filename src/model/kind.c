@@ -96,16 +96,19 @@ struct rank {
 	bool full;
 };
 
-static void rank_put(struct rank *rank, const void *bytes, size_t len)
+/* Of so few bytes that the compiler knows: no call. */
+static inline void rank_put(struct rank *rank, const void *bytes, size_t len)
 {
 	size_t room = sizeof(rank->bytes) - rank->len;
 
-	if (len > room) {
-		rank->full = true;
-		len = room;
+	if (len <= room) {
+		memcpy(rank->bytes + rank->len, bytes, len);
+		rank->len += len;
+		return;
 	}
-	memcpy(rank->bytes + rank->len, bytes, len);
-	rank->len += len;
+	memcpy(rank->bytes + rank->len, bytes, room);
+	rank->len += room;
+	rank->full = true;
 }
 
 static void rank_number(struct rank *rank, uint32_t number)
@@ -115,16 +118,24 @@ static void rank_number(struct rank *rank, uint32_t number)
 	rank_put(rank, &wire, sizeof(wire));
 }
 
+static void rank_name(struct rank *rank, const char *name, size_t size)
+{
+	size_t room = sizeof(rank->bytes) - rank->len, len = 0;
+	uint8_t *to = rank->bytes + rank->len;
+
+	for (size = size < room ? size : room; len < size && name[len]; len++)
+		to[len] = (uint8_t)name[len];
+	rank->len += len;
+	rank_put(rank, "", 1); /* ends it, below every other byte */
+}
+
 static void rank_field(struct rank *rank, const struct field *field, const void *object)
 {
 	const void *p = field_in(field, object);
 	const struct prefix *prefix = p;
 
 	if (field->type == FIELD_NAME) {
-		size_t len = strnlen(p, field->size);
-
-		rank_put(rank, p, len);
-		rank_put(rank, "", 1); /* ends it, below every other byte */
+		rank_name(rank, p, field->size);
 	} else if (field->type == FIELD_PREFIX) {
 		rank_number(rank, prefix->addr.host);
 		rank_put(rank, &prefix->len, 1);

@@ -26,94 +26,69 @@ struct object *objects_add(struct objects *objects, enum kind_id kind)
 	return object;
 }
 
-/* Most pairs are told apart by their ranks; equal ones stay in the order in which they came. */
+/* Most pairs are told apart by their ranks. */
 struct sort_row {
 	uint64_t rank[KEY_RANK];
 	struct object *object;
-	uint32_t position;
 	bool is_whole; /* the rank says it all */
 };
 
-enum { SORT_FEW = 8 }; /* are sorted by insertion */
-
-static int key_compare(const struct kind *kind, const struct sort_row *x, const struct sort_row *y)
+static inline int row_compare(const struct kind *kind, const struct sort_row *x,
+			      const struct sort_row *y)
 {
 	for (int i = 0; i < KEY_RANK; i++)
 		if (x->rank[i] != y->rank[i])
 			return x->rank[i] < y->rank[i] ? -1 : 1;
-	return x->is_whole ? 0 : kind_key_compare(kind, x->object, y->object);
+	return x->is_whole && y->is_whole ? 0 : kind_key_compare(kind, x->object, y->object);
 }
 
-static int sort_row_compare(const void *a, const void *b, void *kind)
-{
-	const struct sort_row *x = a, *y = b;
-	int order = key_compare(kind, x, y);
+/* Rows by reference, in ascending runs: the n-th from end[n - 1], or 0, to end[n]. */
+struct sorting {
+	const struct kind *kind;
+	const struct sort_row **v, **spare;
+	size_t *end;
+	size_t runs;
+};
 
-	return order ? order : (x->position > y->position) - (x->position < y->position);
+static void find_runs(struct sorting *s, size_t len)
+{
+	for (size_t i = 1; i <= len; i++)
+		if (i == len || row_compare(s->kind, s->v[i - 1], s->v[i]) > 0)
+			s->end[s->runs++] = i;
 }
 
-static void sort_few(const struct kind *kind, struct sort_row *v, size_t len)
+/* Equal ones of the first run come before those of the second. */
+static void merge(struct sorting *s, size_t from, size_t middle, size_t end)
 {
-	for (size_t i = 1; i < len; i++) {
-		struct sort_row row = v[i];
-		size_t at = i;
+	size_t a = from, b = middle, at = from;
 
-		for (; at && sort_row_compare(&v[at - 1], &row, (void *)(uintptr_t)kind) > 0; at--)
-			v[at] = v[at - 1];
-		v[at] = row;
-	}
-}
-
-static uint64_t middle_of(uint64_t a, uint64_t b, uint64_t c)
-{
-	if (a > b)
-		return middle_of(b, a, c);
-	return c < a ? a : c > b ? b : c;
-}
-
-static void swap(struct sort_row *a, struct sort_row *b)
-{
-	struct sort_row was = *a;
-
-	*a = *b;
-	*b = was;
+	while (a < middle && b < end)
+		s->spare[at++] = row_compare(s->kind, s->v[a], s->v[b]) <= 0 ? s->v[a++]
+									     : s->v[b++];
+	memcpy(&s->spare[at], a < middle ? &s->v[a] : &s->v[b], (end - at) * sizeof(*s->v));
 }
 
 /*
- * Multikey quicksort (Bentley, Sedgewick: Fast Algorithms for Sorting and Searching Strings,
- * 1997) by the words of the ranks, from that word on. Keys are a client's to choose: where it
- * gets too deep, and where ranks do not tell, it is left to the library.
+ * Natural merge sort (Knuth, The Art of Computer Programming 3, 5.2.4): what is desired comes in
+ * ascending runs, of a set or of a list of prefixes each.
  */
-static void sort_rows(const struct kind *kind, struct sort_row *v, size_t len, unsigned word,
-		      unsigned depth)
+static void merge_runs(struct sorting *s)
 {
-	while (len > SORT_FEW && word < KEY_RANK && depth--) {
-		uint64_t pivot = middle_of(v[0].rank[word], v[len / 2].rank[word],
-					   v[len - 1].rank[word]);
-		size_t low = 0, at = 0, high = len;
+	while (s->runs > 1) {
+		size_t kept = 0, from = 0;
 
-		while (at < high)
-			if (v[at].rank[word] < pivot)
-				swap(&v[low++], &v[at++]);
-			else if (v[at].rank[word] > pivot)
-				swap(&v[at], &v[--high]);
-			else
-				at++;
-		sort_rows(kind, v, low, word, depth);
-		sort_rows(kind, v + high, len - high, word, depth);
-		v += low;
-		len = high - low;
-		word++;
+		for (size_t run = 0; run < s->runs; run += 2) {
+			size_t last = run + 1 < s->runs ? run + 1 : run;
+			size_t end = s->end[last];
+
+			merge(s, from, s->end[run], end);
+			s->end[kept++] = from = end;
+		}
+		s->runs = kept;
+		const struct sort_row **sorted = s->spare;
+		s->spare = s->v;
+		s->v = sorted;
 	}
-	if (len <= SORT_FEW)
-		sort_few(kind, v, len);
-	else
-		qsort_r(v, len, sizeof(*v), sort_row_compare, (void *)(uintptr_t)kind);
-}
-
-static unsigned depth_max(size_t len)
-{
-	return 2 * (unsigned)(64 - __builtin_clzll(len)) + KEY_RANK;
 }
 
 static bool is_sorted(const struct kind *kind, const struct object_list *list)
@@ -129,17 +104,22 @@ static void list_sort(const struct kind *kind, struct object_list *list)
 	if (is_sorted(kind, list))
 		return;
 	struct sort_row *rows = xcalloc(list->len, sizeof(*rows));
+	const struct sort_row **v = xcalloc(2 * list->len, sizeof(struct sort_row *));
+	size_t *end = xcalloc(list->len, sizeof(size_t)), kept = 0;
+	struct sorting sorting = {kind, v, v + list->len, end, 0};
 	for (size_t i = 0; i < list->len; i++) {
 		rows[i].object = list->v[i];
-		rows[i].position = (uint32_t)i;
 		rows[i].is_whole = kind_key_rank(kind, list->v[i], rows[i].rank);
+		v[i] = &rows[i];
 	}
-	sort_rows(kind, rows, list->len, 0, depth_max(list->len));
-	size_t kept = 0;
+	find_runs(&sorting, list->len);
+	merge_runs(&sorting);
 	for (size_t i = 0; i < list->len; i++)
-		if (!i || key_compare(kind, &rows[i - 1], &rows[i]) != 0)
-			list->v[kept++] = rows[i].object;
+		if (!i || row_compare(kind, sorting.v[i - 1], sorting.v[i]) != 0)
+			list->v[kept++] = sorting.v[i]->object;
 	list->len = kept;
+	free(end);
+	free(v);
 	free(rows);
 }
 

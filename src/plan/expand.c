@@ -98,7 +98,7 @@ uint32_t prefixes_merge(struct prefix *v, uint32_t len)
 	uint32_t kept = 0;
 
 	if (len > 1)
-		qsort(v, len, sizeof(*v), prefix_compare);
+		vec_sort_(v, len, sizeof(*v), prefix_compare);
 	/* sorted by address, then length: a cover comes before what it covers */
 	for (uint32_t i = 0; i < len; i++)
 		if (!kept || !prefix_overlaps(v[kept - 1], v[i]))

@@ -75,6 +75,45 @@ static void keeps_the_first_of_equal_keys(void **state)
 	objects_done(&objects);
 }
 
+/* Of every length, as runs of every kind, with keys that their ranks do not tell apart. */
+static void sorts_runs_and_keeps_the_first(void **state)
+{
+	enum { LEN_MAX = 70, KEYS = 23 };
+	static const unsigned steps[] = {1, KEYS - 1, 7, 0};
+
+	(void)state;
+	for (size_t len = 0; len <= LEN_MAX; len++)
+		for (size_t s = 0; s < ARRAY_LEN(steps); s++) {
+			cleanup_arena struct arena arena = {0};
+			struct objects objects = {.arena = &arena};
+			size_t first[KEYS];
+
+			memset(first, 0xff, sizeof(first));
+			for (size_t i = 0; i < len; i++) {
+				unsigned key = (unsigned)(i * steps[s] + i / KEYS) % KEYS;
+				struct nft_element *e = (struct nft_element *)objects_add(
+					&objects, KIND_NFT_ELEMENT);
+
+				strcpy(e->set_name, "as_long_as_names_of_sets_are___");
+				snprintf(e->device, sizeof(e->device), "a_device_%02u", key);
+				e->to.host = (uint32_t)i;
+				if (first[key] == SIZE_MAX)
+					first[key] = i;
+			}
+			objects_sort(&objects);
+			const struct object_list *list = &objects.kind[KIND_NFT_ELEMENT];
+			size_t at = 0;
+			for (unsigned key = 0; key < KEYS; key++) {
+				if (first[key] == SIZE_MAX)
+					continue;
+				assert_int_equal(((struct nft_element *)list->v[at++])->to.host,
+						 first[key]);
+			}
+			assert_int_equal(at, list->len);
+			objects_done(&objects);
+		}
+}
+
 static void finds_nothing_in_nothing(void **state)
 {
 	cleanup_arena struct arena arena = {0};
@@ -166,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sorts_and_finds),
 		cmocka_unit_test(keeps_the_first_of_equal_keys),
+		cmocka_unit_test(sorts_runs_and_keeps_the_first),
 		cmocka_unit_test(finds_nothing_in_nothing),
 		cmocka_unit_test(keeps_kinds_apart),
 		cmocka_unit_test(reads_the_alias_that_it_writes),
