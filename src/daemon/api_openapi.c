@@ -107,7 +107,7 @@ static void add_body(struct operation *o)
 				      "schema", openapi_ref("schemas", schema)));
 }
 
-static const char *status_word(unsigned status)
+static const char *status_word(unsigned status, const struct kind *kind)
 {
 	switch (status) {
 	case 200:
@@ -117,7 +117,7 @@ static const char *status_word(unsigned status)
 	case 202:
 		return "accepted; it takes longer than this request";
 	case 204:
-		return "gone, or noted";
+		return kind ? "gone" : "noted: the answer comes to who watches";
 	case 304:
 		return "the client has it already";
 	}
@@ -147,7 +147,8 @@ static void add_answer(struct operation *o, const struct api_answer *answer)
 
 	snprintf(status, sizeof(status), "%u", answer->status);
 	json_t *response = member(responses, status);
-	json_object_set_new(response, "description", json_string(status_word(answer->status)));
+	json_object_set_new(response, "description",
+			    json_string(status_word(answer->status, o->kind)));
 	api_openapi_words(answer->headers, api_openapi_header, response);
 	if (answer->schema) {
 		fill(answer->schema, o->kind, schema);
