@@ -211,6 +211,8 @@ static void serve(void *user, struct http_request *request)
 	}
 	if (request->again)
 		vec_push(&api->postponed, request);
+	else
+		http_drop_body(request);
 }
 
 static void gone(void *user, struct http_request *request)

@@ -52,6 +52,8 @@ const char *http_header(const struct http_request *request, const char *name);
 /* Calls for every query parameter, decoded; the value is "" when it has none. */
 void http_query_each(const struct http_request *request,
 		     void (*each)(void *user, const char *name, const char *value), void *user);
+/* The body was read: a request that waits does not hold it. It is empty from now on. */
+void http_drop_body(struct http_request *request);
 
 /*
  * Answers, exactly once, now or later (the connection is suspended until then). headers is

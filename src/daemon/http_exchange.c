@@ -26,6 +26,8 @@ static void drop_body(struct exchange *x)
 	x->connection->http->bodies_bytes -= x->body.len;
 	text_done(&x->body);
 	x->body = (struct text){0};
+	x->request.body = "";
+	x->request.body_len = 0;
 }
 
 static void unwatch_hangup(struct exchange *x)
@@ -113,8 +115,6 @@ struct exchange *http_exchange_new(struct connection *connection, struct MHD_Con
 static enum MHD_Result queue(struct exchange *x)
 {
 	x->phase = PHASE_QUEUED;
-	x->request.body = "";
-	x->request.body_len = 0;
 	drop_body(x);
 	if (!x->stream) /* which has deadlines of its own */
 		http_set_deadline(x->connection, x->connection->http->config.stream_deadline_ms);
@@ -309,6 +309,11 @@ enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const
 		break;
 	}
 	return MHD_NO;
+}
+
+void http_drop_body(struct http_request *request)
+{
+	drop_body(request->connection);
 }
 
 const char *http_header(const struct http_request *request, const char *name)

@@ -46,7 +46,7 @@ static void add_step(const struct kern_adapter *adapter, struct kern *kern, stru
 
 	if (op->verb == OP_REPLACE)
 		step.verb = delete ? OP_DELETE : OP_ADD;
-	struct nl_msg *msg = adapter->build(kern, &step, &err);
+	struct nlmsghdr *msg = adapter->build(kern, &step, &err);
 	if (msg)
 		batch_add(batch, msg, tag);
 	else if (delete &&err.number == -ENODEV)
@@ -83,7 +83,7 @@ void adapter_apply(const struct kern_adapter *adapter, struct kern *kern, struct
 	}
 }
 
-int adapter_dump(struct kern *kern, struct nl_msg *request, struct messages *messages,
+int adapter_dump(struct kern *kern, struct nlmsghdr *request, struct messages *messages,
 		 const char *noun, struct err *err)
 {
 	struct err reason = {0};

@@ -61,7 +61,7 @@ struct kern_adapter {
 	 * The message of one step, for kinds whose steps do not depend on each other. Of the
 	 * op it reads verb, want and have. NULL with err when it cannot be said.
 	 */
-	struct nl_msg *(*build)(struct kern *kern, const struct op *op, struct err *err);
+	struct nlmsghdr *(*build)(struct kern *kern, const struct op *op, struct err *err);
 	/* an answer to a delete that says that it is gone already */
 	int gone;
 	/* or all of it, where they do */
@@ -85,5 +85,5 @@ void adapter_succeed(struct op *op);
 void adapter_apply(const struct kern_adapter *adapter, struct kern *kern, struct arena *arena,
 		   struct op *ops, size_t n);
 /* Sends a dump request for that kind, with the noun in front of what failed. */
-int adapter_dump(struct kern *kern, struct nl_msg *request, struct messages *messages,
+int adapter_dump(struct kern *kern, struct nlmsghdr *request, struct messages *messages,
 		 const char *noun, struct err *err) must_check;

@@ -15,8 +15,8 @@ static const struct attr_row address_rows[] = {
 
 static const struct attr_map address_map = {&address_kind, address_rows, ARRAY_LEN(address_rows)};
 
-struct nl_msg *address_build(int type, int flags, const struct address *address,
-			     const struct names *names, struct err *err)
+struct nlmsghdr *address_build(int type, int flags, const struct address *address,
+			       const struct names *names, struct err *err)
 {
 	struct ifaddrmsg header = {
 		.ifa_family = AF_INET,
@@ -32,7 +32,7 @@ struct nl_msg *address_build(int type, int flags, const struct address *address,
 	}
 	if (type == RTM_NEWADDR)
 		flags |= NLM_F_CREATE;
-	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(type, flags, &header, sizeof(header));
 	(void)!attr_build(msg, &address_map, address, names, &device);
 	if (type == RTM_NEWADDR)
 		netlink_put(msg, IFA_PROTO, &protocol, sizeof(protocol));
@@ -76,8 +76,8 @@ static int dump_device(struct kern *kern, uint32_t index, struct objects *observ
 		       struct facts *facts, struct err *err)
 {
 	struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_index = index};
-	cleanup_message struct nl_msg *request = netlink_message(RTM_GETADDR, 0, &header,
-								 sizeof(header));
+	cleanup_free struct nlmsghdr *request = netlink_message(RTM_GETADDR, 0, &header,
+								sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "addresses", err);
 
@@ -127,7 +127,7 @@ static int look_at(struct kern *kern, const struct object_list *keys, struct loo
 	return error;
 }
 
-static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
+static struct nlmsghdr *build(struct kern *kern, const struct op *op, struct err *err)
 {
 	if (op->verb == OP_DELETE)
 		return address_build(RTM_DELADDR, 0, (const struct address *)op->have, &kern->names,

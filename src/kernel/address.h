@@ -8,7 +8,7 @@
 #include "model/object.h"
 
 /* type: RTM_NEWADDR, RTM_DELADDR. NULL with err (-ENODEV) when the device is not there. */
-struct nl_msg *address_build(int type, int flags, const struct address *address,
-			     const struct names *names, struct err *err);
+struct nlmsghdr *address_build(int type, int flags, const struct address *address,
+			       const struct names *names, struct err *err);
 /* False: not an IPv4 address. */
 bool address_parse(const struct nlmsghdr *h, const struct names *names, struct address *address);

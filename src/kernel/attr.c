@@ -24,7 +24,7 @@ void attr_set(const struct kind *kind, void *object, uint32_t offset)
 	*(uint64_t *)object |= kind_bit(kind, field_at(kind, offset));
 }
 
-static void put_number(struct nl_msg *msg, const struct attr_row *row, const void *member)
+static void put_number(struct nlmsghdr *msg, const struct attr_row *row, const void *member)
 {
 	switch ((enum wire)row->wire) {
 	case WIRE_U8:
@@ -54,7 +54,7 @@ static void put_number(struct nl_msg *msg, const struct attr_row *row, const voi
 	assert(!"not a number");
 }
 
-static int put_device(struct nl_msg *msg, const struct attr_row *row, const char *device,
+static int put_device(struct nlmsghdr *msg, const struct attr_row *row, const char *device,
 		      const struct names *names)
 {
 	uint32_t index = names_index(names, device);
@@ -89,7 +89,7 @@ static bool is_zero(const struct attr_row *row, const struct field *field, const
 	return field_number(field, object) == 0;
 }
 
-int attr_build(struct nl_msg *msg, const struct attr_map *map, const void *object,
+int attr_build(struct nlmsghdr *msg, const struct attr_map *map, const void *object,
 	       const struct names *names, const char **device)
 {
 	for (unsigned i = 0; i < map->n_rows; i++) {

@@ -57,7 +57,7 @@ struct attrs {
 
 /* Appends the attributes of the members that are set in the object. -ENODEV: it names a
  * device that is not there; *device then says which. */
-int attr_build(struct nl_msg *msg, const struct attr_map *map, const void *object,
+int attr_build(struct nlmsghdr *msg, const struct attr_map *map, const void *object,
 	       const struct names *names, const char **device) must_check;
 /* Of a message behind its family header, or of a nest. One walk, whatever is asked of it then. */
 void attrs_read(const struct nlmsghdr *h, size_t header, struct attrs *attrs);

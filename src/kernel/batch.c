@@ -16,7 +16,7 @@
  * one, where the kernel does not let us enlarge it. */
 enum { CHUNK = 192 };
 
-static void batch_put(struct batch *batch, struct nl_msg *msg, size_t tag, bool question)
+static void batch_put(struct batch *batch, struct nlmsghdr *msg, size_t tag, bool question)
 {
 	struct request *request = vec_add(&batch->requests);
 
@@ -27,12 +27,12 @@ static void batch_put(struct batch *batch, struct nl_msg *msg, size_t tag, bool 
 	request->result = -EINPROGRESS;
 }
 
-void batch_add(struct batch *batch, struct nl_msg *msg, size_t tag)
+void batch_add(struct batch *batch, struct nlmsghdr *msg, size_t tag)
 {
 	batch_put(batch, msg, tag, false);
 }
 
-void batch_ask(struct batch *batch, struct nl_msg *msg, size_t tag)
+void batch_ask(struct batch *batch, struct nlmsghdr *msg, size_t tag)
 {
 	batch_put(batch, msg, tag, true);
 }
@@ -49,14 +49,13 @@ static int chunk_send(struct netlink *netlink, struct request *requests, size_t 
 	};
 
 	for (size_t i = 0; i < n; i++) {
-		struct nlmsghdr *h = nlmsg_hdr(requests[i].msg);
+		struct nlmsghdr *h = requests[i].msg;
 
 		h->nlmsg_seq = seq + (uint32_t)i;
 		if (i + 1 == n && !requests[i].question)
 			h->nlmsg_flags |= NLM_F_ACK;
 		h->nlmsg_pid = netlink_port(netlink);
-		/* libnl's room is behind the message, so the padding is ours to send */
-		iov[i] = (struct iovec){h, NLMSG_ALIGN(h->nlmsg_len)};
+		iov[i] = (struct iovec){h, h->nlmsg_len};
 	}
 	int fault = failpoint_error("batch.send");
 	if (fault)
@@ -139,6 +138,6 @@ void batch_send(struct netlink *netlink, struct batch *batch)
 void batch_done(struct batch *batch)
 {
 	for (size_t i = 0; i < batch->requests.len; i++)
-		nlmsg_free(batch->requests.v[i].msg);
+		free(batch->requests.v[i].msg);
 	vec_done(&batch->requests);
 }

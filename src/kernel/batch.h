@@ -13,7 +13,7 @@
 #include "kernel/netlink.h"
 
 struct request {
-	struct nl_msg *msg;
+	struct nlmsghdr *msg;
 	size_t tag;                    /* the caller's */
 	int result;                    /* after batch_send: 0, or negative errno */
 	const char *words;             /* the kernel's own, "" when it gave none */
@@ -30,8 +30,8 @@ struct batch {
 };
 
 /* Takes the message over. */
-void batch_add(struct batch *batch, struct nl_msg *msg, size_t tag);
-void batch_ask(struct batch *batch, struct nl_msg *msg, size_t tag);
+void batch_add(struct batch *batch, struct nlmsghdr *msg, size_t tag);
+void batch_ask(struct batch *batch, struct nlmsghdr *msg, size_t tag);
 /* Sends all and waits for all answers. Every request has a result afterwards. */
 void batch_send(struct netlink *netlink, struct batch *batch);
 void batch_done(struct batch *batch);

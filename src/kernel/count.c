@@ -80,8 +80,8 @@ bool count_parse_counters(const struct nlmsghdr *h, const struct names *names,
 int count_links(struct kern *kern, struct counted_links *links, struct err *err)
 {
 	struct if_stats_msg header = {.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)};
-	cleanup_message struct nl_msg *request = netlink_message(RTM_GETSTATS, 0, &header,
-								 sizeof(header));
+	cleanup_free struct nlmsghdr *request = netlink_message(RTM_GETSTATS, 0, &header,
+								sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "counters", err);
 

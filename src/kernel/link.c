@@ -61,7 +61,7 @@ static const struct attr_map rest_map = MAP(rest_rows);
 static const struct attr_map observed_map = MAP(observed_rows);
 static const struct attr_map tunnel_map = MAP(tunnel_rows);
 
-static int build_tunnel(struct nl_msg *msg, const struct link *link, const struct names *names,
+static int build_tunnel(struct nlmsghdr *msg, const struct link *link, const struct names *names,
 			const char **device)
 {
 	struct nlattr *info = netlink_nest(msg, IFLA_LINKINFO);
@@ -74,14 +74,14 @@ static int build_tunnel(struct nl_msg *msg, const struct link *link, const struc
 		return error;
 	for (size_t i = 0; i < ARRAY_LEN(encap_attrs); i++)
 		netlink_put(msg, encap_attrs[i], &zero, sizeof(zero));
-	nla_nest_end(msg, tunnel);
-	nla_nest_end(msg, info);
+	netlink_nest_end(msg, tunnel);
+	netlink_nest_end(msg, info);
 	return 0;
 }
 
 /* Or the old address of a subnet takes the new one along when it goes. By this message no
  * event says so, and needs to: the device is ours. */
-static void build_switches(struct nl_msg *msg)
+static void build_switches(struct nlmsghdr *msg)
 {
 	uint32_t on = 1;
 	struct nlattr *families = netlink_nest(msg, IFLA_AF_SPEC);
@@ -89,13 +89,13 @@ static void build_switches(struct nl_msg *msg)
 	struct nlattr *conf = netlink_nest(msg, IFLA_INET_CONF);
 
 	netlink_put(msg, IPV4_DEVCONF_PROMOTE_SECONDARIES, &on, sizeof(on));
-	nla_nest_end(msg, conf);
-	nla_nest_end(msg, inet);
-	nla_nest_end(msg, families);
+	netlink_nest_end(msg, conf);
+	netlink_nest_end(msg, inet);
+	netlink_nest_end(msg, families);
 }
 
-struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
-			  const struct names *names, struct err *err)
+struct nlmsghdr *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
+			    const struct names *names, struct err *err)
 {
 	struct ifinfomsg header = {.ifi_index = (int)index};
 	const char *device = "";
@@ -105,7 +105,7 @@ struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t inde
 		header.ifi_change = IFF_UP;
 		header.ifi_flags = link->up ? IFF_UP : 0;
 	}
-	struct nl_msg *msg = netlink_message(RTM_NEWLINK, flags, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(RTM_NEWLINK, flags, &header, sizeof(header));
 	if (parts & LINK_NAME)
 		error = attr_build(msg, &name_map, link, names, &device);
 	if (parts & LINK_REST && !error)
@@ -115,7 +115,7 @@ struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t inde
 	if (parts & LINK_TUNNEL && !error)
 		error = build_tunnel(msg, link, names, &device);
 	if (error) {
-		nlmsg_free(msg);
+		free(msg);
 		err_set(err, error, "no underlay device %s", device);
 		return NULL;
 	}
@@ -194,11 +194,11 @@ uint64_t link_digest(const struct link *link)
 	return digest;
 }
 
-struct nl_msg *link_dump_request(void)
+struct nlmsghdr *link_dump_request(void)
 {
 	struct ifinfomsg header = {0};
 	uint32_t mask = RTEXT_FILTER_SKIP_STATS;
-	struct nl_msg *request = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+	struct nlmsghdr *request = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
 
 	netlink_put(request, IFLA_EXT_MASK, &mask, sizeof(mask));
 	return request;
@@ -249,7 +249,7 @@ static struct fact_link fact_of(const struct kern *kern, const struct nlmsghdr *
 /* Names first: a tunnel's underlay may be dumped after it. */
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
-	cleanup_message struct nl_msg *request = link_dump_request();
+	cleanup_free struct nlmsghdr *request = link_dump_request();
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "links", err);
 
@@ -299,7 +299,7 @@ static int look_at(struct kern *kern, const struct object_list *keys, struct loo
 	for (size_t i = 0; i < keys->len; i++) {
 		const struct link *key = (const struct link *)keys->v[i];
 		struct ifinfomsg header = {0};
-		struct nl_msg *msg = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+		struct nlmsghdr *msg = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
 
 		netlink_put(msg, IFLA_EXT_MASK, &mask, sizeof(mask));
 		netlink_put(msg, IFLA_IFNAME, key->device, strlen(key->device) + 1);

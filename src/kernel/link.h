@@ -18,8 +18,8 @@ enum link_part {
  * flags: NLM_F_CREATE | NLM_F_EXCL, or 0 for a device that exists. NULL with err (-ENODEV)
  * when the underlay device is not there.
  */
-struct nl_msg *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
-			  const struct names *names, struct err *err);
+struct nlmsghdr *link_build(const struct link *link, unsigned parts, uint32_t index, int flags,
+			    const struct names *names, struct err *err);
 /* One that is, or was. False: not a device. */
 bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link *link);
 /* The device that the kernel makes by itself with the driver; never ours, never drift. */
@@ -27,4 +27,4 @@ bool link_parse(const struct nlmsghdr *h, const struct names *names, struct link
 uint64_t link_digest(const struct link *link);
 bool link_is_fallback(const struct link *link);
 /* A dump request of all devices, with their counters, but not those of their protocols. */
-struct nl_msg *link_dump_request(void) __attribute__((returns_nonnull));
+struct nlmsghdr *link_dump_request(void) __attribute__((returns_nonnull));

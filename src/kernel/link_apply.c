@@ -72,7 +72,7 @@ struct obstacle {
 static int find_obstacle(struct kern *kern, const struct creation *creation,
 			 struct obstacle *obstacle)
 {
-	cleanup_message struct nl_msg *request = link_dump_request();
+	cleanup_free struct nlmsghdr *request = link_dump_request();
 	cleanup_messages struct messages messages = {0};
 	const struct link *want = wanted(creation->op);
 	int error = netlink_dump(kern->netlink, request, &messages, NULL);
@@ -152,9 +152,9 @@ static bool create_try(struct kern *kern, struct arena *arena, struct creation *
 
 		if (creation->made || creation->op->done)
 			continue;
-		struct nl_msg *msg = link_build(wanted(creation->op), LINK_NAME | LINK_TUNNEL,
-						creation->index, NLM_F_CREATE | NLM_F_EXCL,
-						&kern->names, &err);
+		struct nlmsghdr *msg = link_build(wanted(creation->op), LINK_NAME | LINK_TUNNEL,
+						  creation->index, NLM_F_CREATE | NLM_F_EXCL,
+						  &kern->names, &err);
 		if (msg)
 			batch_add(&batch, msg, i);
 		else
@@ -272,7 +272,8 @@ static void change_add(struct kern *kern, struct batch *batch, struct op *op, si
 		return;
 	}
 	if (!op->differs || op->differs & tunnel_bits()) {
-		struct nl_msg *msg = link_build(&whole, LINK_TUNNEL, index, 0, &kern->names, &err);
+		struct nlmsghdr *msg = link_build(&whole, LINK_TUNNEL, index, 0, &kern->names,
+						  &err);
 		if (!msg) {
 			adapter_fail(op, batch->arena, err.number, "change", err.sentence);
 			return;
@@ -360,7 +361,7 @@ static size_t doom(struct kern *kern, struct arena *arena, struct op *ops, size_
 			adapter_succeed(&ops[i]);
 			continue;
 		}
-		struct nl_msg *msg = netlink_message(RTM_SETLINK, 0, &header, sizeof(header));
+		struct nlmsghdr *msg = netlink_message(RTM_SETLINK, 0, &header, sizeof(header));
 		netlink_put(msg, IFLA_GROUP, &group, sizeof(group));
 		batch_add(&batch, msg, i);
 	}
@@ -386,7 +387,7 @@ static int index_compare(const void *a, const void *b)
 /* Is the doomed group exactly the ops that are not done? A group delete hits all of it. */
 static bool group_is_ours(struct kern *kern, const struct op *ops, size_t n, size_t doomed)
 {
-	cleanup_message struct nl_msg *request = link_dump_request();
+	cleanup_free struct nlmsghdr *request = link_dump_request();
 	cleanup_messages struct messages messages = {0};
 	cleanup_free uint32_t *indexes = xcalloc(doomed, sizeof(*indexes));
 	size_t len = 0, members = 0;
@@ -416,7 +417,7 @@ static int delete_group(struct kern *kern, struct arena *arena)
 	cleanup_batch struct batch batch = {.arena = arena};
 	struct ifinfomsg header = {0};
 	uint32_t group = OUR_DOOMED_GROUP;
-	struct nl_msg *msg = netlink_message(RTM_DELLINK, 0, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(RTM_DELLINK, 0, &header, sizeof(header));
 
 	netlink_put(msg, IFLA_GROUP, &group, sizeof(group));
 	batch_add(&batch, msg, 0);

@@ -161,18 +161,18 @@ void messages_done(struct messages *messages)
 	*messages = (struct messages){0};
 }
 
-static int send_dump(struct netlink *netlink, struct nl_msg *request, uint32_t seq)
+static int send_dump(struct netlink *netlink, struct nlmsghdr *request, uint32_t seq)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct nlmsghdr *h = nlmsg_hdr(request);
 
-	h->nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = seq;
-	h->nlmsg_pid = netlink->port;
+	request->nlmsg_flags |= NLM_F_DUMP;
+	request->nlmsg_seq = seq;
+	request->nlmsg_pid = netlink->port;
 	int fault = failpoint_error("dump.send");
 	if (fault)
 		return fault;
-	if (sendto(netlink->fd, h, h->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+	if (sendto(netlink->fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel,
+		   sizeof(kernel)) < 0)
 		return -errno;
 	failpoint("dump.sent");
 	return 0;
@@ -200,7 +200,7 @@ static void dump_take(struct dump *dump, const struct nlmsghdr *h)
 	messages_add(&dump->messages, h);
 }
 
-static void dump_once(struct netlink *netlink, struct nl_msg *request, struct dump *dump)
+static void dump_once(struct netlink *netlink, struct nlmsghdr *request, struct dump *dump)
 {
 	uint32_t seq = netlink_take_seq(netlink, 1);
 
@@ -228,7 +228,7 @@ static void dump_once(struct netlink *netlink, struct nl_msg *request, struct du
 	}
 }
 
-int netlink_dump(struct netlink *netlink, struct nl_msg *request, struct messages *messages,
+int netlink_dump(struct netlink *netlink, struct nlmsghdr *request, struct messages *messages,
 		 struct err *err)
 {
 	for (unsigned i = 0; i < NETLINK_DUMP_TRIES; i++) {
@@ -248,31 +248,49 @@ int netlink_dump(struct netlink *netlink, struct nl_msg *request, struct message
 	return err_set(err, -EINTR, "interrupted %u times by changes", NETLINK_DUMP_TRIES);
 }
 
-struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size)
+/* So many bytes more, of zeros; its length is always aligned. */
+static void *add_room(struct nlmsghdr *msg, size_t size)
 {
-	struct nl_msg *msg = nlmsg_alloc_size(NETLINK_MESSAGE);
+	size_t at = msg->nlmsg_len, end = at + NLMSG_ALIGN(size);
 
-	if (!msg || !nlmsg_put(msg, 0, 0, type, 0, NLM_F_REQUEST | flags) ||
-	    nlmsg_append(msg, (void *)(uintptr_t)header, size, NLMSG_ALIGNTO))
-		out_of_memory(NETLINK_MESSAGE);
+	if (end > NETLINK_MESSAGE)
+		out_of_memory(end);
+	msg->nlmsg_len = (uint32_t)end;
+	return (char *)msg + at;
+}
+
+struct nlmsghdr *netlink_message(int type, int flags, const void *header, size_t size)
+{
+	struct nlmsghdr *msg = xcalloc(1, NETLINK_MESSAGE);
+
+	msg->nlmsg_len = NLMSG_HDRLEN;
+	msg->nlmsg_type = (uint16_t)type;
+	msg->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	memcpy(add_room(msg, size), header, size);
 	return msg;
 }
 
-void netlink_put(struct nl_msg *msg, int type, const void *value, size_t size)
+void netlink_put(struct nlmsghdr *msg, int type, const void *value, size_t size)
 {
-	int error = nla_put(msg, type, (int)size, value);
+	struct nlattr *attr = add_room(msg, NLA_HDRLEN + size);
 
-	assert(!error);
-	(void)error;
+	attr->nla_type = (uint16_t)type;
+	attr->nla_len = (uint16_t)(NLA_HDRLEN + size);
+	if (size)
+		memcpy(attr + 1, value, size);
 }
 
-struct nlattr *netlink_nest(struct nl_msg *msg, int type)
+struct nlattr *netlink_nest(struct nlmsghdr *msg, int type)
 {
-	struct nlattr *nest = nla_nest_start(msg, type | NLA_F_NESTED);
+	struct nlattr *nest = add_room(msg, NLA_HDRLEN);
 
-	if (!nest)
-		out_of_memory(NETLINK_MESSAGE);
+	nest->nla_type = (uint16_t)(type | NLA_F_NESTED);
 	return nest;
+}
+
+void netlink_nest_end(struct nlmsghdr *msg, struct nlattr *nest)
+{
+	nest->nla_len = (uint16_t)((char *)msg + msg->nlmsg_len - (char *)nest);
 }
 
 /* Where the extended-ack attributes begin: behind the error, and the request if it is there. */

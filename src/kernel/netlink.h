@@ -3,8 +3,9 @@
 
 /*
  * A netlink request socket: whole dumps, and the pieces that batch.c and events.c share.
- * Messages are built with libnl; its caches and its receive path are not used, because
- * they lose errno and the kernel's own words.
+ * Of libnl are the socket and the walks over what comes; its caches and its receive path are
+ * not used, because they lose errno and the kernel's own words, nor are its messages, which
+ * take three times as long to build.
  */
 
 #include <linux/netlink.h>
@@ -52,7 +53,7 @@ struct messages {
  * interrupted is taken again; -EINTR when that happened five times. messages is filled
  * only on success. The request stays the caller's.
  */
-int netlink_dump(struct netlink *netlink, struct nl_msg *request, struct messages *messages,
+int netlink_dump(struct netlink *netlink, struct nlmsghdr *request, struct messages *messages,
 		 struct err *err) must_check;
 /* The message after that one, the first after NULL; NULL at the end. */
 struct nlmsghdr *messages_next(const struct messages *messages, const struct nlmsghdr *after);
@@ -61,12 +62,17 @@ struct nlmsghdr *messages_next(const struct messages *messages, const struct nlm
 	     h = messages_next((messages), h))
 void messages_done(struct messages *messages);
 
-/* An empty message with its family header copied in; never NULL. */
-struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size)
+/*
+ * An empty message with its family header copied in; never NULL. It is the caller's, to be
+ * freed, and has room for NETLINK_MESSAGE bytes.
+ */
+struct nlmsghdr *netlink_message(int type, int flags, const void *header, size_t size)
 	__attribute__((returns_nonnull));
-/* Adds an attribute; a message of ours that overflows is our own mistake. */
-void netlink_put(struct nl_msg *msg, int type, const void *value, size_t size);
-struct nlattr *netlink_nest(struct nl_msg *msg, int type) __attribute__((returns_nonnull));
+/* Adds an attribute. */
+void netlink_put(struct nlmsghdr *msg, int type, const void *value, size_t size);
+/* What is added until its end is in the nest. */
+struct nlattr *netlink_nest(struct nlmsghdr *msg, int type) __attribute__((returns_nonnull));
+void netlink_nest_end(struct nlmsghdr *msg, struct nlattr *nest);
 
 /* The kernel's text in an NLMSG_ERROR or NLMSG_DONE, copied to words; "" when it gave none. */
 void netlink_words(const struct nlmsghdr *h, char words[static NETLINK_WORDS]);
@@ -76,10 +82,4 @@ static inline void messages_done_(struct messages *messages)
 	messages_done(messages);
 }
 
-static inline void netlink_free_message_(struct nl_msg **msg)
-{
-	nlmsg_free(*msg);
-}
-
 #define cleanup_messages cleanup_(messages_done_)
-#define cleanup_message  cleanup_(netlink_free_message_)

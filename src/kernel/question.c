@@ -18,21 +18,21 @@
  * IFF_RUNNING says so, too, may take the kernel a second. */
 enum { LOWER_UP = 1 << 16 };
 
-static struct nl_msg *route_message(struct addr to, unsigned flags)
+static struct nlmsghdr *route_message(struct addr to, unsigned flags)
 {
 	struct rtmsg header = {
 		.rtm_family = AF_INET,
 		.rtm_dst_len = 32,
 		.rtm_flags = RTM_F_LOOKUP_TABLE | flags,
 	};
-	struct nl_msg *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
 	uint32_t wire = htonl(to.host);
 
 	netlink_put(msg, RTA_DST, &wire, sizeof(wire));
 	return msg;
 }
 
-static void put_mark(struct nl_msg *msg)
+static void put_mark(struct nlmsghdr *msg)
 {
 	uint32_t mark = OUR_MARK;
 
@@ -82,7 +82,7 @@ static uint32_t device_mtu(const struct kern *kern, uint32_t index)
 static void ask_remote(struct kern *kern, struct batch *batch, const struct fact_remote *remote,
 		       unsigned flags, size_t tag)
 {
-	struct nl_msg *msg = route_message(remote->remote, flags);
+	struct nlmsghdr *msg = route_message(remote->remote, flags);
 	uint32_t underlay = names_index(&kern->names, remote->underlay);
 
 	put_mark(msg);
@@ -154,7 +154,7 @@ void question_remotes(struct kern *kern, struct vec_remotes *remotes, struct are
 static int link_get(struct kern *kern, const char *device, struct batch *batch, struct err *err)
 {
 	struct ifinfomsg header = {0};
-	struct nl_msg *msg = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
 
 	netlink_put(msg, IFLA_IFNAME, device, strlen(device) + 1);
 	batch_ask(batch, msg, 0);
@@ -168,7 +168,7 @@ static int link_get(struct kern *kern, const char *device, struct batch *batch, 
 	return 0;
 }
 
-static int put_ingress(struct kern *kern, struct nl_msg *msg, const char *device,
+static int put_ingress(struct kern *kern, struct nlmsghdr *msg, const char *device,
 		       struct arena *arena, struct err *err)
 {
 	cleanup_batch struct batch batch = {.arena = arena};
@@ -201,7 +201,7 @@ static bool has_ports(uint8_t protocol)
 }
 
 /* The kernel takes no other protocols than these three. */
-static void put_flow(struct nl_msg *msg, const struct route_question *question)
+static void put_flow(struct nlmsghdr *msg, const struct route_question *question)
 {
 	uint16_t source_port = htons(question->source_port), port = htons(question->port);
 
@@ -219,12 +219,12 @@ int question_route(struct kern *kern, const struct route_question *question,
 {
 	cleanup_arena struct arena arena = {0};
 	cleanup_batch struct batch batch = {.arena = &arena};
-	struct nl_msg *msg = route_message(question->to, 0);
+	struct nlmsghdr *msg = route_message(question->to, 0);
 	uint32_t from = htonl(question->from.host);
 
 	batch_ask(&batch, msg, 0);
 	if (from) {
-		((struct rtmsg *)nlmsg_data(nlmsg_hdr(msg)))->rtm_src_len = 32;
+		((struct rtmsg *)nlmsg_data(msg))->rtm_src_len = 32;
 		netlink_put(msg, RTA_SRC, &from, sizeof(from));
 	}
 	if (question->underlay)
@@ -251,7 +251,7 @@ static int neighbour_state(struct kern *kern, uint32_t index, struct addr addr, 
 	cleanup_arena struct arena arena = {0};
 	cleanup_batch struct batch batch = {.arena = &arena};
 	struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = (int)index};
-	struct nl_msg *msg = netlink_message(RTM_GETNEIGH, 0, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(RTM_GETNEIGH, 0, &header, sizeof(header));
 	uint32_t wire = htonl(addr.host);
 
 	netlink_put(msg, NDA_DST, &wire, sizeof(wire));

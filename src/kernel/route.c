@@ -33,8 +33,8 @@ static const uint32_t header_members[] = {
 	offsetof(struct route, protocol),
 };
 
-struct nl_msg *route_build(int type, int flags, const struct route *route,
-			   const struct names *names, struct err *err)
+struct nlmsghdr *route_build(int type, int flags, const struct route *route,
+			     const struct names *names, struct err *err)
 {
 	struct rtmsg header = {
 		.rtm_family = AF_INET,
@@ -51,10 +51,10 @@ struct nl_msg *route_build(int type, int flags, const struct route *route,
 
 	if (type == RTM_NEWROUTE)
 		flags |= NLM_F_CREATE;
-	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(type, flags, &header, sizeof(header));
 	int error = attr_build(msg, &route_map, route, names, &device);
 	if (error) {
-		nlmsg_free(msg);
+		free(msg);
 		err_set(err, error, "no device %s", device);
 		return NULL;
 	}
@@ -98,8 +98,8 @@ static int dump_messages(struct kern *kern, uint32_t table, struct messages *mes
 			 struct err *err)
 {
 	struct rtmsg header = {.rtm_family = AF_INET, .rtm_protocol = table ? 0 : OUR_PROTOCOL};
-	cleanup_message struct nl_msg *request = netlink_message(RTM_GETROUTE, 0, &header,
-								 sizeof(header));
+	cleanup_free struct nlmsghdr *request = netlink_message(RTM_GETROUTE, 0, &header,
+								sizeof(header));
 
 	if (table)
 		netlink_put(request, RTA_TABLE, &table, sizeof(table));
@@ -172,11 +172,11 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 }
 
 /* The route that packets to its first address take is the one that was asked for, mostly. */
-static struct nl_msg *match_request(const struct route *key)
+static struct nlmsghdr *match_request(const struct route *key)
 {
 	struct rtmsg header = {
 		.rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_flags = RTM_F_FIB_MATCH};
-	struct nl_msg *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
 	uint32_t wire = htonl(key->dst.addr.host);
 
 	netlink_put(msg, RTA_DST, &wire, sizeof(wire));
@@ -243,7 +243,7 @@ static int look_at(struct kern *kern, const struct object_list *keys, struct loo
  * An add is exclusive: what came since the look is not ours to write over. Whatever has the
  * same key as an observed route is replaced in place, without a gap.
  */
-static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
+static struct nlmsghdr *build(struct kern *kern, const struct op *op, struct err *err)
 {
 	if (op->verb == OP_DELETE)
 		return route_build(RTM_DELROUTE, 0, (const struct route *)op->have, &kern->names,

@@ -9,7 +9,7 @@
 
 /* type: RTM_NEWROUTE (flags: NLM_F_EXCL or NLM_F_REPLACE), RTM_DELROUTE. NULL with err
  * (-ENODEV) when its device is not there. */
-struct nl_msg *route_build(int type, int flags, const struct route *route,
-			   const struct names *names, struct err *err);
+struct nlmsghdr *route_build(int type, int flags, const struct route *route,
+			     const struct names *names, struct err *err);
 /* False: not an IPv4 route, or a cached one. */
 bool route_parse(const struct nlmsghdr *h, const struct names *names, struct route *route);

@@ -35,7 +35,7 @@ static const uint8_t actions[] = {
 	[RULE_OTHER] = FR_ACT_UNSPEC,
 };
 
-struct nl_msg *rule_build(int type, const struct rule *rule)
+struct nlmsghdr *rule_build(int type, const struct rule *rule)
 {
 	struct fib_rule_hdr header = {
 		.family = AF_INET,
@@ -45,7 +45,7 @@ struct nl_msg *rule_build(int type, const struct rule *rule)
 	};
 	/* without EXCL the kernel makes the same rule twice */
 	int flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
-	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
+	struct nlmsghdr *msg = netlink_message(type, flags, &header, sizeof(header));
 	const char *device;
 
 	(void)!attr_build(msg, &rule_map, rule, NULL, &device); /* it names no device */
@@ -98,8 +98,8 @@ bool rule_parse(const struct nlmsghdr *h, struct rule *rule)
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct fib_rule_hdr header = {.family = AF_INET};
-	cleanup_message struct nl_msg *request = netlink_message(RTM_GETRULE, 0, &header,
-								 sizeof(header));
+	cleanup_free struct nlmsghdr *request = netlink_message(RTM_GETRULE, 0, &header,
+								sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "rules", err);
 
@@ -116,7 +116,7 @@ static int dump(struct kern *kern, struct look *look, struct err *err)
 	return 0;
 }
 
-static struct nl_msg *build(struct kern *kern, const struct op *op, struct err *err)
+static struct nlmsghdr *build(struct kern *kern, const struct op *op, struct err *err)
 {
 	const struct rule *rule = (const struct rule *)(op->verb == OP_DELETE ? op->have
 									      : op->want);

@@ -7,6 +7,6 @@
 #include "model/object.h"
 
 /* type: RTM_NEWRULE, RTM_DELRULE */
-struct nl_msg *rule_build(int type, const struct rule *rule) __attribute__((returns_nonnull));
+struct nlmsghdr *rule_build(int type, const struct rule *rule) __attribute__((returns_nonnull));
 /* False: not an IPv4 rule. */
 bool rule_parse(const struct nlmsghdr *h, struct rule *rule);

@@ -162,7 +162,7 @@ int sysctl_look_at(struct kern *kern, const struct object_list *keys, struct loo
 
 		if (!index)
 			continue;
-		struct nl_msg *msg = netlink_message(RTM_GETNETCONF, 0, &header, sizeof(header));
+		struct nlmsghdr *msg = netlink_message(RTM_GETNETCONF, 0, &header, sizeof(header));
 		netlink_put(msg, NETCONFA_IFINDEX, &index, sizeof(index));
 		batch_ask(&batch, msg, i);
 	}
@@ -189,8 +189,8 @@ int sysctl_look_at(struct kern *kern, const struct object_list *keys, struct loo
 static int dump(struct kern *kern, struct look *look, struct err *err)
 {
 	struct netconfmsg header = {.ncm_family = AF_INET};
-	cleanup_message struct nl_msg *request = netlink_message(RTM_GETNETCONF, 0, &header,
-								 sizeof(header));
+	cleanup_free struct nlmsghdr *request = netlink_message(RTM_GETNETCONF, 0, &header,
+								sizeof(header));
 	cleanup_messages struct messages messages = {0};
 	int error = adapter_dump(kern, request, &messages, "switches", err);
 

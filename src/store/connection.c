@@ -89,7 +89,8 @@ void connection_finalize(struct store *store)
 		sqlite3_finalize(table->change);
 		sqlite3_finalize(table->remove);
 		for (size_t i = 0; i < CONNECTION_FIELDS_MAX; i++) {
-			sqlite3_finalize(table->lists[i].put);
+			sqlite3_finalize(table->lists[i].put[0]);
+			sqlite3_finalize(table->lists[i].put[1]);
 			sqlite3_finalize(table->lists[i].trim);
 		}
 	}

@@ -41,8 +41,8 @@ enum { CONNECTION_FIELDS_MAX = 64, CONNECTION_BOOT_ID = 64 };
 struct table {
 	sqlite3_stmt *add, *change, *remove;
 	struct list_table {
-		sqlite3_stmt *put, *trim;
-	} lists[CONNECTION_FIELDS_MAX]; /* at the index of the field */
+		sqlite3_stmt *put[2], *trim; /* put: of one row, and of many */
+	} lists[CONNECTION_FIELDS_MAX];      /* at the index of the field */
 };
 
 /* ids of the newest event: in the transaction, at its savepoint, and of those that will last */

@@ -20,21 +20,24 @@ const char *const rows_agent_columns[ROWS_AGENT_COLUMNS] = {
 	[ROWS_CREATED_MS] = "created_ms", [ROWS_UPDATED_MS] = "updated_ms",
 };
 
+enum { LIST_ROWS = 32 }; /* that one statement puts: it halves what each of them takes */
+
 /* the pieces of a child table's statements, by what its list is of */
 struct list_text {
-	const char *columns, *parameters, *assign, *differ;
+	unsigned n_columns;
+	const char *columns, *assign, *differ;
 };
 
 static const struct list_text prefixes_text = {
+	1,
 	"prefix",
-	"?3",
 	"prefix = excluded.prefix",
 	"prefix <> excluded.prefix",
 };
 
 static const struct list_text labels_text = {
+	2,
 	"key, value",
-	"?3, ?4",
 	"key = excluded.key, value = excluded.value",
 	"key <> excluded.key OR value <> excluded.value",
 };
@@ -96,35 +99,56 @@ static int prepare_remove(struct store *store, const struct kind *kind, struct e
 	return sql_prepare(store->database.db, text.s, &table->remove, err);
 }
 
-static int prepare_list(struct store *store, const struct kind *kind, const struct field *field,
+/* ?1 is the resource, ?2 the first row's position, from ?3 on are its members. */
+static int prepare_members(struct store *store, const struct kind *kind, const struct field *field,
+			   unsigned n_rows, struct err *err)
+{
+	struct list_table *list = &store->tables[kind->id].lists[field - kind->fields];
+	sqlite3_stmt **put = &list->put[n_rows > 1];
+	const struct list_text *of = text_of(field);
+	cleanup_text struct text text = {0};
+
+	if (*put)
+		return 0;
+	text_addf(&text, "INSERT INTO \"%s_%s\" (resource, position, %s) VALUES ", kind->member,
+		  field->name, of->columns);
+	for (unsigned i = 0; i < n_rows; i++) {
+		text_addf(&text, "%s(?1, ?2 + %u", i ? ", " : "", i);
+		for (unsigned k = 0; k < of->n_columns; k++)
+			text_addf(&text, ", ?%u", 3 + i * of->n_columns + k);
+		text_add_char(&text, ')');
+	}
+	text_addf(&text, " ON CONFLICT (resource, position) DO UPDATE SET %s WHERE %s", of->assign,
+		  of->differ);
+	return sql_prepare(store->database.db, text.s, put, err);
+}
+
+static int prepare_trim(struct store *store, const struct kind *kind, const struct field *field,
 			struct err *err)
 {
 	struct list_table *list = &store->tables[kind->id].lists[field - kind->fields];
-	const struct list_text *of = text_of(field);
-	cleanup_text struct text put = {0}, trim = {0};
+	cleanup_text struct text text = {0};
 
 	if (list->trim)
 		return 0;
-	text_addf(&put,
-		  "INSERT INTO \"%s_%s\" (resource, position, %s) VALUES (?1, ?2, %s)"
-		  " ON CONFLICT (resource, position) DO UPDATE SET %s WHERE %s",
-		  kind->member, field->name, of->columns, of->parameters, of->assign, of->differ);
-	text_addf(&trim, "DELETE FROM \"%s_%s\" WHERE resource = ?1 AND position >= ?2",
+	text_addf(&text, "DELETE FROM \"%s_%s\" WHERE resource = ?1 AND position >= ?2",
 		  kind->member, field->name);
-	int result = sql_prepare(store->database.db, put.s, &list->put, err);
-	return result ? result : sql_prepare(store->database.db, trim.s, &list->trim, err);
+	return sql_prepare(store->database.db, text.s, &list->trim, err);
 }
 
-static uint32_t list_length(const struct field *field, const void *resource)
+static uint32_t list_length(const struct kind *kind, const struct field *field,
+			    const struct resource *resource)
 {
 	const void *p = field_in(field, resource);
 
+	if (!(resource->set & kind_bit(kind, field)))
+		return 0;
 	return field->type == FIELD_LABELS ? ((const struct labels *)p)->len
 					   : ((const struct prefixes *)p)->len;
 }
 
-static void bind_member(sqlite3_stmt *put, const struct field *field, const void *resource,
-			uint32_t i)
+static void bind_member(sqlite3_stmt *put, int first, const struct field *field,
+			const struct resource *resource, uint32_t i)
 {
 	const void *p = field_in(field, resource);
 	char buf[PREFIX_TEXT];
@@ -132,31 +156,48 @@ static void bind_member(sqlite3_stmt *put, const struct field *field, const void
 	if (field->type == FIELD_LABELS) {
 		const struct label *label = &((const struct labels *)p)->v[i];
 
-		sql_bind_text(put, 3, label->key);
-		sql_bind_text(put, 4, label->value);
+		sql_bind_text(put, first, label->key);
+		sql_bind_text(put, first + 1, label->value);
 	} else {
-		sql_bind_text(put, 3, prefix_text(((const struct prefixes *)p)->v[i], buf));
+		sql_bind_text(put, first, prefix_text(((const struct prefixes *)p)->v[i], buf));
 	}
 }
 
-static int put_list(struct store *store, const struct kind *kind, const struct field *field,
-		    const struct resource *resource, bool is_new, struct err *err)
+static int put_members(struct store *store, const struct kind *kind, const struct field *field,
+		       const struct resource *resource, struct err *err)
 {
-	struct list_table *list = &store->tables[kind->id].lists[field - kind->fields];
-	uint32_t len = resource->set & kind_bit(kind, field) ? list_length(field, resource) : 0;
-	int result = prepare_list(store, kind, field, err);
+	const struct list_table *list = &store->tables[kind->id].lists[field - kind->fields];
+	uint32_t len = list_length(kind, field, resource), n;
+	int width = (int)text_of(field)->n_columns;
 
-	for (uint32_t i = 0; i < len && !result; i++) {
-		sql_bind_text(list->put, 1, resource->name);
-		sqlite3_bind_int64(list->put, 2, i);
-		bind_member(list->put, field, resource, i);
-		result = sql_run(list->put, err);
+	for (uint32_t i = 0; i < len; i += n) {
+		n = len - i < LIST_ROWS ? 1 : LIST_ROWS;
+		int result = prepare_members(store, kind, field, n, err);
+		if (result)
+			return result;
+		sqlite3_stmt *put = list->put[n > 1];
+		sql_bind_text(put, 1, resource->name);
+		sqlite3_bind_int64(put, 2, i);
+		for (uint32_t k = 0; k < n; k++)
+			bind_member(put, 3 + (int)k * width, field, resource, i + k);
+		result = sql_run(put, err);
+		if (result)
+			return result;
 	}
-	if (result || is_new) /* a search for more of it would cost more than all the rest */
+	return 0;
+}
+
+static int trim_list(struct store *store, const struct kind *kind, const struct field *field,
+		     const struct resource *resource, struct err *err)
+{
+	int result = prepare_trim(store, kind, field, err);
+
+	if (result)
 		return result;
-	sql_bind_text(list->trim, 1, resource->name);
-	sqlite3_bind_int64(list->trim, 2, len);
-	return sql_run(list->trim, err);
+	sqlite3_stmt *trim = store->tables[kind->id].lists[field - kind->fields].trim;
+	sql_bind_text(trim, 1, resource->name);
+	sqlite3_bind_int64(trim, 2, list_length(kind, field, resource));
+	return sql_run(trim, err);
 }
 
 static void bind_fields(sqlite3_stmt *put, const struct kind *kind, const struct resource *resource)
@@ -211,9 +252,15 @@ int store_put(struct store *store, const struct kind *kind, const struct resourc
 	bool is_new = !result && sqlite3_changes(store->database.db) > 0;
 	if (!result && !is_new)
 		result = put_row(table->change, kind, resource, err);
-	for (unsigned i = 0; i < kind->n_fields && !result; i++)
-		if (value_is_list(&kind->fields[i]))
-			result = put_list(store, kind, &kind->fields[i], resource, is_new, err);
+	for (unsigned i = 0; i < kind->n_fields && !result; i++) {
+		const struct field *field = &kind->fields[i];
+
+		if (!value_is_list(field))
+			continue;
+		result = put_members(store, kind, field, resource, err);
+		if (!result && !is_new) /* where none is, the search would cost more than all */
+			result = trim_list(store, kind, field, resource, err);
+	}
 	return result;
 }
 

@@ -4,6 +4,7 @@
 
 import concurrent.futures
 import http.client
+import json
 import resource
 import api
 from api import TUNNEL
@@ -148,6 +149,17 @@ class Concurrency(api.ApiTest):
         self.assertEqual(len(refused), 16, [a.status for a in answers])
         self.assertEqual({a.headers["Retry-After"] for a in refused}, {"1"})
         self.problem(refused[0], 429, "too-many-requests")
+
+    def test_who_waits_holds_no_body(self):
+        body = {**TUNNEL, "local": "172.16.99.1"}  # not an address here: pending for ever
+        large = json.dumps(body) + " " * 8_000_000
+        waiting = [api.Connection(self.agent.socket) for _ in range(12)]
+        for connection in waiting:
+            self.addCleanup(connection.close)
+            connection.request("PUT", "/v1/tunnels/tun_a?wait=5", large,
+                               {"Content-Type": "application/json"})
+        answers = [api.Answer(connection.getresponse()) for connection in waiting]
+        self.assertEqual([a.status for a in answers], [201] + [200] * 11)
 
 
 if __name__ == "__main__":

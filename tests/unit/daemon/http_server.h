@@ -3,8 +3,9 @@
 
 /*
  * A server in a child process for test_http*.c, with a handler that answers by path, and a
- * client of raw bytes. /echo answers at once, /later after 20 ms, /never not at all; /stream
- * writes 4 MB while it sends them, /follow eight bytes every 20 ms, for ever.
+ * client of raw bytes. /echo answers at once, /later after 20 ms, /never not at all, nor /read,
+ * which has done with the body; /stream writes 4 MB while it sends them, /follow eight bytes
+ * every 20 ms, for ever.
  */
 
 #include "daemon/http.h"
@@ -123,6 +124,8 @@ static inline void server_request(void *user, struct http_request *request)
 		http_respond(request, 500, NULL, "", 0);
 	else if (strcmp(request->path, "/never") == 0)
 		request->user = server;
+	else if (strcmp(request->path, "/read") == 0)
+		http_drop_body(request);
 	else if (strcmp(request->path, "/big") == 0)
 		server_answer_big(request);
 	else if (strcmp(request->path, "/stream") == 0)

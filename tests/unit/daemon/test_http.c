@@ -179,6 +179,27 @@ static void a_client_that_leaves_while_it_waits_is_gone(void **state)
 	}
 }
 
+/* All clients' together are bounded, and eight of the greatest size are allowed. */
+static void who_waits_holds_no_body_that_was_read(void **state)
+{
+	struct server *server = *state;
+	cleanup_free char *body = xcalloc(1, BODY_MAX);
+	cleanup_text struct text head = {0};
+	int fds[9];
+
+	text_addf(&head, "PUT /read HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", BODY_MAX);
+	memset(body, 'a', BODY_MAX);
+	for (unsigned i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = client_connect(server);
+		client_say(fds[i], head.s);
+		client_send(fds[i], body, BODY_MAX);
+		waits_for(&server->seen->requests, i + 1);
+	}
+	assert_int_equal(server->seen->refused, 0);
+	for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
 static void a_client_that_has_only_finished_sending_gets_its_answer(void **state)
 {
 	struct server *server = *state;
@@ -385,6 +406,7 @@ int main(void)
 		prepared(a_client_over_the_limit_is_served_when_another_leaves),
 		started(answers_a_suspended_request_later_while_others_are_served),
 		started(a_client_that_leaves_while_it_waits_is_gone),
+		started(who_waits_holds_no_body_that_was_read),
 		started(a_client_that_has_only_finished_sending_gets_its_answer),
 		started(a_client_that_leaves_in_the_middle_hurts_nobody),
 		started(streams_a_body_in_chunks),

@@ -85,11 +85,11 @@ static void link_is_what_was_built(void **state)
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct link link = dice_link(), parsed = {0};
-		cleanup_message struct nl_msg *msg = link_build(
+		cleanup_free struct nlmsghdr *msg = link_build(
 			&link, LINK_NAME | LINK_TUNNEL | LINK_REST, 7, 0, &names, NULL);
 
 		assert_non_null(msg);
-		assert_true(link_parse(nlmsg_hdr(msg), &names, &parsed));
+		assert_true(link_parse(msg, &names, &parsed));
 		assert_true(kind_same(&link_kind, &link, &parsed));
 	}
 	names_done(&names);
@@ -107,11 +107,11 @@ static void address_is_what_was_built(void **state)
 			.prefix = {dice_addr(), (uint8_t)dice(33)},
 		};
 		struct address parsed = {0};
-		cleanup_message struct nl_msg *msg = address_build(RTM_NEWADDR, 0, &address, &names,
-								   NULL);
+		cleanup_free struct nlmsghdr *msg = address_build(RTM_NEWADDR, 0, &address, &names,
+								  NULL);
 
 		assert_non_null(msg);
-		assert_true(address_parse(nlmsg_hdr(msg), &names, &parsed));
+		assert_true(address_parse(msg, &names, &parsed));
 		assert_true(kind_same(&address_kind, &address, &parsed));
 		assert_int_equal(parsed.head.marks, OBJECT_OURS);
 	}
@@ -139,10 +139,10 @@ static void route_is_what_was_built(void **state)
 		struct route parsed = {0};
 
 		dice_device(route.device);
-		cleanup_message struct nl_msg *msg = route_build(RTM_NEWROUTE, 0, &route, &names,
-								 NULL);
+		cleanup_free struct nlmsghdr *msg = route_build(RTM_NEWROUTE, 0, &route, &names,
+								NULL);
 		assert_non_null(msg);
-		assert_true(route_parse(nlmsg_hdr(msg), &names, &parsed));
+		assert_true(route_parse(msg, &names, &parsed));
 		assert_true(kind_same(&route_kind, &route, &parsed));
 		assert_int_equal(parsed.head.marks, route.table == 254 ? 0 : OBJECT_OURS);
 	}
@@ -168,8 +168,8 @@ static void rule_is_what_was_built(void **state)
 		struct rule parsed = {0};
 
 		rule.fwmask = rule.fwmark ? UINT32_MAX : 0;
-		cleanup_message struct nl_msg *msg = rule_build(RTM_NEWRULE, &rule);
-		assert_true(rule_parse(nlmsg_hdr(msg), &parsed));
+		cleanup_free struct nlmsghdr *msg = rule_build(RTM_NEWRULE, &rule);
+		assert_true(rule_parse(msg, &parsed));
 		assert_true(kind_same(&rule_kind, &rule, &parsed));
 	}
 }
@@ -186,17 +186,17 @@ static void rule_with_more_than_we_can_say_is_other(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_LEN(attrs); i++) {
-		cleanup_message struct nl_msg *msg = rule_build(RTM_NEWRULE, &rule);
+		cleanup_free struct nlmsghdr *msg = rule_build(RTM_NEWRULE, &rule);
 		struct rule parsed = {0};
 
 		netlink_put(msg, attrs[i], &value, sizeof(value));
-		assert_true(rule_parse(nlmsg_hdr(msg), &parsed));
+		assert_true(rule_parse(msg, &parsed));
 		assert_int_equal(parsed.action, RULE_OTHER);
 	}
-	cleanup_message struct nl_msg *msg = rule_build(RTM_NEWRULE, &rule);
+	cleanup_free struct nlmsghdr *msg = rule_build(RTM_NEWRULE, &rule);
 	struct rule parsed = {0};
-	((struct fib_rule_hdr *)nlmsg_data(nlmsg_hdr(msg)))->flags = FIB_RULE_INVERT;
-	assert_true(rule_parse(nlmsg_hdr(msg), &parsed));
+	((struct fib_rule_hdr *)nlmsg_data(msg))->flags = FIB_RULE_INVERT;
+	assert_true(rule_parse(msg, &parsed));
 	assert_int_equal(parsed.action, RULE_OTHER);
 }
 
@@ -207,9 +207,9 @@ static void proto_0_reads_as_4(void **state)
 	(void)state;
 
 	link.proto = 0;
-	cleanup_message struct nl_msg *msg = link_build(&link, LINK_NAME | LINK_TUNNEL, 7, 0,
-							&names, NULL);
-	assert_true(link_parse(nlmsg_hdr(msg), &names, &parsed));
+	cleanup_free struct nlmsghdr *msg = link_build(&link, LINK_NAME | LINK_TUNNEL, 7, 0, &names,
+						       NULL);
+	assert_true(link_parse(msg, &names, &parsed));
 	assert_int_equal(parsed.proto, 4);
 	names_done(&names);
 }
@@ -242,9 +242,8 @@ static void broken_messages_are_survived(void **state)
 		struct route route = {0};
 		struct rule rule = {0};
 		struct address address = {0};
-		cleanup_message struct nl_msg *msg = link_build(
+		cleanup_free struct nlmsghdr *h = link_build(
 			&link, LINK_NAME | LINK_TUNNEL | LINK_REST, 7, 0, &names, NULL);
-		struct nlmsghdr *h = nlmsg_hdr(msg);
 		static const uint16_t types[] = {RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE,
 						 RTM_NEWRULE};
 

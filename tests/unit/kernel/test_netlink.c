@@ -16,15 +16,14 @@
 #include "kernel/netlink.h"
 
 /* An error answer: the request's header, its payload unless capped, then the text. */
-static struct nl_msg *error_with(const char *text, unsigned flags, size_t payload)
+static struct nlmsghdr *error_with(const char *text, unsigned flags, size_t payload)
 {
 	struct nlmsgerr error = {.error = -EEXIST};
-	char zeros[64] = {0};
 
 	error.msg.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + payload);
-	struct nl_msg *msg = netlink_message(NLMSG_ERROR, (int)flags, &error, sizeof(error));
+	struct nlmsghdr *msg = netlink_message(NLMSG_ERROR, (int)flags, &error, sizeof(error));
 	if (!(flags & NLM_F_CAPPED))
-		assert_int_equal(nlmsg_append(msg, zeros, payload, NLMSG_ALIGNTO), 0);
+		msg->nlmsg_len += NLMSG_ALIGN((uint32_t)payload);
 	netlink_put(msg, NLMSGERR_ATTR_MSG, text, strlen(text) + 1);
 	return msg;
 }
@@ -34,12 +33,12 @@ static void reads_the_words_of_an_error(void **state)
 	char words[NETLINK_WORDS] = "before";
 	(void)state;
 
-	cleanup_message struct nl_msg *capped = error_with("File is there",
-							   NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
-	netlink_words(nlmsg_hdr(capped), words);
+	cleanup_free struct nlmsghdr *capped = error_with("File is there",
+							  NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
+	netlink_words(capped, words);
 	assert_string_equal(words, "File is there");
-	cleanup_message struct nl_msg *whole = error_with("behind it", NLM_F_ACK_TLVS, 30);
-	netlink_words(nlmsg_hdr(whole), words);
+	cleanup_free struct nlmsghdr *whole = error_with("behind it", NLM_F_ACK_TLVS, 30);
+	netlink_words(whole, words);
 	assert_string_equal(words, "behind it");
 }
 
@@ -48,8 +47,8 @@ static void no_words_are_empty_words(void **state)
 	char words[NETLINK_WORDS] = "before";
 	(void)state;
 
-	cleanup_message struct nl_msg *msg = error_with("not flagged", NLM_F_CAPPED, 40);
-	netlink_words(nlmsg_hdr(msg), words);
+	cleanup_free struct nlmsghdr *msg = error_with("not flagged", NLM_F_CAPPED, 40);
+	netlink_words(msg, words);
 	assert_string_equal(words, "");
 }
 
@@ -60,8 +59,8 @@ static void long_words_are_cut(void **state)
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	cleanup_message struct nl_msg *msg = error_with(text, NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
-	netlink_words(nlmsg_hdr(msg), words);
+	cleanup_free struct nlmsghdr *msg = error_with(text, NLM_F_ACK_TLVS | NLM_F_CAPPED, 40);
+	netlink_words(msg, words);
 	assert_int_equal(strlen(words), NETLINK_WORDS - 1);
 }
 
@@ -70,15 +69,15 @@ static void a_length_that_lies_is_survived(void **state)
 	char words[NETLINK_WORDS] = "before";
 	(void)state;
 
-	cleanup_message struct nl_msg *msg = error_with("unseen", NLM_F_ACK_TLVS, 8);
-	struct nlmsgerr *error = nlmsg_data(nlmsg_hdr(msg));
+	cleanup_free struct nlmsghdr *msg = error_with("unseen", NLM_F_ACK_TLVS, 8);
+	struct nlmsgerr *error = nlmsg_data(msg);
 	error->msg.nlmsg_len = UINT32_MAX;
-	netlink_words(nlmsg_hdr(msg), words);
+	netlink_words(msg, words);
 	assert_string_equal(words, "");
 	error->msg.nlmsg_len = 3;
-	netlink_words(nlmsg_hdr(msg), words);
-	nlmsg_hdr(msg)->nlmsg_len = NLMSG_LENGTH(2);
-	netlink_words(nlmsg_hdr(msg), words);
+	netlink_words(msg, words);
+	msg->nlmsg_len = NLMSG_LENGTH(2);
+	netlink_words(msg, words);
 	assert_string_equal(words, "");
 }
 
