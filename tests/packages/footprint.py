@@ -13,10 +13,11 @@ from host import run
 
 # /dev, /run and control groups are others' file systems.
 ROOTS = ("/", "/dev", "/dev/shm", "/run", "/sys/fs/cgroup")
-# dpkg's and apt's own records, logs, and what systemd and udevd keep of any unit and device.
+# Packagers' own records, logs, and what systemd and udevd keep of any unit and device.
 OTHERS = re.compile(
-    r"/(var/lib/(dpkg|apt)/|var/cache/(apt|ldconfig|man)/|var/log/|run/log/|run/udev/|proc/"
-    r"|run/systemd/(units|journal|propagate|incoming)/|etc/(passwd|group|g?shadow)-$"
+    r"/(var/lib/(dpkg|apt|dnf)/|root/[.]rpmdb/|var/cache/(apt|dnf|ldconfig|man)/|var/log/"
+    r"|run/log/|run/udev/|proc/|run/systemd/(units|journal|propagate|incoming)/"
+    r"|etc/(passwd|group|g?shadow)-$"
     r"|sys/fs/cgroup/.*[.](service|slice|scope|socket|mount)/)")
 USERS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 # Of a file that is another than in the image of the host, its contents as well.

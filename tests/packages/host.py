@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab's guest as a host of the packages: it is A, and its agent systemd's."""
+import collections
 import os
 import re
 import sys
@@ -13,14 +14,6 @@ OWN_UNITS = Path("/run/systemd/system")
 NAMES = ("ipipd", "ipipctl")
 
 
-def packages(folder):
-    """Of a build, for apt."""
-    return [str(next(Path(folder).glob(f"{name}_*.deb"))) for name in NAMES]
-
-
-OURS, NEXT = packages(os.environ["IPIPD_PACKAGES"]), packages(os.environ["IPIPD_NEXT"])
-
-
 def run(*argv, **more):
     return lab.run(None, *argv, **more)
 
@@ -29,18 +22,42 @@ def systemctl(*arguments, **more):
     return run("systemctl", *arguments, **more)
 
 
-def apt(verb, *names):
-    return run("apt-get", "--quiet", "--yes", verb, *names,
-               env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"), timeout=300)
+class Packager(collections.namedtuple("Packager", "files command verbs version installed")):
+    """Who brings packages and takes them away: the names of his files, and his words; then how
+    to ask a file for its version, and whether a package is there."""
+
+    def __call__(self, verb, *names, **more):
+        return run(*f"{self.command} {self.verbs.get(verb, verb)}".split(), *names,
+                   env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"), timeout=300, **more)
+
+    def packages(self, variable):
+        """Of the build whose folder the environment names."""
+        folder = Path(os.environ[variable])
+        return [str(next(folder.glob(self.files.format(name)))) for name in NAMES]
+
+    @property
+    def ours(self):
+        return self.packages("IPIPD_PACKAGES")
+
+    @property
+    def next(self):
+        return self.packages("IPIPD_NEXT")
+
+    def version_of(self, package):
+        return run(*self.version.split(), package).strip()
+
+    def has_ours(self):
+        return run(*self.installed.split(), NAMES[0], check=False).out == "installed"
 
 
-def version(package):
-    return run("dpkg-deb", "--field", package, "Version").strip()
-
-
-def is_installed():
-    return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", NAMES[0],
-               check=False).out == "installed"
+apt = Packager(
+    "{}_*.deb", "apt-get --quiet --yes",
+    {"upgrade": "install", "downgrade": "install --allow-downgrades"},
+    "dpkg-deb --show --showformat=${Version}", "dpkg-query --show --showformat=${db:Status-Status}")
+# As Debian installs it, it knows of no repository.
+dnf = Packager(
+    "{}-[0-9]*64.rpm", "dnf --assumeyes", {},
+    "rpm --query --queryformat %{VERSION} --package", "rpm --query --queryformat installed")
 
 
 class Unit(lab.Api):
@@ -142,10 +159,11 @@ class Trace:
 
 class PackagesTest(lab.LabTest):
     """On a host with the packages installed."""
+    by = apt
 
     def setUp(self):
-        if not is_installed():
-            apt("install", *OURS)
+        if not self.by.has_ours():
+            self.by("install", *self.by.ours)
         self.refused = Refused()
 
     def tearDown(self):

@@ -320,7 +320,8 @@ class RpmScripts(Packages):
 
     def test_erasing_flushes_and_keeps_the_declaration(self):
         self.assertEqual(self.root.rpm("--erase", "ipipd"), [
-            "systemctl --no-reload disable --now ipipd.socket ipipd.service", FLUSH])
+            "systemctl --no-reload disable --now ipipd.socket ipipd.service", FLUSH,
+            "systemctl daemon-reload"])
         self.assertTrue(self.root.exists("var/lib/ipipd/ipipd.db"))
         self.assertFalse(self.root.exists("run/ipipd"))
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The packages of $IPIPD_PACKAGES on a host: installed, at work, upgraded to those of $IPIPD_NEXT,
-removed, purged. In the lab's guest with systemd."""
+"""The packages of $IPIPD_PACKAGES on a host, as apt brings them: installed, at work, upgraded to
+those of $IPIPD_NEXT, removed, purged. In the lab's guest with systemd."""
 import contextlib
 import grp
 import os
@@ -15,7 +15,7 @@ import host
 import lab
 import test_scenario
 from footprint import Footprint
-from host import NEXT, OURS, OWN_UNITS, apt, run, systemctl
+from host import OWN_UNITS, apt, run, systemctl
 from lab import A_ADDR, INET, ip
 
 SOCKET = "/run/ipipd/ipipd.sock"
@@ -25,14 +25,17 @@ class Forgotten(host.PackagesTest):
     """The first to run: nothing of ours was there before."""
 
     def setUp(self):
-        if host.is_installed():
-            apt("purge", *host.NAMES)
+        if self.by.has_ours():
+            self.forget()
         self.refused = host.Refused()
 
-    def test_purged_it_leaves_the_host_as_it_was(self):
+    def forget(self):
+        self.by("purge", *host.NAMES)
+
+    def test_forgotten_it_leaves_the_host_as_it_was(self):
         t = self.topology(own_a=True)
         before = Footprint(t.a)
-        apt("install", *OURS)
+        self.by("install", *self.by.ours)
         a = host.Unit().start()
         self.addCleanup(a.forget)
         for path, body in (("tunnels/tun_a", test_scenario.TUN_A),
@@ -47,7 +50,7 @@ class Forgotten(host.PackagesTest):
                      "/run/ipipd/ipipd.sock ", "ipipd.service enabled", "eth0/forwarding = 1",
                      "ipipd /usr/sbin/ipipd"):
             self.assertIn(what, made)
-        apt("purge", *host.NAMES)
+        self.forget()
         after = Footprint(t.a)
         self.assert_same(before.kernel, after.kernel)
         self.assertEqual(([], []), before.gone_and_new(after))
@@ -108,8 +111,8 @@ class Service(host.PackagesTest):
         self.assertTrue(self.refused.lines("nice"))
 
 
-class Life(host.PackagesTest):
-    """What happens to the agent, while packets flow through the tunnel."""
+class Flow(host.PackagesTest):
+    """Packets flow through the tunnel, whatever happens to the agent."""
 
     def setUp(self):
         super().setUp()
@@ -131,6 +134,10 @@ class Life(host.PackagesTest):
         lab.eventually(lambda: self.a.show("ActiveState") == "active"
                        and self.a.pid not in (0, self.first), timeout, "the agent to be back")
         self.assertEqual("ready", self.a.state("exit-routes/qq"))
+
+
+class Life(Flow):
+    """What may happen to any service."""
 
     def test_stopped_it_is_started_by_its_socket(self):
         systemctl("stop", "ipipd.service")
@@ -168,8 +175,24 @@ class Life(host.PackagesTest):
         self.assertEqual("active", self.a.show("ActiveState"))
         self.assert_nothing_was_lost()
 
+    def test_upgraded_with_settings_that_do_not_hold_it_says_so_and_traffic_flows(self):
+        faulty = "/etc/ipipd/ipipd.conf.d/faulty.conf"
+        with open(faulty, "w", encoding="ascii") as file:
+            file.write("[tcp]\nlisten = 0.0.0.0:7443\n")
+        said = run("sh", "-c", f"dpkg --install {apt.ours[0]} 2>&1")
+        os.unlink(faulty)
+        self.assertRegex(said, f"ipipd cannot start: {faulty}:2: .* set tls.certificate")
+        self.assertEqual("failed", self.a.show("ActiveState"))
+        systemctl("restart", "ipipd.service")
+        self.assert_again(60)
+        self.assert_nothing_was_lost()
+
+
+class Moves(Flow):
+    """Other versions come, and it goes."""
+
     def test_upgraded_and_downgraded_nobody_is_refused_and_no_packet_lost(self):
-        self.addCleanup(lambda: apt("install", "--allow-downgrades", *OURS))
+        self.addCleanup(lambda: self.by("downgrade", *self.by.ours, check=False))
         since = self.a.show("ActiveEnterTimestampMonotonic", "ipipd.socket")
         over, answers = threading.Event(), []
 
@@ -183,9 +206,9 @@ class Life(host.PackagesTest):
         client = threading.Thread(target=ask)
         client.start()
         try:
-            for packages in (NEXT, OURS):
-                apt("install", "--allow-downgrades", *packages)
-                self.assertEqual(host.version(packages[0]), self.a.get("host")["version"])
+            for verb, packages in (("upgrade", self.by.next), ("downgrade", self.by.ours)):
+                self.by(verb, *packages)
+                self.assertEqual(self.by.version_of(packages[0]), self.a.get("host")["version"])
                 self.assertNotEqual(self.first, self.a.pid)
                 self.first = self.a.pid
         finally:
@@ -195,27 +218,15 @@ class Life(host.PackagesTest):
         self.assertEqual({200}, set(answers))
         self.assert_nothing_was_lost()
 
-    def test_upgraded_with_settings_that_do_not_hold_it_says_so_and_traffic_flows(self):
-        faulty = "/etc/ipipd/ipipd.conf.d/faulty.conf"
-        with open(faulty, "w", encoding="ascii") as file:
-            file.write("[tcp]\nlisten = 0.0.0.0:7443\n")
-        said = run("sh", "-c", f"dpkg --install {OURS[0]} 2>&1")
-        os.unlink(faulty)
-        self.assertRegex(said, f"ipipd cannot start: {faulty}:2: .* set tls.certificate")
-        self.assertEqual("failed", self.a.show("ActiveState"))
-        systemctl("restart", "ipipd.service")
-        self.assert_again(60)
-        self.assert_nothing_was_lost()
-
     def test_removed_it_leaves_the_kernel_and_installed_it_is_back(self):
         database = "/var/lib/ipipd/ipipd.db"
         self.b.stop()  # it runs as the user, too
         self.addCleanup(self.b.start)
-        self.addCleanup(apt, "install", *OURS)
+        self.addCleanup(self.by, "install", *self.by.ours)
         # the worst case: it is a newer version's
         self.a.stop()
         version = self.schema(database, 1)
-        apt("remove", *host.NAMES)
+        self.by("remove", *host.NAMES)
         self.flow.stop(0)
         self.assertEqual([], host.processes_of("ipipd"))
         self.assertFalse(lab.has_link(self.t.a, "tun_a"))
@@ -225,7 +236,7 @@ class Life(host.PackagesTest):
         self.assertEqual(["ipipd.db"], [name for name in os.listdir(os.path.dirname(database))
                                         if not name.endswith(".lock")])
         # the return brings all back
-        apt("install", *OURS)
+        self.by("install", *self.by.ours)
         self.a.wait_state("exit-routes/qq", "ready")
         self.assert_ping(self.t.a, INET)
 

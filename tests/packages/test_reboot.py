@@ -9,7 +9,7 @@ from pathlib import Path
 import host
 import lab
 import test_scenario
-from host import OURS, apt, systemctl
+from host import apt, systemctl
 from lab import A_ADDR, B_ADDR, INET
 
 AGAIN = Path("/run/lab/again")
@@ -74,7 +74,7 @@ class Reboot(lab.LabTest):
             (UNITS / f"{name}.service").write_text(text, encoding="ascii")
         systemctl("enable", "user.service")
         systemctl("enable", "--now", "wire.service")
-        apt("install", *OURS)
+        apt("install", *apt.ours)
         a = host.Unit()
         a.put("tunnels/tun_a", test_scenario.TUN_A)
         a.put("exit-routes/qq", test_scenario.QQ)
