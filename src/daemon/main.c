@@ -19,6 +19,7 @@
 #include "daemon/uuid.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,8 @@
 #include <unistd.h>
 
 enum {
-	EXIT_CONFIG = 78, /* EX_CONFIG of sysexits(3): a restart will not help */
+	EXIT_CONFIG = 78,         /* EX_CONFIG of sysexits(3): a restart will not help */
+	MAPPED_BYTES = 128 * 1024 /* malloc's own default, to begin with */
 };
 
 /* The agent and what it was started with. */
@@ -370,6 +372,9 @@ int main(int argc, char **argv)
 	int code = options_read(argc, argv, &process.options);
 
 	if (code < 0) {
+		/* else malloc raises it to the largest that was ever freed: a body of megabytes,
+		 * and what is large comes from the heap from then on, and leaves holes there */
+		mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 		umask(0077);
 		signal(SIGPIPE, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);  /* until it can be heard */

@@ -85,10 +85,10 @@ static unsigned delay_ms(const struct reconcile *r, bool event)
 	if (loop_turn_ms(r->loop) > r->finished_ms + QUIET_MS)
 		return 0;
 	/* where writes stream in and nobody waits, passes take a fifth of the time */
-	unsigned paced = event || r->awaited ? 0 : PACE * r->took_ms;
+	uint64_t paced = event || r->awaited ? 0 : PACE * r->took_us / 1000;
 	if (paced > PACE_MAX_MS)
 		paced = PACE_MAX_MS;
-	return paced > r->config.coalesce_ms ? paced : r->config.coalesce_ms;
+	return paced > r->config.coalesce_ms ? (unsigned)paced : r->config.coalesce_ms;
 }
 
 static void rearm(struct reconcile *r, bool failed)
@@ -246,7 +246,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	round_done(&r->round);
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
-	r->took_ms = pass->duration_us / 1000;
+	r->took_us = loop_now_us() - r->started_us;
 	bool failed = !r->partial && (error < 0 || pass->failed || r->unsettled);
 	metrics_pass(r->config.metrics,
 		     &(struct metrics_pass){pass->trigger, (uint64_t)pass->finished_ms,

@@ -42,7 +42,7 @@ struct reconcile {
 	struct scope looking;
 	bool awaited;         /* somebody waits for what was written since the last pass began */
 	uint64_t finished_ms; /* of the last pass, monotonic; 0: none */
-	unsigned took_ms;     /* the last pass, from its begin */
+	uint64_t took_us;     /* the last pass, from its begin until its events were stored */
 	const char *running_trigger;
 	uint64_t started_us; /* monotonic */
 	uint64_t revision;   /* of the declaration when its last round looked */

@@ -205,6 +205,11 @@ static int prepare_connection(sqlite3 *db, const char *path, unsigned version, s
 int database_open(struct database *database, const char *path, unsigned version, struct err *err)
 {
 	struct database opened = {.lock_fd = -1};
+
+	/* one thread needs no locks around each page and allocation, and nobody asks how many
+	 * there are; refused, which is no loss, where SQLite is in use already */
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	int result = files_make_directory_of(path, err);
 
 	failpoint("database.directory");

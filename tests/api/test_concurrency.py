@@ -5,12 +5,18 @@
 import concurrent.futures
 import http.client
 import json
+import pathlib
 import resource
+import tempfile
+import time
 import api
 from api import TUNNEL
 
 
 class Concurrency(api.ApiTest):
+    def passes(self):
+        return self.agent.get("/v1/status").body["last_pass"]["number"]
+
     def race(self, writers, one):
         with concurrent.futures.ThreadPoolExecutor(writers) as pool:
             return list(pool.map(one, range(writers)))
@@ -149,6 +155,18 @@ class Concurrency(api.ApiTest):
         self.assertEqual(len(refused), 16, [a.status for a in answers])
         self.assertEqual({a.headers["Retry-After"] for a in refused}, {"1"})
         self.problem(refused[0], 429, "too-many-requests")
+
+    def test_passes_leave_most_of_the_time_to_a_stream_of_writes(self):
+        folder = tempfile.TemporaryDirectory(dir="/dev/shm")  # where a sync takes no time
+        self.addCleanup(folder.cleanup)
+        self.agent.db = pathlib.Path(folder.name) / "ipipd.db"
+        self.with_failpoint("events.commit*:1+=pause")  # twice 2 ms, for each pass
+        before, begin = self.passes(), time.monotonic()
+        for i in range(400):
+            self.ok(self.agent.put(f"/v1/tunnels/t{i}", {"remote": f"10.0.{i // 250}.{i % 250}",
+                                                         "enabled": False}), 201)
+        fifths = (time.monotonic() - begin) / (5 * 0.004)
+        self.assertLessEqual(self.passes() - before, fifths + 2)
 
     def test_who_waits_holds_no_body(self):
         body = {**TUNNEL, "local": "172.16.99.1"}  # not an address here: pending for ever

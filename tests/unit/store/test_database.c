@@ -174,6 +174,7 @@ static void settings_of_the_connection_are_in_force(void **state)
 	assert_int_equal(scratch_number(s, "PRAGMA user_version"), migrations_count);
 	assert_int_equal(scratch_number(s, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"),
 			 1);
+	assert_int_equal(sqlite3_memory_used(), 0); /* as of one thread: nothing is counted */
 	assert_ok(sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, -1, &defensive));
 	assert_int_equal(defensive, 1);
 	assert_ok(sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, -1, &extensions));
