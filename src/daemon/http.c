@@ -42,7 +42,7 @@ void http_set_deadline(struct connection *connection, uint64_t in_ms)
 static void run_listener(struct http_listener *listener)
 {
 	listener->due = false;
-	http_preempt_look(listener->http);
+	http_preempt_look(listener);
 	listener->runs++;
 	listener->running = true;
 	MHD_run(listener->daemon);
@@ -160,9 +160,9 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 	http->connections = connection;
 	http->n_connections++;
 	listener->silent++;
-	http_preempt_stir(connection);
 	if (http_preempt_watch(connection) < 0)
 		out_of_memory(sizeof(*connection));
+	http_preempt_stir(connection);
 	know_caller(connection);
 	if (listener->is_tcp)
 		http_tcp_patience(fd, http->config.stream_deadline_ms);
@@ -171,9 +171,9 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 	if (!listener->has_tls)
 		return;
 	connection->tls = http_tls_ref(http->access.tls);
-	void *session =
+	connection->session =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
-	if (!http_tls_begin(connection->tls, session))
+	if (!http_tls_begin(connection->tls, connection->session))
 		shutdown(fd, SHUT_RDWR);
 }
 
@@ -519,6 +519,7 @@ static void quiesce(struct http *http)
 
 void http_quiesce(struct http *http, void (*heard)(void *user), void *user)
 {
+	run_all(http); /* who has knocked has come */
 	quiesce(http);
 	http->heard = heard;
 	http->heard_user = user;

@@ -159,6 +159,7 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *s
 void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence)
 {
 	x->preempts = true;
+	x->connection->refused = true;
 	if (!x->request.method)
 		x->request.method = "(unknown)";
 	be_refused(x, status, sentence);
@@ -291,7 +292,7 @@ enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const
 {
 	size_t len = *data_len;
 
-	if (x->connection->http->stopping && x->phase != PHASE_ANSWERED)
+	if (x->connection->refused || (x->connection->http->stopping && x->phase != PHASE_ANSWERED))
 		return MHD_NO;
 	switch (x->phase) {
 	case PHASE_HEADERS:
@@ -407,7 +408,7 @@ void http_stream_end(struct http_request *request)
 
 bool http_exchange_is_open(const struct exchange *x)
 {
-	return x->phase <= PHASE_ANSWERED || (x->phase == PHASE_QUEUED && !x->stream);
+	return x->phase <= PHASE_ANSWERED;
 }
 
 bool http_exchange_answers(const struct exchange *x)

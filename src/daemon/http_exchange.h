@@ -68,7 +68,9 @@ struct connection {
 	uint64_t deadline_ms; /* monotonic; 0: none */
 	struct http_caller caller;
 	struct http_tls *tls; /* that it began with */
+	void *session;        /* gnutls_session_t; NULL: without TLS */
 	bool spoke;
+	bool refused; /* where its next request begins is not known: there is none */
 	struct exchange *exchange;
 };
 
@@ -109,7 +111,7 @@ enum MHD_Result http_exchange_take(struct exchange *x, const char *method, const
 void http_exchange_gone(struct exchange *x);
 /* The library will not have it, and answers by itself; this comes before. */
 void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence);
-/* Is an answer to come? Not the rest of a stream. */
+/* Is it still to be heard, or to be answered? */
 bool http_exchange_is_open(const struct exchange *x);
 /* Is an answer on its way? */
 bool http_exchange_answers(const struct exchange *x);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -57,11 +58,28 @@ int http_preempt_watch(struct connection *connection)
 	return watch(connection, EPOLL_CTL_ADD);
 }
 
-void http_preempt_stir(struct connection *connection)
+static unsigned place_of(const struct exchange *x)
+{
+	if (!x)
+		return IN_LINE;
+	if (x->phase == PHASE_HEADERS)
+		return MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+			       ? BEHIND_HEADERS
+			       : IN_HEADERS;
+	return x->phase == PHASE_BODY && x->is_chunked ? IN_CHUNKS : ELSEWHERE;
+}
+
+static void stir(struct connection *connection)
 {
 	const struct http_listener *listener = connection->listener;
 
 	connection->stirred = listener->runs + !listener->running;
+}
+
+void http_preempt_stir(struct connection *connection)
+{
+	stir(connection);
+	(void)!watch(connection, EPOLL_CTL_MOD);
 }
 
 static void look(const struct http *http, uint32_t kinds)
@@ -76,27 +94,35 @@ static void look(const struct http *http, uint32_t kinds)
 			struct connection *connection = events[i].data.ptr;
 
 			if (events[i].events & kinds)
-				http_preempt_stir(connection);
-			if (events[i].events & EPOLLIN)
+				stir(connection);
+			/* what waits behind a request is asked for when that is answered */
+			if (events[i].events & EPOLLIN && place_of(connection->exchange))
 				(void)!watch(connection, EPOLL_CTL_MOD);
 		}
 	} while (n == EVENTS_MAX && (seen += EVENTS_MAX) < http->n_connections);
 }
 
-void http_preempt_look(const struct http *http)
+/* What TLS has taken from the socket, and nobody from TLS, no epoll tells. */
+void http_preempt_look(const struct http_listener *listener)
 {
-	look(http, EPOLLIN);
+	look(listener->http, EPOLLIN);
+	if (!listener->has_tls)
+		return;
+	for (struct connection *c = listener->http->connections; c; c = c->next)
+		if (c->session && gnutls_record_check_pending(c->session) > 0)
+			stir(c);
 }
 
-static unsigned place_of(const struct exchange *x)
+/* Something of it was read in this run, as far as is known. Where there is no room to write,
+ * what came since the run began, and was read, was not told. */
+static bool may_be_read(const struct connection *connection)
 {
-	if (!x)
-		return IN_LINE;
-	if (x->phase == PHASE_HEADERS)
-		return MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
-			       ? BEHIND_HEADERS
-			       : IN_HEADERS;
-	return x->phase == PHASE_BODY && x->is_chunked ? IN_CHUNKS : ELSEWHERE;
+	struct pollfd fd = {.fd = connection->fd, .events = POLLOUT};
+
+	if (!connection->listener->running)
+		return false;
+	return connection->stirred == connection->listener->runs || poll(&fd, 1, 0) < 0 ||
+	       !(fd.revents & POLLOUT);
 }
 
 static struct connection *only_one(const struct http *http, unsigned places)
@@ -108,11 +134,9 @@ static struct connection *only_one(const struct http *http, unsigned places)
 	for (struct connection *c = http->connections; c; c = c->next) {
 		unsigned place = place_of(c->exchange) & places;
 
-		if (!c->listener->running || c->stirred != c->listener->runs)
-			continue;
 		if (place == BEHIND_HEADERS)
 			return c;
-		if (place && n++ == 0)
+		if (place && may_be_read(c) && n++ == 0)
 			found = c;
 	}
 	return n == 1 ? found : NULL;
@@ -158,13 +182,9 @@ void http_preempt_say(const struct exchange *x, unsigned status, const char *con
 	add_head(&text, status, headers, len);
 	text_add_len(&text, body, len);
 	/* all answers before it are sent, so that there is room for one that is so short */
-	if (x->connection->tls) {
-		gnutls_session_t session = MHD_get_connection_info(
-						   x->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)
-						   ->tls_session;
-
-		(void)gnutls_record_send(session, text.s, text.len);
-		gnutls_bye(session, GNUTLS_SHUT_WR);
+	if (x->connection->session) {
+		(void)gnutls_record_send(x->connection->session, text.s, text.len);
+		gnutls_bye(x->connection->session, GNUTLS_SHUT_WR);
 	} else {
 		(void)send(fd, text.s, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}

@@ -10,10 +10,13 @@
 
 /* From when a connection is there; -errno. */
 int http_preempt_watch(struct connection *connection) must_check;
-/* Something of it may be read in this run of its daemon, or, where that does not run, the next. */
+/*
+ * Its answer is out: what came behind its request is looked at now, or, where the daemon does not
+ * run, in the next run.
+ */
 void http_preempt_stir(struct connection *connection);
 /* Who has something to be read; before each run. */
-void http_preempt_look(const struct http *http);
+void http_preempt_look(const struct http_listener *listener);
 /*
  * The request that the library is about to refuse with that page, and as what: status and a
  * sentence. NULL: whose it is cannot be told for certain.

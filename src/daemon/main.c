@@ -106,13 +106,14 @@ static void stop(void *user)
 	loop_stop(process->agent.loop, 0);
 }
 
-/* Who has asked is answered before; a second signal does not wait. */
+/* Who has come is heard before; a second signal does not wait for that. */
 static void on_signal(void *user, int number)
 {
 	struct process *process = user;
 
 	if (number == SIGHUP) {
-		reload(process);
+		if (!process->stopping)
+			reload(process);
 		return;
 	}
 	if (process->stopping) {

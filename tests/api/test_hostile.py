@@ -343,6 +343,33 @@ class Refusals(Ways):
         self.assertEqual(self.revision(), revision)
 
 
+class TlsPending(Ways, api.ApiTest):
+    """Of a record that was taken from the socket only a part was read: the rest, and whose fault
+    it has, is read in the next run, of which no epoll tells."""
+
+    way = "tls"
+    limits = {"header_timeout": "30s", "body_timeout": "30s", "idle_timeout": "30s"}
+
+    def test_it_is_not_laid_at_the_door_of_who_trickles_his_request(self):
+        request = (PUT.replace(b"/a ", b"/victim ") + HOST + AUTH + JSON +
+                   length(b"%d" % len(BODY)) + END + BODY)
+        fault = b"\r\nnothing here\r\n"
+        for _ in range(3):
+            bad, innocent = self.connect(GET + HOST + b"a: " + b"x" * 10000), self.connect()
+            time.sleep(0.05)
+            bad.sendall(b"x" * 10000)  # and the buffer for a request is nearly full
+            innocent.sendall(request[:12])
+            time.sleep(0.05)
+            self.agent.process.send_signal(signal.SIGSTOP)
+            bad.sendall(b"x" * (16000 - len(fault)) + fault)  # one record
+            for i in range(12, 20):
+                innocent.sendall(request[i:i + 1])  # one each
+            self.agent.process.send_signal(signal.SIGCONT)
+            self.assertRegex(heard(bad), rb"^HTTP/1.[01] 4\d\d ")
+            innocent.sendall(request[20:])
+            self.assertIn(answers(innocent, 1)[0], ("HTTP/1.1 201 Created", "HTTP/1.1 200 OK"))
+
+
 class Slow(Ways):
     """Who does not take his answer is cut off, and what it is made of given back."""
 

@@ -167,6 +167,18 @@ class Stopping(api.ApiTest):
         self.agent.start()
         self.ok(self.agent.get("/v1/tunnels/tun_a"))
 
+    def test_who_has_knocked_in_time_is_answered(self):
+        self.agent.process.send_signal(signal.SIGSTOP)
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(api.READY_S)
+        client.connect(str(self.agent.socket))  # into the backlog
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.agent.process.send_signal(signal.SIGTERM)
+        self.agent.process.send_signal(signal.SIGCONT)
+        self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(self.agent.stop(), 0)
+
     def test_who_says_nothing_at_all_does_not_hold_it_up(self):
         took, answer = self.ends(self.connect())
         self.assertEqual(answer, b"")
