@@ -2,14 +2,14 @@
 /*
  * What was probably meant by a word that is not there. A command that is wrong does more harm
  * than a member that is wrong, so this is stricter than kind_suggest(): two slips at the most,
- * where a pair of swapped letters is one, in less than half of the word.
+ * where a pair of swapped letters is one, in less than half of the word, or at its end.
  */
 #include "cli/command.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { SLIPS_MAX = 2, WORD_MAX = 40 };
+enum { SLIPS_MAX = 2, BEGINNING_MIN = 2, WORD_MAX = 40 };
 
 /* What other tools call our verbs. */
 static const struct {
@@ -66,8 +66,9 @@ static const char *closest(const char *word, const struct candidates *candidates
 	for (size_t i = 0; i < candidates->len; i++) {
 		const char *candidate = candidates->v[i];
 		unsigned n = slips(known, candidate);
+		bool begins = len >= BEGINNING_MIN && strncmp(candidate, word, strlen(word)) == 0;
 
-		if (n < best && (known != word ? n == 0 : 2 * n < len)) {
+		if (n < best && (known != word ? n == 0 : begins || 2 * n < len)) {
 			best = n;
 			found = candidate;
 		}

@@ -81,7 +81,7 @@ int wait_wait(struct cli *cli)
 {
 	const char *purpose = args_value(&cli->args, "for");
 	struct waiting waiting = {.cli = cli};
-	unsigned timeout_s = TIMEOUT_S;
+	unsigned timeout_s = args_value(&cli->args, "wait") ? cli->wait_s : TIMEOUT_S;
 	int status = cli_number(cli, "timeout", 0, TIMEOUT_MAX_S, &timeout_s);
 
 	waiting.for_deleted = purpose && strcmp(purpose, "deleted") == 0;

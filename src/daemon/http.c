@@ -168,8 +168,10 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 		http_tcp_patience(fd, http->config.stream_deadline_ms);
 	http_set_deadline(connection, http->config.header_deadline_ms);
 	*context = connection;
-	if (!listener->has_tls)
+	if (!listener->has_tls) {
+		http_preempt_peek(connection);
 		return;
+	}
 	connection->tls = http_tls_ref(http->access.tls);
 	connection->session =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
@@ -519,6 +521,7 @@ static void quiesce(struct http *http)
 
 void http_quiesce(struct http *http, void (*heard)(void *user), void *user)
 {
+	http_socket_unlink(&http->socket);
 	run_all(http); /* who has knocked has come */
 	quiesce(http);
 	http->heard = heard;

@@ -70,6 +70,7 @@ struct connection {
 	struct http_tls *tls; /* that it began with */
 	void *session;        /* gnutls_session_t; NULL: without TLS */
 	bool spoke;
+	bool peeked;  /* at its first bytes */
 	bool refused; /* where its next request begins is not known: there is none */
 	struct exchange *exchange;
 };

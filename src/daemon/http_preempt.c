@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { EVENTS_MAX = 64 };
+enum { EVENTS_MAX = 64, FIRST_BYTES = 512 };
 
 /* Where a request is. */
 enum { ELSEWHERE, IN_LINE = 1, IN_HEADERS = 2, BEHIND_HEADERS = 4, IN_CHUNKS = 8 };
@@ -82,6 +82,39 @@ void http_preempt_stir(struct connection *connection)
 	(void)!watch(connection, EPOLL_CTL_MOD);
 }
 
+/* Of what the library would close on in silence, or wait for more of. NULL: of neither. */
+static const char *first_fault(const char *bytes, size_t len)
+{
+	static const char tls_handshake[] = {0x16, 0x03};
+
+	for (; len && (*bytes == '\r' || *bytes == '\n'); len--)
+		bytes++;
+	if (len >= sizeof(tls_handshake) && !memcmp(bytes, tls_handshake, sizeof(tls_handshake)))
+		return "this is TLS, which is not spoken here";
+	const char *end = memchr(bytes, '\n', len);
+	if (!end || (*bytes != ' ' && memchr(bytes, ' ', (size_t)(end - bytes))))
+		return NULL;
+	return "the first line is no request";
+}
+
+void http_preempt_peek(struct connection *connection)
+{
+	char bytes[FIRST_BYTES];
+
+	if (connection->peeked || connection->session)
+		return;
+	ssize_t len = recv(connection->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	if (len <= 0)
+		return;
+	connection->peeked = true;
+	const char *fault = first_fault(bytes, (size_t)len);
+	if (!fault)
+		return;
+	http_exchange_preempt(http_exchange_new(connection, connection->mhd, "(unknown)"), 400,
+			      fault);
+	http_set_deadline(connection, connection->http->config.header_deadline_ms);
+}
+
 static void look(const struct http *http, uint32_t kinds)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -95,6 +128,8 @@ static void look(const struct http *http, uint32_t kinds)
 
 			if (events[i].events & kinds)
 				stir(connection);
+			if (!connection->listener->running)
+				http_preempt_peek(connection);
 			/* what waits behind a request is asked for when that is answered */
 			if (events[i].events & EPOLLIN && place_of(connection->exchange))
 				(void)!watch(connection, EPOLL_CTL_MOD);

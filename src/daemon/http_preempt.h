@@ -15,6 +15,8 @@ int http_preempt_watch(struct connection *connection) must_check;
  * run, in the next run.
  */
 void http_preempt_stir(struct connection *connection);
+/* Its first bytes, if they are there, and the library would close on them without a word. */
+void http_preempt_peek(struct connection *connection);
 /* Who has something to be read; before each run. */
 void http_preempt_look(const struct http_listener *listener);
 /*

@@ -171,15 +171,20 @@ int http_socket_open(struct http_socket *sock, const char *path, const char *gro
 	return ret;
 }
 
-void http_socket_close(struct http_socket *sock)
+void http_socket_unlink(const struct http_socket *sock)
 {
 	struct stat st;
 
-	if (sock->fd < 0)
-		return;
 	if (!sock->passed && lstat(sock->path, &st) == 0 && st.st_dev == sock->dev &&
 	    st.st_ino == sock->ino)
 		unlink(sock->path);
+}
+
+void http_socket_close(struct http_socket *sock)
+{
+	if (sock->fd < 0)
+		return;
+	http_socket_unlink(sock);
 	close(sock->fd);
 	sock->fd = -1;
 }

@@ -23,6 +23,8 @@ struct http_socket {
  */
 int http_socket_open(struct http_socket *socket, const char *path, const char *group,
 		     unsigned backlog, struct err *err) must_check;
+/* Nobody finds it any more: where it is our own, and still there. */
+void http_socket_unlink(const struct http_socket *socket);
 void http_socket_close(struct http_socket *socket);
 
 /* By SO_PEERCRED: root, our own user, members of the group are admins. */

@@ -432,6 +432,7 @@ class Flow(Cli):
         self.assertTrue(fault.endswith("it is disabled\n"), fault)
         self.ok("wait", "tunnel/no", "--for", "deleted")
         self.fails(NOT_FOUND, "wait", "tunnel/no")
+        self.fails(TIMEOUT, "wait", "tunnel/off", "--wait", "0")  # as of any other command
         self.fails(USAGE, "wait", "tun_a")
         self.assertIn("exit/qq", self.fails(USAGE, "wait", "exit"))
         self.assertIn("there are tunnel, exit, nat", self.fails(USAGE, "wait", "foo/bar"))
@@ -602,6 +603,7 @@ class Calling(Cli):
     def test_typos_get_a_suggestion_wherever_they_are(self):
         for words, meant in ((("help", "statsu"), "did you mean status?"),
                              (("help", "tunnel", "lst"), "did you mean list?"),
+                             (("help", "tunnel", "ad"), "did you mean add?"),
                              (("wait", "tunel/x"), "did you mean tunnel?"),
                              (("help", "status", "x"), "one word too many: x"),
                              (("help", "nope"), "unknown command nope")):

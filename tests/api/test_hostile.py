@@ -131,6 +131,11 @@ SMUGGLING = (
 # Of these: what is refused when the next line is there.
 ONLY_BEGUN = "a header without a name for the first"
 
+# What is no request at all, on which the library closes without a word, or waits for more.
+NO_REQUESTS = (b"HELLO\r\n\r\n", b"GET\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\r\n\r\nx\r\n",
+               b" GET /livez HTTP/1.1\r\n\r\n", b"GET\t/livez\tHTTP/1.1\r\n\r\n",
+               b"\x16\x03\x01\x02\x00\x01\n", b"\x16\x03\x01\x02")
+
 # Unusual, but of one meaning (RFC 9112): both requests are answered.
 TOLERATED = (
     ("LF alone", b"GET /livez HTTP/1.1\nHost: 127.0.0.1\n\n"),
@@ -226,16 +231,16 @@ class Refusals(Ways):
                 self.assertEqual(self.revision(), revision)
         self.assertGreaterEqual(len(SMUGGLING), 30)
 
-    def say(self, request):
+    def say(self, request, connection=None):
         """As far as it is taken: of a long one the agent may have heard enough."""
-        connection = self.connect()
+        connection = connection or self.connect()
         with contextlib.suppress(OSError):
             connection.sendall(request)
         return connection
 
-    def refused(self, request, status, code):
+    def refused(self, request, status, code, connection=None):
         """The request gets that problem, whole, and the connection its end."""
-        connection = self.say(request)
+        connection = self.say(request, connection)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         self.assertEqual((answer.status, answer.headers["Connection"]), (status, "close"))
@@ -276,6 +281,16 @@ class Refusals(Ways):
             self.assertEqual(answers(connection, 1), ["HTTP/1.1 200 OK"])
         for request in (many, GET + HOST + b"a: " + b"b" * 100000 + b"\r\n" + END):
             self.refused(request, 431, "headers-too-large")
+
+    def test_what_is_no_request_is_refused_as_well(self):
+        """Where it comes first on a connection, and whole; of TLS the library itself says so."""
+        for what in NO_REQUESTS if self.way != "tls" else ():
+            for pause in (0, 0.02):
+                with self.subTest(what):
+                    connection = self.connect()
+                    time.sleep(pause)
+                    self.refused(what, 400, "bad-request", connection)
+        self.ok(self.agent.get("/livez"))
 
     def test_of_several_that_come_at_one_time_only_the_bad_are_refused(self):
         """By the library's own page, where it cannot be told whose fault it is."""

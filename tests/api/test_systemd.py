@@ -3,7 +3,9 @@
 """What the agent tells systemd, and when; and how it runs as a user of its own, on systemd's
 socket."""
 
+import collections
 import contextlib
+import errno
 import grp
 import json
 import os
@@ -12,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -178,6 +181,30 @@ class Stopping(api.ApiTest):
         self.agent.process.send_signal(signal.SIGCONT)
         self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 200 "))
         self.assertEqual(self.agent.stop(), 0)
+
+    def test_nobody_who_finds_it_is_refused(self):
+        """Its own socket, which goes first: who comes later finds none."""
+        over, heard = threading.Event(), collections.Counter()
+
+        def ask():
+            while not over.is_set():
+                try:
+                    heard[self.agent.get("/livez").status] += 1
+                except OSError as fault:
+                    heard[fault.errno] += 1
+                    over.wait(0.001)
+
+        clients = [threading.Thread(target=ask) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for _ in range(5):
+            time.sleep(0.1)
+            self.assertEqual(self.agent.stop(), 0)
+            self.agent.start()
+        over.set()
+        for client in clients:
+            client.join()
+        self.assertEqual(set(heard), {200, errno.ENOENT}, heard)
 
     def test_who_says_nothing_at_all_does_not_hold_it_up(self):
         took, answer = self.ends(self.connect())
