@@ -82,17 +82,35 @@ void http_preempt_stir(struct connection *connection)
 	(void)!watch(connection, EPOLL_CTL_MOD);
 }
 
-/* Of what the library would close on in silence, or wait for more of. NULL: of neither. */
+static bool ends_version(const char *bytes, size_t len)
+{
+	static const char *const versions[] = {"HTTP/1.1", "HTTP/1.0"};
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		size_t all = strlen(versions[i]);
+
+		if (len <= all && memcmp(bytes, versions[i] + all - len, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Of what the library would close on in silence, or wait for more of. NULL: of neither, or what
+ * may be the rest of a line that has begun well, and was read so far when nobody looked.
+ */
 static const char *first_fault(const char *bytes, size_t len)
 {
 	static const char tls_handshake[] = {0x16, 0x03};
 
-	for (; len && (*bytes == '\r' || *bytes == '\n'); len--)
-		bytes++;
 	if (len >= sizeof(tls_handshake) && !memcmp(bytes, tls_handshake, sizeof(tls_handshake)))
 		return "this is TLS, which is not spoken here";
 	const char *end = memchr(bytes, '\n', len);
-	if (!end || (*bytes != ' ' && memchr(bytes, ' ', (size_t)(end - bytes))))
+	if (!end)
+		return NULL;
+	size_t line = (size_t)(end - bytes);
+	line -= line && end[-1] == '\r';
+	if (memchr(bytes, ' ', line) || ends_version(bytes, line))
 		return NULL;
 	return "the first line is no request";
 }
@@ -101,7 +119,7 @@ void http_preempt_peek(struct connection *connection)
 {
 	char bytes[FIRST_BYTES];
 
-	if (connection->peeked || connection->session)
+	if (connection->peeked || connection->spoke || connection->session)
 		return;
 	ssize_t len = recv(connection->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 	if (len <= 0)

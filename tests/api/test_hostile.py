@@ -132,9 +132,9 @@ SMUGGLING = (
 ONLY_BEGUN = "a header without a name for the first"
 
 # What is no request at all, on which the library closes without a word, or waits for more.
-NO_REQUESTS = (b"HELLO\r\n\r\n", b"GET\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\r\n\r\nx\r\n",
-               b" GET /livez HTTP/1.1\r\n\r\n", b"GET\t/livez\tHTTP/1.1\r\n\r\n",
-               b"\x16\x03\x01\x02\x00\x01\n", b"\x16\x03\x01\x02")
+NO_REQUESTS = (b"HELLO\r\n\r\n", b"GET\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n",
+               b"GET\t/livez\tHTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\n",
+               b"\x16\x03\x01\x02")
 
 # Unusual, but of one meaning (RFC 9112): both requests are answered.
 TOLERATED = (
@@ -291,6 +291,14 @@ class Refusals(Ways):
                     time.sleep(pause)
                     self.refused(what, 400, "bad-request", connection)
         self.ok(self.agent.get("/livez"))
+
+    def test_what_comes_in_any_two_pieces_is_a_request(self):
+        for at in range(1, len(LIVE) - 1):
+            connection = self.connect(LIVE[:at])
+            time.sleep(0.002)
+            connection.sendall(LIVE[at:])
+            self.assertEqual(answers(connection, 1), ["HTTP/1.1 200 OK"], LIVE[:at])
+            connection.close()
 
     def test_of_several_that_come_at_one_time_only_the_bad_are_refused(self):
         """By the library's own page, where it cannot be told whose fault it is."""
