@@ -514,7 +514,7 @@ class Why(lab.LabTest):
         done = lab.ipipctl("why", INET, host=self.a, env={**os.environ, "HOME": self.a.folder,
                                                           "XDG_CONFIG_HOME": self.a.folder})
         self.assertEqual(0, done.status, done.out + done.err)
-        self.assertIn("healthy", done.out)
+        self.assertRegex(done.out, "healthy|no break was found")  # one reply may be lost
         self.assertIn(f"no agent is known at {B_ADDR}", done.out)
 
     def test_nothing_stays_behind(self):
