@@ -49,7 +49,7 @@ const struct api_route api_routes[] = {
 	 .doc = "This host's part of the path of a packet and its reply, check by check, each with "
 	 "a verdict and a command that repairs it. With peer this host is the far end. Probes are "
 	 "sent, or watched for, only with probe=true: one at a time, and not often. The far end "
-	 "watches until all is quiet, for 1.3 s at most, or until it is asked with sent=true.",
+	 "watches until all is quiet, for 2 s at most, or until it is asked with sent=true.",
 	 .answers = {{200, "Why"}, {204}}},
 	{"GET", "/v1/events", 0, api_events_get, "since follow limit type kind name",
 	 .id = "getEvents", .summary = "What happened",

@@ -290,7 +290,9 @@ static void search(struct hunt *hunt, const struct search *search)
 		const struct ruleset_chain *chain = &ruleset->chains.v[i];
 		struct victims victims = {0};
 
-		for (size_t w = 0; search->regards(chain) && w < ways.len; w++)
+		if (!search->regards(chain))
+			continue;
+		for (size_t w = 0; w < ways.len; w++)
 			search->try(hunt, chain, &ways.v[w], &victims);
 		if (victims.len)
 			add_chain(hunt,
