@@ -56,6 +56,10 @@ class Case:
     def __init__(self, point, k, errno):
         self.spec = f"{point}:{k}={errno}"
         self.agent = fake.Agent()
+        # glibc dies of a lack of memory while it looks for a group
+        settings = self.agent.directory / "ipipd.conf"
+        settings.write_text("[agent]\ngroup =\n")
+        self.agent.options = ["--config", str(settings)]
         self.client = model.Client(SEED, fake.LOCAL)
         # a library without memory may lose the answer to what was stored
         self.unanswered = point == "alloc.library"
@@ -90,11 +94,8 @@ class Case:
             self.fail(f"answers {stored}, acknowledged {self.client.acknowledged}")
 
     def check_end(self, code, codes):
-        # the fake kernel keeps its state in files, and ends where it cannot; glibc asserts that
-        # it has memory when it reads nsswitch.conf, for the group of the socket
+        # the fake kernel keeps its state in files, and ends where it cannot
         words = "out of memory", "fake kernel: "
-        if code == -signal.SIGABRT and "nss_database_reload_1: Assertion" in self.agent.log:
-            return
         if code not in codes or code < 0 and not any(w in self.agent.log for w in words):
             self.fail(f"ended with {code}")
 
