@@ -42,11 +42,7 @@ void http_set_deadline(struct connection *connection, uint64_t in_ms)
 static void run_listener(struct http_listener *listener)
 {
 	listener->due = false;
-	http_preempt_look(listener);
-	listener->runs++;
-	listener->running = true;
-	MHD_run(listener->daemon);
-	listener->running = false;
+	http_preempt_run(listener);
 }
 
 static void run_all(struct http *http)
@@ -115,7 +111,7 @@ static enum MHD_Result on_access(unused_ void *cls, unused_ struct MHD_Connectio
 }
 
 static void on_completed(unused_ void *cls, unused_ struct MHD_Connection *mhd, void **context,
-			 unused_ enum MHD_RequestTerminationCode how)
+			 enum MHD_RequestTerminationCode how)
 {
 	struct exchange *x = *context;
 
@@ -124,7 +120,8 @@ static void on_completed(unused_ void *cls, unused_ struct MHD_Connection *mhd, 
 	const struct http_config *config = &x->connection->http->config;
 	/* for all of the next request's headers, idling included */
 	http_set_deadline(x->connection, config->idle_timeout_ms + config->header_deadline_ms);
-	http_preempt_stir(x->connection); /* what came behind it is looked at next */
+	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		http_preempt_next(x);
 	http_exchange_free(x);
 	*context = NULL;
 }
@@ -139,6 +136,20 @@ static void know_caller(struct connection *connection)
 	}
 	*caller = (struct http_caller){.uid = (uid_t)-1, .name = "unknown"};
 	http_tcp_peer(connection->fd, caller->address);
+}
+
+static void remember(struct connection *connection)
+{
+	struct http *http = connection->http;
+	size_t needed = (size_t)connection->fd + 1, n = 2 * needed;
+
+	if (needed > http->n_by_fd) {
+		http->by_fd = xrealloc(http->by_fd, n * sizeof(http->by_fd[0]));
+		memset(http->by_fd + http->n_by_fd, 0,
+		       (n - http->n_by_fd) * sizeof(http->by_fd[0]));
+		http->n_by_fd = n;
+	}
+	http->by_fd[connection->fd] = connection;
 }
 
 static void connection_add(struct http_listener *listener, struct MHD_Connection *mhd,
@@ -160,18 +171,14 @@ static void connection_add(struct http_listener *listener, struct MHD_Connection
 	http->connections = connection;
 	http->n_connections++;
 	listener->silent++;
-	if (http_preempt_watch(connection) < 0)
-		out_of_memory(sizeof(*connection));
-	http_preempt_stir(connection);
+	remember(connection);
 	know_caller(connection);
 	if (listener->is_tcp)
 		http_tcp_patience(fd, http->config.stream_deadline_ms);
 	http_set_deadline(connection, http->config.header_deadline_ms);
 	*context = connection;
-	if (!listener->has_tls) {
-		http_preempt_peek(connection);
+	if (!listener->has_tls)
 		return;
-	}
 	connection->tls = http_tls_ref(http->access.tls);
 	connection->session =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
@@ -189,6 +196,7 @@ static void connection_remove(struct connection *connection)
 	 * while it does not listen nobody who knocks wakes it. */
 	connection->listener->due = true;
 	http_tls_unref(connection->tls);
+	connection->http->by_fd[connection->fd] = NULL;
 	if (connection->next)
 		connection->next->previous = connection->previous;
 	if (connection->previous)
@@ -223,8 +231,6 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	static const char open[] = "<body>";
 	const struct http *http = cls;
 	const struct http_handler *handler = &http->handler;
-	const char *sentence;
-	unsigned answered;
 	char line[512];
 
 	vsnprintf(line, sizeof(line), fmt, args);
@@ -235,11 +241,8 @@ static void library_log(void *cls, const char *fmt, va_list args)
 	}
 	body += strlen(open);
 	unsigned code = (unsigned)strtoul(status + strlen("HTTP response code is "), NULL, 10);
-	struct exchange *x = http_preempt_find(http, body, &answered, &sentence);
-	if (x) {
-		http_exchange_preempt(x, answered, sentence);
+	if (http_preempt_page(body))
 		return;
-	}
 	log_info("request refused by the HTTP library: %u %.*s", code, (int)strcspn(body, "<"),
 		 body);
 	if (handler->refused)
@@ -435,8 +438,7 @@ int http_start(struct http **made, struct loop *loop, const struct http_config *
 	if (getrandom(&http->id_prefix, sizeof(http->id_prefix), 0) < 0)
 		abort(); /* no kernel that we run on lacks it */
 	http->hangup_fd = epoll_create1(EPOLL_CLOEXEC);
-	http->stirred_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (http->hangup_fd < 0 || http->stirred_fd < 0)
+	if (http->hangup_fd < 0)
 		out_of_memory(sizeof(*http));
 	http->hangup_watch = loop_watch_fd(loop, http->hangup_fd, hung_up, http);
 	http->deadline_timer = loop_timer_new(loop, drop_late, http);
@@ -552,6 +554,6 @@ void http_stop(struct http *http)
 	http_socket_close(&http->socket);
 	http_access_done(&http->access);
 	close(http->hangup_fd);
-	close(http->stirred_fd);
+	free(http->by_fd);
 	free(http);
 }

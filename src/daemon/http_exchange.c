@@ -165,16 +165,18 @@ void http_exchange_preempt(struct exchange *x, unsigned status, const char *sent
 	be_refused(x, status, sentence);
 }
 
+static const char *body_fault(struct exchange *x)
+{
+	if (x->fault == MHD_HTTP_TOO_MANY_REQUESTS)
+		return "too many large bodies at one time";
+	if (x->fault != MHD_HTTP_CONTENT_TOO_LARGE)
+		return x->request.caller.fault;
+	return arena_printf(&x->request.arena, "a body here has at most %zu bytes", x->body_max);
+}
+
 static enum MHD_Result refuse_body(struct exchange *x)
 {
-	char *sentence = arena_printf(&x->request.arena, "a body here has at most %zu bytes",
-				      x->body_max);
-
-	if (x->fault == MHD_HTTP_TOO_MANY_REQUESTS)
-		return refuse(x, x->fault, "too many large bodies at one time");
-	if (x->fault != MHD_HTTP_CONTENT_TOO_LARGE)
-		return refuse(x, x->fault, x->request.caller.fault);
-	return refuse(x, x->fault, sentence);
+	return refuse(x, x->fault, body_fault(x));
 }
 
 /* A header as the library has it, and where the one before it ended. */
@@ -256,6 +258,7 @@ static enum MHD_Result take_headers(struct exchange *x, const char *method, cons
 	if (fault)
 		return refuse(x, MHD_HTTP_FORBIDDEN, fault);
 	x->parameters = http_query_parse(x->query, &x->request.arena);
+	x->persists = !strcmp(version, "HTTP/1.1") && !http_header(&x->request, "Connection");
 	x->is_chunked = guard.n[HTTP_GUARD_TRANSFER_ENCODING];
 	judge_body(x, &guard);
 	/* a client that asks first, or has too much to say, is answered at once; another
@@ -272,16 +275,18 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t le
 	struct http *http = x->connection->http;
 
 	x->received += len;
-	if (x->received > 2 * x->body_max)
-		return MHD_NO;
 	if (!x->fault && x->received > x->body_max)
 		x->fault = MHD_HTTP_CONTENT_TOO_LARGE;
 	else if (!x->fault && http->bodies_bytes + len > BODIES_MAX * http->config.body_max)
 		x->fault = MHD_HTTP_TOO_MANY_REQUESTS;
-	if (x->fault) {
+	if (x->fault)
 		drop_body(x);
-		return MHD_YES;
+	if (x->received > 2 * x->body_max) {
+		http_exchange_preempt(x, x->fault, body_fault(x));
+		return MHD_NO;
 	}
+	if (x->fault)
+		return MHD_YES;
 	text_add_len(&x->body, data, len);
 	http->bodies_bytes += len;
 	return MHD_YES;

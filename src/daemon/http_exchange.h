@@ -28,7 +28,8 @@ struct exchange {
 	struct MHD_Connection *mhd;
 	enum phase phase;
 	bool suspended;
-	bool close; /* after the answer */
+	bool close;    /* after the answer */
+	bool persists; /* its connection does, by all that it says (RFC 9112, 9.3) */
 	bool is_chunked;
 	bool preempts; /* the library's own answer: no response can be queued */
 	const char *target, *query;
@@ -52,8 +53,6 @@ struct http_listener {
 	int epoll_fd; /* of the daemon */
 	struct loop_watch *watch;
 	unsigned silent; /* connections on which there was no request yet */
-	bool running;    /* the daemon is */
-	unsigned runs;   /* how often it ran; it wraps */
 	bool due;        /* there is something for the daemon to do */
 	uint64_t due_ms; /* or will be then; monotonic */
 };
@@ -64,13 +63,12 @@ struct connection {
 	struct connection *next, *previous;
 	struct MHD_Connection *mhd;
 	int fd;
-	unsigned stirred;     /* the last run of its daemon in which something of it may be read */
 	uint64_t deadline_ms; /* monotonic; 0: none */
 	struct http_caller caller;
 	struct http_tls *tls; /* that it began with */
 	void *session;        /* gnutls_session_t; NULL: without TLS */
 	bool spoke;
-	bool peeked;  /* at its first bytes */
+	bool heard;   /* its first bytes were */
 	bool refused; /* where its next request begins is not known: there is none */
 	struct exchange *exchange;
 };
@@ -85,9 +83,10 @@ struct http {
 	unsigned n_listeners;
 	struct loop_watch *hangup_watch;
 	struct loop_timer *deadline_timer;
-	int hangup_fd;  /* epoll over suspended connections: the library does not look */
-	int stirred_fd; /* epoll over all connections: who stirred since it was last asked */
+	int hangup_fd; /* epoll over suspended connections: the library does not look */
 	struct connection *connections;
+	struct connection **by_fd; /* so many, NULL where there is none */
+	size_t n_by_fd;
 	unsigned n_connections;
 	size_t bodies_bytes;       /* held now */
 	bool quiet;                /* nobody is accepted any more */

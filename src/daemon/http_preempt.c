@@ -1,214 +1,167 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The library (0.9.75) does not tell whose request it refuses. It is certain where its headers
- * are whole and we were not told yet, which both hold within one call alone; and elsewhere while
- * only one of those that may be read in this run is at such a place.
+ * The library (0.9.75) tells neither whose request it refuses nor whom it drops without a word:
+ * it is whose socket or TLS it used last, or whose request was completed last. Its calls come by
+ * here, because what a program defines goes before what its shared libraries do (ELF, as with
+ * malloc); what is done with them is what it always was.
  */
 #include "daemon/http_preempt.h"
 
-#include <errno.h>
-#include <gnutls/gnutls.h>
-#include <poll.h>
+#include <dlfcn.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { EVENTS_MAX = 64, FIRST_BYTES = 512 };
-
-/* Where a request is. */
-enum { ELSEWHERE, IN_LINE = 1, IN_HEADERS = 2, BEHIND_HEADERS = 4, IN_CHUNKS = 8 };
+/* Whom the library works for. */
+static struct {
+	const struct http_listener *listener; /* NULL: none of ours runs */
+	int fd;
+	bool reads; /* of his bytes there are some that it did not tell of yet */
+} at_work;
 
 /* By words of its page. */
 static const struct {
 	const char *words;
-	unsigned places; /* where a request is that gets it */
 	unsigned status;
 	const char *sentence;
 } pages[] = {
-	{"wrong value for <b>Content-Length", BEHIND_HEADERS, 400,
-	 "Content-Length is not a number"},
-	{"too large value for <b>Content-Length", BEHIND_HEADERS, 413,
-	 "Content-Length is larger than any body"},
-	{"Your HTTP header was too big", IN_LINE | IN_HEADERS | BEHIND_HEADERS | IN_CHUNKS, 431,
+	{"wrong value for <b>Content-Length", 400, "Content-Length is not a number"},
+	{"too large value for <b>Content-Length", 413, "Content-Length is larger than any body"},
+	{"Your HTTP header was too big", 431,
 	 "the request line, the headers, or cookies, are too many or too large"},
-	{"Your HTTP chunked encoding was", IN_CHUNKS, 400, "the chunked encoding is malformed"},
-	{"The chunk size", IN_CHUNKS, 413, "a chunk is larger than any body"},
-	{"Your HTTP request was syntactically", IN_LINE | IN_HEADERS | IN_CHUNKS, 400,
-	 "a line of the request is none of HTTP/1.1"},
-	{"Requested HTTP version is", IN_LINE, 400,
-	 "the protocol is neither HTTP/1.0 nor HTTP/1.1"},
+	{"Your HTTP chunked encoding was", 400, "the chunked encoding is malformed"},
+	{"The chunk size", 413, "a chunk is larger than any body"},
+	{"Your HTTP request was syntactically", 400, "a line of the request is none of HTTP/1.1"},
+	{"Requested HTTP version is", 400, "the protocol is neither HTTP/1.0 nor HTTP/1.1"},
 };
 
-/*
- * Edge-triggered, and for room to write as well: then an arrival is told also when what arrived
- * has been read by now. What is still unread is told again, by being asked for anew.
- */
-static int watch(struct connection *connection, int operation)
+static struct connection *connection_at_work(void)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
+	const struct http *http = at_work.listener ? at_work.listener->http : NULL;
 
-	return epoll_ctl(connection->http->stirred_fd, operation, connection->fd, &event) < 0
-		       ? -errno
-		       : 0;
+	return http && at_work.fd >= 0 && (size_t)at_work.fd < http->n_by_fd
+		       ? http->by_fd[at_work.fd]
+		       : NULL;
 }
 
-int http_preempt_watch(struct connection *connection)
+static void refuse(struct connection *connection, unsigned status, const char *sentence)
 {
-	return watch(connection, EPOLL_CTL_ADD);
-}
+	struct exchange *x = connection->exchange;
 
-static unsigned place_of(const struct exchange *x)
-{
 	if (!x)
-		return IN_LINE;
-	if (x->phase == PHASE_HEADERS)
-		return MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
-			       ? BEHIND_HEADERS
-			       : IN_HEADERS;
-	return x->phase == PHASE_BODY && x->is_chunked ? IN_CHUNKS : ELSEWHERE;
+		x = http_exchange_new(connection, connection->mhd, "(unknown)");
+	http_exchange_preempt(x, status, sentence);
 }
 
-static void stir(struct connection *connection)
+bool http_preempt_page(const char *page)
 {
-	const struct http_listener *listener = connection->listener;
+	struct connection *connection = connection_at_work();
 
-	connection->stirred = listener->runs + !listener->running;
-}
-
-void http_preempt_stir(struct connection *connection)
-{
-	stir(connection);
-	(void)!watch(connection, EPOLL_CTL_MOD);
-}
-
-static bool ends_version(const char *bytes, size_t len)
-{
-	static const char *const versions[] = {"HTTP/1.1", "HTTP/1.0"};
-
-	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
-		size_t all = strlen(versions[i]);
-
-		if (len <= all && memcmp(bytes, versions[i] + all - len, len) == 0)
-			return true;
+	for (size_t i = 0; connection && i < ARRAY_LEN(pages); i++) {
+		if (!strstr(page, pages[i].words))
+			continue;
+		refuse(connection, pages[i].status, pages[i].sentence);
+		return true;
 	}
 	return false;
 }
 
-/*
- * Of what the library would close on in silence, or wait for more of. NULL: of neither, or what
- * may be the rest of a line that has begun well, and was read so far when nobody looked.
- */
-static const char *first_fault(const char *bytes, size_t len)
+void http_preempt_run(const struct http_listener *listener)
 {
-	static const char tls_handshake[] = {0x16, 0x03};
-
-	if (len >= sizeof(tls_handshake) && !memcmp(bytes, tls_handshake, sizeof(tls_handshake)))
-		return "this is TLS, which is not spoken here";
-	const char *end = memchr(bytes, '\n', len);
-	if (!end)
-		return NULL;
-	size_t line = (size_t)(end - bytes);
-	line -= line && end[-1] == '\r';
-	if (memchr(bytes, ' ', line) || ends_version(bytes, line))
-		return NULL;
-	return "the first line is no request";
+	at_work.listener = listener;
+	at_work.fd = -1;
+	MHD_run(listener->daemon);
+	at_work.listener = NULL;
 }
 
-void http_preempt_peek(struct connection *connection)
+void http_preempt_next(const struct exchange *x)
 {
-	char bytes[FIRST_BYTES];
+	const struct connection *connection = x->connection;
 
-	if (connection->peeked || connection->spoke || connection->session)
+	at_work.fd = connection->fd;
+	at_work.reads = x->persists && !x->close && !connection->http->quiet;
+}
+
+/* The protocol of other ports, by its first byte. It is told so in the clear. */
+static void refuse_tongue(unsigned char first)
+{
+	enum { HANDSHAKE = 22 }; /* RFC 8446, 5.1 */
+	bool is_tls = first == HANDSHAKE, is_word = first >= 'A' && first <= 'Z';
+	struct connection *connection = connection_at_work();
+
+	if (!connection || connection->heard)
 		return;
-	ssize_t len = recv(connection->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-	if (len <= 0)
+	connection->heard = true;
+	if (!(connection->session ? is_word : is_tls))
 		return;
-	connection->peeked = true;
-	const char *fault = first_fault(bytes, (size_t)len);
-	if (!fault)
-		return;
-	http_exchange_preempt(http_exchange_new(connection, connection->mhd, "(unknown)"), 400,
-			      fault);
+	connection->session = NULL;
+	refuse(connection, 400,
+	       is_tls ? "this is TLS, which is not spoken here"
+		      : "this is not TLS, which is spoken here");
 	http_set_deadline(connection, connection->http->config.header_deadline_ms);
 }
 
-static void look(const struct http *http, uint32_t kinds)
+/* The library is about to say no more to him: without a word, if he was being read. */
+static void ends(int fd, bool has_tls)
 {
-	struct epoll_event events[EVENTS_MAX];
-	unsigned seen = 0; /* those asked for anew come again, behind the others */
-	int n;
-
-	do {
-		n = epoll_wait(http->stirred_fd, events, EVENTS_MAX, 0);
-		for (int i = 0; i < n; i++) {
-			struct connection *connection = events[i].data.ptr;
-
-			if (events[i].events & kinds)
-				stir(connection);
-			if (!connection->listener->running)
-				http_preempt_peek(connection);
-			/* what waits behind a request is asked for when that is answered */
-			if (events[i].events & EPOLLIN && place_of(connection->exchange))
-				(void)!watch(connection, EPOLL_CTL_MOD);
-		}
-	} while (n == EVENTS_MAX && (seen += EVENTS_MAX) < http->n_connections);
-}
-
-/* What TLS has taken from the socket, and nobody from TLS, no epoll tells. */
-void http_preempt_look(const struct http_listener *listener)
-{
-	look(listener->http, EPOLLIN);
-	if (!listener->has_tls)
+	if (fd != at_work.fd || !at_work.reads)
 		return;
-	for (struct connection *c = listener->http->connections; c; c = c->next)
-		if (c->session && gnutls_record_check_pending(c->session) > 0)
-			stir(c);
+	at_work.reads = false;
+	struct connection *connection = connection_at_work();
+	if (connection && !connection->exchange && !connection->session != has_tls)
+		refuse(connection, 400, "the first line is no request");
 }
 
-/* Something of it was read in this run, as far as is known. Where there is no room to write,
- * what came since the run began, and was read, was not told. */
-static bool may_be_read(const struct connection *connection)
+static void was_read(int fd, ssize_t len)
 {
-	struct pollfd fd = {.fd = connection->fd, .events = POLLOUT};
-
-	if (!connection->listener->running)
-		return false;
-	return connection->stirred == connection->listener->runs || poll(&fd, 1, 0) < 0 ||
-	       !(fd.revents & POLLOUT);
+	at_work.fd = fd;
+	at_work.reads = len > 0;
 }
 
-static struct connection *only_one(const struct http *http, unsigned places)
+ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
-	struct connection *found = NULL;
-	unsigned n = 0;
+	ssize_t len = recvfrom(fd, bytes, size, flags, NULL, NULL);
 
-	look(http, EPOLLIN | EPOLLOUT); /* who came since the run began */
-	for (struct connection *c = http->connections; c; c = c->next) {
-		unsigned place = place_of(c->exchange) & places;
-
-		if (place == BEHIND_HEADERS)
-			return c;
-		if (place && may_be_read(c) && n++ == 0)
-			found = c;
-	}
-	return n == 1 ? found : NULL;
+	was_read(fd, len);
+	if (len > 0)
+		refuse_tongue(*(const unsigned char *)bytes);
+	return len;
 }
 
-struct exchange *http_preempt_find(const struct http *http, const char *page, unsigned *status,
-				   const char **sentence)
+ssize_t send(int fd, const void *bytes, size_t len, int flags)
 {
-	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
-		if (!strstr(page, pages[i].words))
-			continue;
-		struct connection *c = only_one(http, pages[i].places);
-		if (!c)
-			return NULL;
-		*status = pages[i].status;
-		*sentence = pages[i].sentence;
-		return c->exchange ? c->exchange : http_exchange_new(c, c->mhd, "(unknown)");
-	}
-	return NULL;
+	at_work.fd = fd;
+	at_work.reads = false;
+	return sendto(fd, bytes, len, flags, NULL, 0);
+}
+
+int shutdown(int fd, int how)
+{
+	ends(fd, false);
+	return (int)syscall(SYS_shutdown, fd, how);
+}
+
+/* What TLS holds of a record whose begin was taken is read without recv(). The other function is
+ * the same, and tells the record's number besides. */
+ssize_t gnutls_record_recv(gnutls_session_t session, void *bytes, size_t size)
+{
+	unsigned char sequence[8];
+	ssize_t len = gnutls_record_recv_seq(session, bytes, size, sequence);
+
+	was_read(gnutls_transport_get_int(session), len);
+	return len;
+}
+
+int gnutls_bye(gnutls_session_t session, gnutls_close_request_t how)
+{
+	static int (*bye)(gnutls_session_t session, gnutls_close_request_t how);
+
+	if (!bye)
+		*(void **)&bye = dlsym(RTLD_NEXT, "gnutls_bye");
+	ends(gnutls_transport_get_int(session), true);
+	return bye(session, how);
 }
 
 static void add_head(struct text *text, unsigned status, const char *const *headers, size_t len)

@@ -8,23 +8,12 @@
 
 #include "daemon/http_exchange.h"
 
-/* From when a connection is there; -errno. */
-int http_preempt_watch(struct connection *connection) must_check;
-/*
- * Its answer is out: what came behind its request is looked at now, or, where the daemon does not
- * run, in the next run.
- */
-void http_preempt_stir(struct connection *connection);
-/* Its first bytes, if they are there, and the library would close on them without a word. */
-void http_preempt_peek(struct connection *connection);
-/* Who has something to be read; before each run. */
-void http_preempt_look(const struct http_listener *listener);
-/*
- * The request that the library is about to refuse with that page, and as what: status and a
- * sentence. NULL: whose it is cannot be told for certain.
- */
-struct exchange *http_preempt_find(const struct http *http, const char *page, unsigned *status,
-				   const char **sentence);
+/* The library's daemon runs. */
+void http_preempt_run(const struct http_listener *listener);
+/* A request is done. What came behind it is read next, if its connection persists for certain. */
+void http_preempt_next(const struct exchange *x);
+/* The library is about to send that page. False: it is none of those that are known. */
+bool http_preempt_page(const char *page);
 /* Says the whole answer, and ends what is sent: the library's own goes nowhere. */
 void http_preempt_say(const struct exchange *x, unsigned status, const char *const *headers,
 		      const char *body, size_t len);
