@@ -1,0 +1,361 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is no request, or could be read in two ways: over the socket, TCP and TLS."""
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import time
+
+import api
+from raw import (AUTH, BODY, CHUNKED, END, GET, HOST, JSON, LIVE, NO_CHUNKS, PUT, SECOND, Ways,
+                 answers, heard, in_chunk, length)
+
+# what, the bytes (each followed by a whole request that must not be run), the answer
+SMUGGLING = (
+    ("CL.TE", PUT + HOST + length(b"4") + CHUNKED + END + in_chunk(SECOND), 400),
+    ("TE.CL", PUT + HOST + CHUNKED + length(b"4") + END + in_chunk(SECOND), 400),
+    ("TE.CL in a GET", GET + HOST + CHUNKED + length(b"0") + END + NO_CHUNKS, 400),
+    ("CL.CL, shorter first", PUT + HOST + length(b"3") + length(b"300") + END + b"abc", 400),
+    ("CL.CL, longer first", PUT + HOST + length(b"300") + length(b"3") + END + b"abc", 400),
+    ("CL.CL, equal", PUT + HOST + length(b"3") + length(b"3") + END + b"abc", 400),
+    ("CL list", PUT + HOST + length(b"3, 3") + END + b"abc", 400),
+    ("CL with a sign", PUT + HOST + length(b"+3") + END + b"abc", 400),
+    ("CL negative", PUT + HOST + length(b"-1") + END, 400),
+    ("CL hexadecimal", PUT + HOST + length(b"0x3") + END + b"abc", 400),
+    ("CL octal-like with text", PUT + HOST + length(b"3a") + END + b"abc", 400),
+    ("CL empty", PUT + HOST + length(b"") + END + b"abc", 400),
+    ("CL of 20 digits", PUT + HOST + length(b"18446744073709551616") + END + b"abc", (400, 413)),
+    ("CL with a blank before the colon", PUT + HOST + b"Content-Length : 3\r\n" + END + b"abc",
+     400),
+    ("CL after a vertical tab", PUT + HOST + b"Content-Length: \x0b3\r\n" + END + b"abc", 400),
+    ("TE gzip, chunked", PUT + HOST + b"Transfer-Encoding: gzip, chunked\r\n" + END + NO_CHUNKS,
+     400),
+    ("TE chunked, identity", PUT + HOST + b"Transfer-Encoding: chunked, identity\r\n" + END +
+     NO_CHUNKS, 400),
+    ("TE identity", PUT + HOST + b"Transfer-Encoding: identity\r\n" + END + NO_CHUNKS, 400),
+    ("TE xchunked", PUT + HOST + b"Transfer-Encoding: xchunked\r\n" + END + NO_CHUNKS, 400),
+    ("TE quoted", PUT + HOST + b'Transfer-Encoding: "chunked"\r\n' + END + NO_CHUNKS, 400),
+    ("TE with a parameter", PUT + HOST + b"Transfer-Encoding: chunked;a=b\r\n" + END + NO_CHUNKS,
+     400),
+    ("TE after a vertical tab", PUT + HOST + b"Transfer-Encoding: \x0bchunked\r\n" + END +
+     NO_CHUNKS, 400),
+    ("TE with a blank before the colon", PUT + HOST + b"Transfer-Encoding : chunked\r\n" + END +
+     NO_CHUNKS, 400),
+    ("If-Match twice", PUT + HOST + AUTH + JSON + b'If-Match: "a"\r\nIf-Match: *\r\n' +
+     length(b"%d" % len(BODY)) + END + BODY, 400),
+    ("If-None-Match twice", PUT + HOST + AUTH + JSON +
+     b'If-None-Match: "a"\r\nIf-None-Match: *\r\n' + length(b"%d" % len(BODY)) + END + BODY, 400),
+    ("TE twice", PUT + HOST + CHUNKED + CHUNKED + END + NO_CHUNKS, 400),
+    ("TE twice, the second another", PUT + HOST + CHUNKED + b"Transfer-Encoding: x\r\n" + END +
+     NO_CHUNKS, 400),
+    ("TE empty", PUT + HOST + b"Transfer-Encoding:\r\n" + END + NO_CHUNKS, 400),
+    ("TE in HTTP/1.0", b"PUT /v1/tunnels/a HTTP/1.0\r\n" + HOST + CHUNKED + END + NO_CHUNKS, 400),
+    ("TE hidden behind a CR", PUT + HOST + b"X: y\rTransfer-Encoding: chunked\r\n" + END +
+     NO_CHUNKS, 400),
+    ("a chunk's size is no number", PUT + HOST + AUTH + JSON + CHUNKED + END + b"xyz\r\n", 400),
+    ("a chunk's size is too large", PUT + HOST + AUTH + JSON + CHUNKED + END +
+     b"fffffffffffffffff\r\n", (400, 413)),
+    ("a chunk's size is negative", PUT + HOST + AUTH + JSON + CHUNKED + END + b"-1\r\n", 400),
+    ("a chunk longer than it says", PUT + HOST + AUTH + JSON + CHUNKED + END + b"1\r\nabc\r\n",
+     400),
+    ("Host twice", GET + HOST + HOST + AUTH + END, 400),
+    ("Host twice, another", GET + HOST + b"Host: evil\r\n" + AUTH + END, 400),
+    ("no Host", GET + AUTH + END, 400),
+    ("Authorization twice", GET + HOST + AUTH + b"Authorization: Bearer x\r\n" + END, 400),
+    ("NUL in a header", GET + HOST + AUTH + b"X: a\x00b\r\n" + END, 400),
+    ("NUL in the last header", GET + HOST + AUTH + b"X: a\x00\r\n" + END, 400),
+    ("NUL in the first header", GET + b"X: a\x00b\r\n" + HOST + AUTH + END, 400),
+    ("NUL in a length", PUT + HOST + length(b"3\x003") + END + b"abc", 400),
+    ("NUL in an encoding", PUT + HOST + b"Transfer-Encoding: chunked\x00x\r\n" + END + NO_CHUNKS,
+     400),
+    ("NUL in the target", b"GET /v1/status\x00x HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("NUL in the version", b"GET /v1/status HTTP/1.1\x00x\r\n" + HOST + AUTH + END, (400, 505)),
+    ("NUL in front of a line", GET + HOST + AUTH + b"\x00X: a\r\n", 400),
+    ("NUL for a line", GET + HOST + AUTH + b"\x00\r\n", 400),
+    ("NUL in a name", GET + HOST + AUTH + b"X\x00: a\r\n" + END, 400),
+    ("control character in a header", GET + HOST + AUTH + b"X: a\x01\r\n" + END, 400),
+    ("DEL in a header", GET + HOST + AUTH + b"X: a\x7f\r\n" + END, 400),
+    ("a name that is no token", GET + HOST + AUTH + b"X(: a\r\n" + END, 400),
+    ("a header without a colon", GET + HOST + AUTH + b"nothing\r\n" + END, 400),
+    ("a header without a name", GET + HOST + AUTH + b": a\r\n" + END, 400),
+    ("a header without a name for the last", GET + HOST + AUTH + b": a\r\n", 400),
+    ("a header without a name and a value", GET + HOST + AUTH + b":\r\n", 400),
+    ("a header without a name for the first", GET + b": a\r\n", 400),
+    ("a folded header", GET + HOST + b"X: a\r\n b\r\n" + AUTH + END, 400),
+    ("a folded header for the last", GET + HOST + AUTH + b"X: a\r\n\tb\r\n" + END, 400),
+    ("a blank in the target", b"GET /v1/status b HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("two blanks before the target", b"GET  /v1/status HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("two blanks before the version", b"GET /v1/status  HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("a blank behind the version", b"GET /v1/status HTTP/1.1 \r\n" + HOST + AUTH + END, 400),
+    ("the first header begins with a blank", GET + b" X: a\r\n" + HOST + AUTH + END, 400),
+    ("encoded NUL", b"GET /v1/status%00 HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("encoded slash", b"GET /v1%2fstatus HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("dot segment", b"GET /v1/../v1/status HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("encoded dot segment", b"GET /v1/%2E%2e/status HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("empty segment", b"GET //v1/status HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("absolute form", b"GET http://127.0.0.1/v1/status HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("authority form", b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("asterisk form", b"OPTIONS * HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("a byte above 127 in the target", b"GET /v1/\xff HTTP/1.1\r\n" + HOST + AUTH + END, 400),
+    ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505)),
+    ("HTTP/0.9", b"GET /v1/status\r\n\r\n", (400, 505)),
+    ("HTTP/1.2", b"GET /v1/status HTTP/1.2\r\n" + HOST + AUTH + END, (400, 505)),
+    ("a version of another case", b"GET /v1/status http/1.1\r\n" + HOST + AUTH + END,
+     (400, 505)),
+)
+
+# Of these: what is refused when the next line is there.
+ONLY_BEGUN = "a header without a name for the first"
+
+# What is no request at all, on which the library closes without a word.
+NO_REQUESTS = (b"HELLO\r\n\r\n", b"GET\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1\r\n",
+               b"GET\t/livez\tHTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\n")
+TLS_HELLO = b"\x16\x03\x01\x02"  # it waits for more
+
+# Unusual, but of one meaning (RFC 9112): both requests are answered.
+TOLERATED = (
+    ("LF alone", b"GET /livez HTTP/1.1\nHost: 127.0.0.1\n\n"),
+    ("an empty line before", b"\r\nGET /livez HTTP/1.1\r\n" + HOST + END),
+    ("LF alone, in headers", b"GET /livez HTTP/1.1\nHost: 127.0.0.1\r\nX: a\nY: b\n\r\n"),
+    ("blanks around a value", b"GET /livez HTTP/1.1\r\n" + HOST + b"X: \t a \t \r\nY:\r\n\r\n"),
+)
+
+
+class Refusals(Ways):
+    limits = {"idle_timeout": "1s", "header_timeout": "1s", "body_timeout": "1s"}
+
+    def test_nothing_is_smuggled(self):
+        revision = self.revision()
+        for what, request, statuses in SMUGGLING:
+            with self.subTest(what):
+                connection = self.connect()
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(request + SECOND)
+                answer = heard(connection)  # to the end: else this runs into the timeout
+                status = int(answer.split()[1])
+                self.assertIn(status, statuses if isinstance(statuses, tuple) else (statuses,),
+                              answer)
+                self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+                self.assertIn(b"application/problem+json", answer)
+                self.assertEqual(self.revision(), revision)
+        self.assertGreaterEqual(len(SMUGGLING), 30)
+
+    def say(self, request, connection=None):
+        """As far as it is taken: of a long one the agent may have heard enough."""
+        connection = connection or self.connect()
+        with contextlib.suppress(OSError):
+            connection.sendall(request)
+        return connection
+
+    def refused(self, request, status, code, connection=None):
+        """The request gets that problem, whole, and the connection its end."""
+        connection = self.say(request, connection)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        self.assertEqual((answer.status, answer.headers["Connection"]), (status, "close"))
+        self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+        self.assertTrue(answer.headers["Date"].endswith(" GMT"))
+        problem = json.loads(answer.read())
+        self.assertEqual((problem["status"], problem["code"]), (status, code))
+        self.assertIn(f" {problem['request_id']}: ", self.agent.log)
+        with contextlib.suppress(ConnectionError):
+            self.assertEqual(connection.recv(1), b"")
+
+    def test_a_problem_is_his_whose_fault_it_is(self):
+        """Also one that the library finds, which does not say whose it is."""
+        self.limit(header_timeout="30s", body_timeout="30s", idle_timeout="30s")
+        idle, half = self.connect(LIVE), self.connect(GET + HOST + AUTH)
+        line = self.connect(LIVE[:9])
+        self.assertEqual(answers(idle, 1), ["HTTP/1.1 200 OK"])
+        self.refused(b"GET /" + b"a" * 100000, 431, "headers-too-large")
+        self.refused(b"GET /livez" + END, 400, "bad-request")
+        chunked = PUT.replace(b"/a ", b"/%d ") + HOST + AUTH + JSON + CHUNKED + END
+        one, bad = self.connect(chunked % 1 + in_chunk(BODY)[:9]), chunked % 2 + b"xyz\r\n"
+        self.refused(PUT + HOST + length(b"3a") + END, 400, "bad-request")
+        self.refused(PUT + HOST + length(b"9" * 20) + END, 413, "body-too-large")
+        self.refused(GET + HOST + b"Cookie: " + b"a=;" * 2000 + b"\r\n" + END, 431,
+                     "headers-too-large")
+        many = GET + HOST + b"a:\r\n" * 2000 + END
+        self.refused(many, 431, "headers-too-large")
+        self.agent.until("/metrics", lambda _: True)  # by now the one's body has begun
+        self.refused(bad, 400, "bad-request")
+        one.sendall(in_chunk(BODY)[9:] + PUT + HOST + length(b"-1") + END)
+        self.assertEqual(answers(one, 2), ["HTTP/1.1 201 Created", "HTTP/1.1 400 Bad Request"])
+        self.refused(bad, 400, "bad-request")
+        self.refused(chunked % 3 + b"f" * 17 + b"\r\n", 413, "body-too-large")
+        half.sendall(END)
+        line.sendall(LIVE[9:])
+        idle.sendall(LIVE)
+        for connection in (half, line, idle):
+            self.assertEqual(answers(connection, 1), ["HTTP/1.1 200 OK"])
+        for request in (many, GET + HOST + b"a: " + b"b" * 100000 + b"\r\n" + END):
+            self.refused(request, 431, "headers-too-large")
+
+    def test_what_is_no_request_is_refused_as_well(self):
+        """Wherever on a connection, and in however many pieces."""
+        for what in NO_REQUESTS:
+            with self.subTest(what):
+                self.refused(what, 400, "bad-request")
+                for first, rest in ((b"", what), (what[:1], what[1:]), (LIVE, what),
+                                    (LIVE + what, b""), (LIVE + what[:3], what[3:])):
+                    connection = self.connect(first)
+                    time.sleep(0.02)
+                    answer = heard(self.say(rest, connection))
+                    self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), len(first) > 5, answer)
+                    self.assertEqual(answer.count(b'"code":"bad-request"'), 1, answer)
+        self.ok(self.agent.get("/livez"))
+
+    def test_the_protocol_of_another_port_is_told_so(self):
+        """In the clear; as long as it is not known what comes it is not said."""
+        for begin in (b"", LIVE[:1]) if self.way == "tls" else (b"", TLS_HELLO[:1]):
+            plain = socket.socket(socket.AF_UNIX) if self.way == "unix" else socket.socket()
+            plain.settimeout(10)
+            plain.connect(self.agent.socket if self.way == "unix" else
+                          ("127.0.0.1", self.agent.ports()[-1]))
+            self.addCleanup(plain.close)
+            whole = LIVE if self.way == "tls" else TLS_HELLO
+            self.say(begin, plain)
+            time.sleep(0.02 if begin else 0)
+            self.refused(whole[len(begin):], 400, "bad-request", plain)
+            self.assertIn(" refused: 400 bad-request: this is ", self.agent.log)
+        self.ok(self.agent.get("/livez"))
+
+    def test_silence_is_no_refusal(self):
+        """Who only closes, in whatever state, is told nothing, and nothing is said of him."""
+        told = self.agent.log.count(" refused: ")
+        for begin, count in ((b"", 0), (LIVE, 1), (LIVE[:9], 0), (LIVE * 2, 2),
+                             (LIVE + LIVE[:9], 1), (b"\r\n", 0),
+                             (LIVE[:-2] + b"Connection: close\r\n" + END, 1),
+                             (LIVE.replace(b"/1.1", b"/1.0"), 1)):
+            for is_late in (True, False):
+                connection = self.connect(begin)
+                if is_late:
+                    time.sleep(0.02)
+                if self.way != "tls":
+                    connection.shutdown(socket.SHUT_WR)
+                    self.assertEqual(heard(connection).count(b"HTTP/1."), count, begin)
+                connection.close()
+        self.ok(self.agent.get("/livez"))
+        self.assertEqual(self.agent.log.count(" refused: "), told)
+
+    def test_a_body_without_an_end_is_refused_before_it_is_cut_off(self):
+        connection = self.connect(PUT.replace(b"PUT", b"PATCH") + HOST + AUTH + JSON + CHUNKED +
+                                  END)
+        for _ in range(17):
+            self.say(b"2000\r\n" + b" " * 8192 + b"\r\n", connection)
+        self.refused(b"", 413, "body-too-large", connection)
+
+    def test_what_comes_in_any_two_pieces_is_a_request(self):
+        for at in range(1, len(LIVE) - 1):
+            connection = self.connect(LIVE[:at])
+            time.sleep(0.002)
+            connection.sendall(LIVE[at:])
+            self.assertEqual(answers(connection, 1), ["HTTP/1.1 200 OK"], LIVE[:at])
+            connection.close()
+
+    def test_of_several_that_come_at_one_time_only_the_bad_are_refused(self):
+        self.limit(header_timeout="30s")
+        for bad in (b"GET /livez" + END, GET + HOST + b"nothing" + END, GET + b"a:\r\n" * 2000):
+            idle, begun, other = self.connect(LIVE), self.connect(LIVE[:9]), self.connect()
+            self.assertEqual(answers(idle, 1), ["HTTP/1.1 200 OK"])
+            wrong = [self.connect() for _ in range(4)]
+            self.agent.process.send_signal(signal.SIGSTOP)
+            begun.sendall(LIVE[9:20])
+            idle.sendall(LIVE[:20])
+            other.sendall(LIVE + LIVE[:20])
+            for connection in wrong:
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(bad)
+            self.agent.process.send_signal(signal.SIGCONT)
+            for connection in wrong:
+                answer = heard(connection)
+                self.assertRegex(answer, rb"^HTTP/1.1 4\d\d ")
+                self.assertIn(b"application/problem+json", answer)
+            for connection in (begun, idle, other):
+                connection.sendall(LIVE[20:])
+            for connection, count in ((begun, 1), (idle, 1), (other, 2)):
+                self.assertEqual(answers(connection, count), ["HTTP/1.1 200 OK"] * count)
+
+    def test_what_is_unusual_but_clear_is_answered(self):
+        for what, request in TOLERATED:
+            with self.subTest(what):
+                connection = self.connect(request + LIVE)
+                self.assertEqual(answers(connection, 2), ["HTTP/1.1 200 OK"] * 2)
+
+    def test_every_refusal_is_logged_once_and_changes_nothing(self):
+        revision = self.revision()
+        head = HOST + AUTH + b"Connection: close\r\n"
+        requests = [request for what, request, _ in SMUGGLING if what != ONLY_BEGUN] + [
+            GET.replace(b"status", b"none") + head + END,
+            GET.replace(b"status", b"status?x=1") + head + END,
+            PUT.replace(b"tunnels/a", b"status") + head + END,
+            PUT + head + length(b"2") + END + b"{}",
+            PUT + head + JSON + length(b"2") + END + b"{}",
+            PUT + head + JSON + length(b"1") + END + b"{",
+            PUT + head + JSON + length(b"999999999") + END,
+            b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n" + head + END,
+            GET + HOST + b"Connection: close\r\nX(: y\r\n" + END,
+        ]
+        ids = []
+        for request in requests:
+            connection = self.connect()
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(request)
+            answer = heard(connection)
+            ids += [line.split(b'"')[0].decode() for line in answer.split(b'"request_id":"')[1:]]
+        self.assertEqual(len(set(ids)), len(requests))
+        lines = self.agent.log.splitlines()
+        for request_id in ids:
+            told = [line for line in lines if f" {request_id}: " in line]
+            self.assertEqual(len(told), 1, told)
+            self.assertIn(" refused: ", told[0])
+        self.assertEqual(self.revision(), revision)
+
+
+class TlsPending(Ways, api.ApiTest):
+    """Of a record that was taken from the socket only a part was read: the rest, and whose fault
+    it has, is read in the next run, of which no epoll tells."""
+
+    way = "tls"
+    limits = {"header_timeout": "30s", "body_timeout": "30s", "idle_timeout": "30s"}
+
+    def test_it_is_not_laid_at_the_door_of_who_trickles_his_request(self):
+        request = (PUT.replace(b"/a ", b"/victim ") + HOST + AUTH + JSON +
+                   length(b"%d" % len(BODY)) + END + BODY)
+        fault = b"\r\nnothing here\r\n"
+        for _ in range(3):
+            bad, innocent = self.connect(GET + HOST + b"a: " + b"x" * 10000), self.connect()
+            time.sleep(0.05)
+            bad.sendall(b"x" * 10000)  # and the buffer for a request is nearly full
+            innocent.sendall(request[:12])
+            time.sleep(0.05)
+            self.agent.process.send_signal(signal.SIGSTOP)
+            bad.sendall(b"x" * (16000 - len(fault)) + fault)  # one record
+            for i in range(12, 20):
+                innocent.sendall(request[i:i + 1])  # one each
+            self.agent.process.send_signal(signal.SIGCONT)
+            answer = heard(bad)
+            self.assertRegex(answer, rb"^HTTP/1.1 4\d\d ")
+            self.assertIn(b"application/problem+json", answer)
+            innocent.sendall(request[20:])
+            self.assertIn(answers(innocent, 1)[0], ("HTTP/1.1 201 Created", "HTTP/1.1 200 OK"))
+
+
+
+class UnixRefusals(Refusals, api.ApiTest):
+    way = "unix"
+
+
+class TcpRefusals(Refusals, api.ApiTest):
+    way = "tcp"
+
+
+class TlsRefusals(Refusals, api.ApiTest):
+    way = "tls"
+
+
+if __name__ == "__main__":
+    api.main()
