@@ -59,7 +59,9 @@ bool http_preempt_page(const char *page)
 {
 	struct connection *connection = connection_at_work();
 
-	for (size_t i = 0; connection && i < ARRAY_LEN(pages); i++) {
+	if (!connection || (connection->exchange && connection->exchange->phase > PHASE_BODY))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
 		if (!strstr(page, pages[i].words))
 			continue;
 		refuse(connection, pages[i].status, pages[i].sentence);

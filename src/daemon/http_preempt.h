@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * Within http*.c: what the library refuses before it asks us gets a page of HTML from it. It logs
- * that first: then a problem can be said on the connection, and nothing after it.
+ * Within http*.c: what the library refuses before it asks us gets a page of HTML from it, or
+ * nothing. It logs the one first, and shuts the socket for the other: then a problem can be said on
+ * the connection, and nothing after it. For that, recv(), send(), shutdown(), gnutls_record_recv()
+ * and gnutls_bye() of the whole program are this file's.
  */
 
 #include "daemon/http_exchange.h"
