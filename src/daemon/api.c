@@ -6,6 +6,7 @@
 #include "daemon/api.h"
 
 #include "base/percent.h"
+#include "base/words.h"
 #include "daemon/api_call.h"
 #include "daemon/api_json.h"
 #include "daemon/api_params.h"
@@ -110,6 +111,29 @@ static bool is_known(const struct api_route *route, struct http_request *request
 	return false;
 }
 
+/* What a slip of the pen, or a path without /v1, was to name; NULL: that is not known. */
+static const char *meant(const struct path *path)
+{
+	bool is_versioned = path->len && strcmp(path->segment[0], "v1") == 0;
+	struct guess guess = guess_at(path->len > is_versioned ? path->segment[is_versioned] : "");
+
+	for (unsigned i = 0; i < RESOURCE_KINDS; i++)
+		guess_offer(&guess, kinds[i]->path);
+	for (size_t i = 0; i < api_routes_count; i++)
+		if (strncmp(api_routes[i].path, "/v1/", 4) == 0 &&
+		    !strpbrk(api_routes[i].path + 4, "/{"))
+			guess_offer(&guess, api_routes[i].path + 4);
+	return is_versioned && !guess.edits ? NULL : guess.meant;
+}
+
+static void answer_not_found(struct http_request *request, const struct path *path)
+{
+	const char *word = meant(path);
+
+	api_problem(request, "not-found", "there is nothing at this path%s%s%s",
+		    word ? "; did you mean /v1/" : "", word ? word : "", word ? "?" : "");
+}
+
 /* The route of the request; NULL when 401, 403, 404 or 405 was answered. */
 static const struct api_route *find_route(struct api_call *call)
 {
@@ -139,7 +163,7 @@ static const struct api_route *find_route(struct api_call *call)
 	if (*allowed)
 		refuse_method(request, allowed);
 	else
-		api_problem(request, "not-found", "there is nothing at this path");
+		answer_not_found(request, &path);
 	return NULL;
 }
 

@@ -203,6 +203,17 @@ class Problems(api.ApiTest):
             with self.subTest(path):
                 self.problem(self.agent.get(path), 404, "not-found")
 
+    def test_what_a_path_was_to_name_is_suggested(self):
+        for path, meant in (("/v1/tunels", "tunnels"), ("/v1/exitroutes/a", "exit-routes"),
+                            ("/tunnels", "tunnels"), ("/v1/hazard", "hazards"),
+                            ("/v1/tunnels/a/b", None), ("/v1/zebra", None), ("/", None),
+                            ("/v1", None)):
+            with self.subTest(path):
+                answer = self.agent.get(path)
+                self.problem(answer, 404, "not-found")
+                self.assertEqual(answer.body["detail"].partition("; ")[2],
+                                 f"did you mean /v1/{meant}?" if meant else "")
+
     def test_query_parameters(self):
         for path in ("tunnels?limt=1", "tunnels?limit=0", "tunnels?limit=1001", "tunnels?limit=x",
                      "tunnels?limit=1&limit=2", "tunnels?state=good", "tunnels?label=a",
