@@ -1,83 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The judges of the near end: a situation, the check that is broken, and what repairs it. */
-#include "daemon/why.h"
+#include "unit/daemon/why_world.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static const struct addr from = {0xc0a80101}, to = {0xb4a31a27}, remote = {0xac10013e},
 			 local = {0xac101016}, gateway = {0xac101001};
-
-/* What a situation may change. */
-struct world {
-	struct declaration declaration;
-	struct facts facts;
-	struct status tunnel_status, exit_status;
-	struct tunnel tunnel;
-	struct exit_route exit;
-	struct prefix address, destination, only;
-	bool has_exit;
-	struct why_known known;
-};
-
-static bool has_module(const char *name)
-{
-	(void)name;
-	return false;
-}
-
-static const struct status *status_of(void *user, enum kind_id kind, const char *name)
-{
-	struct world *w = user;
-
-	(void)name;
-	return kind == KIND_TUNNEL ? &w->tunnel_status : &w->exit_status;
-}
-
-static void add_link(struct world *w, const char *device, const char *driver)
-{
-	struct fact_link *link = vec_add(&w->facts.links);
-
-	snprintf(link->device, sizeof(link->device), "%s", device);
-	snprintf(link->driver, sizeof(link->driver), "%s", driver);
-	link->up = true;
-	link->mtu = *driver ? 1480 : 1500;
-}
-
-static void add_addr(struct world *w, struct addr addr, uint8_t len, const char *device)
-{
-	struct fact_addr *fact = vec_add(&w->facts.addrs);
-
-	fact->addr = addr;
-	fact->len = len;
-	snprintf(fact->device, sizeof(fact->device), "%s", device);
-}
-
-static void set_route(struct why_route *route, const char *in, const char *device, uint32_t table)
-{
-	route->asked = true;
-	snprintf(route->question.in, IFNAMSIZ, "%s", in);
-	snprintf(route->answer.device, IFNAMSIZ, "%s", device);
-	route->answer.table = table;
-}
-
-static uint32_t *hop(struct world *w, enum trace_way way, enum trace_layer layer,
-		     enum trace_hook hook)
-{
-	return w->known.probed.seen.counts.packets[way][layer][hook];
-}
-
-static void see(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook at)
-{
-	hop(w, way, layer, at)[TRACE_FIRST] = hop(w, way, layer, at)[TRACE_LAST] = 3;
-}
 
 static void see_all(struct world *w)
 {
@@ -121,8 +50,9 @@ static void know(struct world *w)
 
 static void begin(struct world *w)
 {
-	*w = (struct world){.tunnel_status = {.state = STATE_READY, .reason = REASON_IN_SYNC},
+	*w = (struct world){.status = {.state = STATE_READY, .reason = REASON_IN_SYNC},
 			    .exit_status = {.state = STATE_READY, .reason = REASON_IN_SYNC},
+			    .has_tunnel = true,
 			    .has_exit = true,
 			    .address = {from, 24},
 			    .destination = {to, 32},
@@ -141,29 +71,6 @@ static void begin(struct world *w)
 	add_addr(w, from, 24, "tun_a");
 	know(w);
 	see_all(w);
-}
-
-static void judge(struct world *w, struct why_checks *checks)
-{
-	facts_sort(&w->facts);
-	vec_push(&w->declaration.kind[KIND_TUNNEL], &w->tunnel.head);
-	if (w->has_exit)
-		vec_push(&w->declaration.kind[KIND_EXIT_ROUTE], &w->exit.head);
-	w->known.tunnel = &w->tunnel;
-	w->known.world = (struct why_world){.declaration = &w->declaration,
-					    .facts = &w->facts,
-					    .status = status_of,
-					    .user = w,
-					    .has_module = has_module};
-	why_judge(&w->known, checks);
-	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
-		vec_done(&w->declaration.kind[k]);
-	facts_done(&w->facts);
-}
-
-static void is_whole(struct world *w)
-{
-	(void)w;
 }
 
 static void elsewhere(struct world *w, uint32_t table)
@@ -191,7 +98,7 @@ static void tunnel_disabled(struct world *w)
 	w->tunnel.head.enabled = false;
 	w->exit_status = (struct status){.state = STATE_PENDING,
 					 .reason = REASON_DEPENDENCY_DISABLED};
-	w->tunnel_status = (struct status){.state = STATE_DISABLED, .reason = REASON_DISABLED};
+	w->status = (struct status){.state = STATE_DISABLED, .reason = REASON_DISABLED};
 }
 
 static void foreign_rule(struct world *w)
@@ -236,11 +143,6 @@ static void to_itself(struct world *w)
 	w->known.path.answer.local = true;
 }
 
-static void device_down(struct world *w)
-{
-	w->facts.links.v[1].up = false;
-}
-
 static void from_nowhere(struct world *w)
 {
 	w->known.from = w->known.question.from = (struct addr){0x0a090909};
@@ -254,8 +156,7 @@ static void loops(struct world *w)
 
 static void local_gone(struct world *w)
 {
-	w->tunnel_status = (struct status){.state = STATE_PENDING,
-					   .reason = REASON_LOCAL_ADDRESS_MISSING};
+	w->status = (struct status){.state = STATE_PENDING, .reason = REASON_LOCAL_ADDRESS_MISSING};
 	w->facts.addrs.v[0] = w->facts.addrs.v[1];
 	w->facts.addrs.len = 1;
 }
@@ -292,8 +193,7 @@ static void to_everybody(struct world *w)
 
 static void no_underlay_route(struct world *w)
 {
-	w->tunnel_status = (struct status){.state = STATE_PENDING,
-					   .reason = REASON_UNDERLAY_UNROUTABLE};
+	w->status = (struct status){.state = STATE_PENDING, .reason = REASON_UNDERLAY_UNROUTABLE};
 	w->known.underlay.answer.error = -EHOSTUNREACH;
 }
 
@@ -363,10 +263,7 @@ static void black_hole(struct world *w)
 }
 
 /* clang-format off */
-static const struct {
-	void (*is)(struct world *w);
-	const char *broken, *fix; /* NULL: none */
-} situations[] = {
+static const struct situation situations[] = {
 	{is_whole, NULL, NULL},
 	{uncovered, "route", "ipipctl exit add to-180.163.26.39 --tunnel tun_a "
 	 "--destinations 180.163.26.39/32"},
@@ -407,14 +304,6 @@ static const struct {
 };
 /* clang-format on */
 
-static const struct why_check *broken_of(const struct why_checks *checks)
-{
-	for (unsigned i = 0; i < checks->len; i++)
-		if (checks->v[i].verdict == WHY_BROKEN)
-			return &checks->v[i];
-	return NULL;
-}
-
 static void names_the_break_and_its_fix(void **state)
 {
 	(void)state;
@@ -423,13 +312,7 @@ static void names_the_break_and_its_fix(void **state)
 		struct why_checks checks;
 
 		begin(&w);
-		situations[i].is(&w);
-		judge(&w, &checks);
-		const struct why_check *broken = broken_of(&checks);
-		assert_string_equal(broken ? broken->name : "none",
-				    situations[i].broken ? situations[i].broken : "none");
-		assert_string_equal(broken ? broken->fix : "",
-				    situations[i].fix ? situations[i].fix : "");
+		assert_found(&situations[i], &w, &checks);
 	}
 }
 

@@ -1,81 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The judges of the far end: a situation, the check that is broken, and what repairs it. */
-#include "daemon/why.h"
+#include "unit/daemon/why_world.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define ADDR(a, b, c, d) ((struct addr){(uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d)})
 
 static struct addr from = {0xc0a80101}, to = {0xb4a31a27}, peer = {0xac101016},
 		   local = {0xac10013e};
-
-/* What a situation may change. */
-struct world {
-	struct declaration declaration;
-	struct facts facts;
-	struct status status;
-	struct tunnel tunnel;
-	struct nat_rule nat;
-	struct prefix address, source;
-	bool has_nat, has_tunnel;
-	const char *module;
-	struct why_known known;
-};
-
-static const char *loaded;
-
-static bool has_module(const char *name)
-{
-	return loaded && strcmp(loaded, name) == 0;
-}
-
-static const struct status *status_of(void *user, enum kind_id kind, const char *name)
-{
-	(void)kind;
-	(void)name;
-	return &((struct world *)user)->status;
-}
-
-static void add_link(struct world *w, const char *device, const char *driver)
-{
-	struct fact_link *link = vec_add(&w->facts.links);
-
-	snprintf(link->device, sizeof(link->device), "%s", device);
-	snprintf(link->driver, sizeof(link->driver), "%s", driver);
-	link->up = true;
-	link->mtu = *driver ? 1480 : 1500;
-}
-
-static void add_addr(struct world *w, struct addr addr, uint8_t len, const char *device)
-{
-	struct fact_addr *fact = vec_add(&w->facts.addrs);
-
-	fact->addr = addr;
-	fact->len = len;
-	snprintf(fact->device, sizeof(fact->device), "%s", device);
-}
-
-static void set_route(struct why_route *route, const char *in, const char *device)
-{
-	route->asked = true;
-	snprintf(route->question.in, IFNAMSIZ, "%s", in);
-	snprintf(route->answer.device, IFNAMSIZ, "%s", device);
-	route->answer.table = 254;
-}
-
-static void see(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook hook)
-{
-	uint32_t *packets = w->known.probed.seen.counts.packets[way][layer][hook];
-
-	packets[TRACE_FIRST] = packets[TRACE_LAST] = 3;
-}
 
 /* All is well, and three probes went out and came back. */
 static void whole(struct world *w)
@@ -101,12 +33,12 @@ static void whole(struct world *w)
 	k->from = from;
 	k->local = local;
 	k->remote = peer;
-	set_route(&k->path, "tun_b", "eth0");
-	set_route(&k->back, "eth0", "tun_b");
-	set_route(&k->reverse, "", "tun_b");
-	set_route(&k->out, "", "eth0");
-	set_route(&k->outer, "", "eth0");
-	set_route(&k->underlay, "", "eth0");
+	set_route(&k->path, "tun_b", "eth0", 254);
+	set_route(&k->back, "eth0", "tun_b", 254);
+	set_route(&k->reverse, "", "tun_b", 254);
+	set_route(&k->out, "", "eth0", 254);
+	set_route(&k->outer, "", "eth0", 254);
+	set_route(&k->underlay, "", "eth0", 254);
 	k->path.question.from = k->back.question.to = from;
 	k->path.question.to = k->back.question.from = to;
 	k->outer.answer.mtu = k->underlay.answer.mtu = 1500;
@@ -143,33 +75,6 @@ static void begin(struct world *w)
 	loaded = NULL;
 }
 
-static void judge(struct world *w, struct why_checks *checks)
-{
-	facts_sort(&w->facts);
-	if (w->has_tunnel)
-		vec_push(&w->declaration.kind[KIND_TUNNEL], &w->tunnel.head);
-	if (w->has_nat)
-		vec_push(&w->declaration.kind[KIND_NAT_RULE], &w->nat.head);
-	w->known.world = (struct why_world){.declaration = &w->declaration,
-					    .facts = &w->facts,
-					    .status = status_of,
-					    .user = w,
-					    .has_module = has_module};
-	if (w->has_tunnel && w->tunnel.remote.host == peer.host &&
-	    w->tunnel.local.host == local.host)
-		w->known.tunnel = &w->tunnel;
-	why_judge(&w->known, checks);
-	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
-		vec_done(&w->declaration.kind[k]);
-	facts_done(&w->facts);
-}
-
-static uint32_t *hop(struct world *w, enum trace_way way, enum trace_layer layer,
-		     enum trace_hook hook)
-{
-	return w->known.probed.seen.counts.packets[way][layer][hook];
-}
-
 /* Nothing of the path behind that hop. */
 static void ends_in(struct world *w, enum trace_way way, enum trace_layer layer, enum trace_hook at)
 {
@@ -185,11 +90,6 @@ static void drops(struct world *w, enum trace_way way, enum trace_layer layer, e
 	snprintf(drop->table, sizeof(drop->table), "%s", table);
 	strcpy(drop->chain, "c");
 	ends_in(w, way, layer, at);
-}
-
-static void is_whole(struct world *w)
-{
-	(void)w;
 }
 
 static void nothing_arrives(struct world *w)
@@ -220,11 +120,6 @@ static void disabled(struct world *w)
 static void module_missing(struct world *w)
 {
 	w->status = (struct status){.state = STATE_FAILED, .reason = REASON_KERNEL_MODULE_MISSING};
-}
-
-static void device_down(struct world *w)
-{
-	w->facts.links.v[1].up = false;
 }
 
 static void input_drops(struct world *w)
@@ -271,7 +166,7 @@ static void unnumbered(struct world *w, int rp_filter, int error)
 {
 	w->tunnel.addresses.len = 0;
 	w->facts.addrs.len = 1;
-	set_route(&w->known.reverse, "", "eth0");
+	set_route(&w->known.reverse, "", "eth0", 254);
 	w->known.path.answer.error = error;
 	w->known.of_tunnel.rp_filter = rp_filter;
 }
@@ -289,7 +184,7 @@ static void loose_unnumbered(struct world *w)
 
 static void strict_elsewhere(struct world *w)
 {
-	set_route(&w->known.reverse, "", "eth0");
+	set_route(&w->known.reverse, "", "eth0", 254);
 	w->known.path.answer.error = -EXDEV;
 	w->known.of_tunnel.rp_filter = 1;
 }
@@ -453,7 +348,7 @@ static void no_answer(struct world *w)
 
 static void return_elsewhere(struct world *w)
 {
-	set_route(&w->known.back, "eth0", "eth1");
+	set_route(&w->known.back, "eth0", "eth1", 254);
 }
 
 static void wan_forwarding_off(struct world *w)
@@ -466,7 +361,7 @@ static void wan_forwarding_off(struct world *w)
 /* By ports, of which the question knows nothing. */
 static void wan_strict_but_passed(struct world *w)
 {
-	set_route(&w->known.out, "", "eth1");
+	set_route(&w->known.out, "", "eth1", 254);
 	w->known.back.answer.error = -EXDEV;
 	w->known.of_back.rp_filter = 1;
 }
@@ -475,7 +370,7 @@ static void wan_strict_but_passed(struct world *w)
 static void other_way_in_strict(struct world *w)
 {
 	add_link(w, "eth1", "");
-	set_route(&w->known.back, "eth1", "");
+	set_route(&w->known.back, "eth1", "", 254);
 	w->known.back.answer.error = -EXDEV;
 	w->known.of_back.rp_filter = 1;
 	hop(w, TRACE_BACK, TRACE_INNER, TRACE_FORWARD)[TRACE_FIRST] = 0;
@@ -506,7 +401,7 @@ static void reply_output_drops(struct world *w)
 static void reply_loops(struct world *w)
 {
 	memset(hop(w, TRACE_BACK, TRACE_OUTER, TRACE_OUTPUT), 0, 8);
-	set_route(&w->known.outer, "", "tun_b");
+	set_route(&w->known.outer, "", "tun_b", 254);
 }
 
 static void black_hole(struct world *w)
@@ -517,10 +412,7 @@ static void black_hole(struct world *w)
 }
 
 /* clang-format off */
-static const struct {
-	void (*is)(struct world *w);
-	const char *broken, *fix; /* NULL: none */
-} situations[] = {
+static const struct situation situations[] = {
 	{is_whole, NULL, NULL},
 	{underlay_ingress_drops, "arrival", "nft 'insert rule netdev edge c iifname \"eth0\" "
 	 "ip protocol 4 ip saddr 172.16.16.22 accept'"},
@@ -603,14 +495,6 @@ static const struct {
 };
 /* clang-format on */
 
-static const struct why_check *broken_of(const struct why_checks *checks)
-{
-	for (unsigned i = 0; i < checks->len; i++)
-		if (checks->v[i].verdict == WHY_BROKEN)
-			return &checks->v[i];
-	return NULL;
-}
-
 static void names_the_break_and_its_fix(void **state)
 {
 	(void)state;
@@ -619,14 +503,8 @@ static void names_the_break_and_its_fix(void **state)
 		struct why_checks checks;
 
 		begin(&w);
-		situations[i].is(&w);
-		judge(&w, &checks);
-		const struct why_check *broken = broken_of(&checks);
-		const char *name = broken ? broken->name : "none";
-		const char *fix = broken ? broken->fix : "";
-		assert_string_equal(name, situations[i].broken ? situations[i].broken : "none");
-		assert_string_equal(fix, situations[i].fix ? situations[i].fix : "");
-		assert_int_equal(why_worst(&checks), broken ? WHY_BROKEN : WHY_OK);
+		assert_found(&situations[i], &w, &checks);
+		assert_int_equal(why_worst(&checks), situations[i].broken ? WHY_BROKEN : WHY_OK);
 	}
 }
 
