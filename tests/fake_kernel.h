@@ -226,5 +226,5 @@ int fake_rulesets(struct kernel *kernel, struct ruleset *ruleset, struct err *er
 /* fake_script.c: true when the script was another one, and was executed. */
 bool fake_script_run(struct fake *fake);
 /* Of one line, as it stands in a script. */
-void fake_script_line(struct fake *fake, const char *line);
+void fake_script_line(struct fake *fake, const char *text);
 void fake_script_next(struct fake *fake); /* up to the next `next` */

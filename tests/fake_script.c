@@ -7,159 +7,89 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORDS_MAX = 32, TABLE_MAIN = 254, PROTOCOL_STATIC = 4, MTU_DEFAULT = 1500 };
+#include "fake_line.h"
 
-/* The words of a line, in order; reading past the end is a mistake in the script. */
-struct words {
-	const char *line;
-	char *v[WORDS_MAX];
-	size_t n, next;
-};
-
-noreturn_ static void bad(const struct words *words, const char *why)
-{
-	fprintf(stderr, "fake kernel: script: %s: %s\n", words->line, why);
-	abort();
-}
-
-static const char *word(struct words *words)
-{
-	if (words->next == words->n)
-		bad(words, "a word is missing");
-	return words->v[words->next++];
-}
-
-/* Takes the next word if it is that one. */
-static bool take(struct words *words, const char *wanted)
-{
-	if (words->next == words->n || strcmp(words->v[words->next], wanted) != 0)
-		return false;
-	words->next++;
-	return true;
-}
-
-static uint32_t number(struct words *words)
-{
-	char *end;
-	unsigned long value = strtoul(word(words), &end, 0);
-
-	if (*end)
-		bad(words, "not a number");
-	return (uint32_t)value;
-}
-
-static struct addr address(struct words *words)
-{
-	struct addr addr = {0};
-
-	if (addr_parse(word(words), &addr) < 0)
-		bad(words, "not an address");
-	return addr;
-}
-
-static struct prefix prefix(struct words *words)
-{
-	struct prefix prefix = {0};
-
-	if (take(words, "default"))
-		return prefix;
-	if (prefix_parse(word(words), &prefix) < 0)
-		bad(words, "not a prefix");
-	return prefix;
-}
-
-static void name(struct words *words, char *to, size_t size)
-{
-	snprintf(to, size, "%s", word(words));
-}
-
-static int error_number(struct words *words)
-{
-	const char *wanted = word(words);
-
-	for (int i = 1; i < 134; i++) {
-		const char *text = strerrorname_np(i);
-
-		if (text && strcmp(text, wanted) == 0)
-			return -i;
-	}
-	bad(words, "not an errno");
-}
+enum { TABLE_MAIN = 254, PROTOCOL_STATIC = 4, MTU_DEFAULT = 1500 };
 
 #define ALL(kind)                                                                                  \
 	{                                                                                          \
 		.set = kind_all(&kind)                                                             \
 	}
 
-static void link_options(struct words *words, struct link *link)
+static const char *const ways[] = {"out", "back"}, *const layers[] = {"inner", "outer"},
+			 *const edges[] = {"first", "last"},
+			 *const hooks[] = {"prerouting", "input", "forward", "output",
+					   "postrouting"};
+
+static void link_options(struct line *line, struct link *link)
 {
-	while (words->next < words->n)
-		if (take(words, "up"))
+	while (line->next < line->n)
+		if (line_take(line, "up"))
 			link->up = true;
-		else if (take(words, "down"))
+		else if (line_take(line, "down"))
 			link->up = false;
-		else if (take(words, "mtu"))
-			link->mtu = number(words);
-		else if (take(words, "group"))
-			link->group = number(words);
-		else if (take(words, "ttl"))
-			link->ttl = (uint8_t)number(words);
-		else if (take(words, "tos"))
-			link->tos = (uint8_t)number(words);
-		else if (take(words, "local"))
-			link->local = address(words);
-		else if (take(words, "remote"))
-			link->remote = address(words);
-		else if (take(words, "driver"))
-			name(words, link->driver, sizeof(link->driver));
-		else if (take(words, "alias"))
-			name(words, link->alias, sizeof(link->alias));
+		else if (line_take(line, "mtu"))
+			link->mtu = line_number(line);
+		else if (line_take(line, "group"))
+			link->group = line_number(line);
+		else if (line_take(line, "ttl"))
+			link->ttl = (uint8_t)line_number(line);
+		else if (line_take(line, "tos"))
+			link->tos = (uint8_t)line_number(line);
+		else if (line_take(line, "local"))
+			link->local = line_address(line);
+		else if (line_take(line, "remote"))
+			link->remote = line_address(line);
+		else if (line_take(line, "driver"))
+			line_name(line, link->driver, sizeof(link->driver));
+		else if (line_take(line, "alias"))
+			line_name(line, link->alias, sizeof(link->alias));
 		else
-			bad(words, "no such option of a link");
+			line_bad(line, "no such option of a link");
 }
 
-static void run_link(struct fake *fake, struct words *words)
+static void run_link(struct fake *fake, struct line *line)
 {
 	struct link link = {.head = ALL(link_kind), .mtu = MTU_DEFAULT, .up = true};
 
-	name(words, link.device, sizeof(link.device));
+	line_name(line, link.device, sizeof(link.device));
 	const struct link *have = fake_state_link(fake, link.device);
 	if (have)
 		link = *have;
-	link_options(words, &link);
+	link_options(line, &link);
 	fake_state_put_link(fake, &link);
 }
 
-static void run_foreign_link(struct fake *fake, struct words *words)
+static void run_foreign_link(struct fake *fake, struct line *line)
 {
 	struct link link = {.mtu = 1480, .up = true, .pmtudisc = true, .proto = 4, .ttl = 64};
 
-	name(words, link.device, sizeof(link.device));
-	name(words, link.driver, sizeof(link.driver));
-	link.local = address(words);
-	link.remote = address(words);
+	line_name(line, link.device, sizeof(link.device));
+	line_name(line, link.driver, sizeof(link.driver));
+	link.local = line_address(line);
+	link.remote = line_address(line);
 	fake_state_put_link(fake, &link);
 }
 
-static struct address read_address(struct words *words)
+static struct address read_address(struct line *line)
 {
 	struct address read = {.head = ALL(address_kind)};
 
-	name(words, read.device, sizeof(read.device));
-	read.prefix = prefix(words);
+	line_name(line, read.device, sizeof(read.device));
+	read.prefix = line_prefix(line);
 	return read;
 }
 
-static void run_addr(struct fake *fake, struct words *words)
+static void run_addr(struct fake *fake, struct line *line)
 {
-	struct address added = read_address(words);
+	struct address added = read_address(line);
 
 	if (!fake_state_link(fake, added.device))
-		bad(words, "no such device");
+		line_bad(line, "no such device");
 	fake_state_put_address(fake, &added);
 }
 
-static struct route read_route(struct words *words)
+static struct route read_route(struct line *line)
 {
 	struct route route = {
 		.head = ALL(route_kind),
@@ -167,68 +97,68 @@ static struct route read_route(struct words *words)
 		.protocol = PROTOCOL_STATIC,
 	};
 
-	route.dst = prefix(words);
-	while (words->next < words->n)
-		if (take(words, "dev"))
-			name(words, route.device, sizeof(route.device));
-		else if (take(words, "via"))
-			route.gateway = address(words);
-		else if (take(words, "src"))
-			route.prefsrc = address(words);
-		else if (take(words, "table"))
-			route.table = number(words);
-		else if (take(words, "metric"))
-			route.metric = number(words);
-		else if (take(words, "protocol"))
-			route.protocol = (uint8_t)number(words);
+	route.dst = line_prefix(line);
+	while (line->next < line->n)
+		if (line_take(line, "dev"))
+			line_name(line, route.device, sizeof(route.device));
+		else if (line_take(line, "via"))
+			route.gateway = line_address(line);
+		else if (line_take(line, "src"))
+			route.prefsrc = line_address(line);
+		else if (line_take(line, "table"))
+			route.table = line_number(line);
+		else if (line_take(line, "metric"))
+			route.metric = line_number(line);
+		else if (line_take(line, "protocol"))
+			route.protocol = (uint8_t)line_number(line);
 		else
-			bad(words, "no such option of a route");
+			line_bad(line, "no such option of a route");
 	return route;
 }
 
-static void run_route(struct fake *fake, struct words *words)
+static void run_route(struct fake *fake, struct line *line)
 {
-	struct route route = read_route(words);
+	struct route route = read_route(line);
 
 	if (!fake_state_link(fake, route.device))
-		bad(words, "no such device");
+		line_bad(line, "no such device");
 	fake_state_put(fake, KIND_ROUTE, &route);
 }
 
-static void run_rule(struct fake *fake, struct words *words)
+static void run_rule(struct fake *fake, struct line *line)
 {
 	struct rule rule = {
-		.priority = number(words),
+		.priority = line_number(line),
 		.suppress_prefixlength = SUPPRESS_NONE,
 		.protocol = PROTOCOL_STATIC,
 	};
 
-	while (words->next < words->n)
-		if (take(words, "from"))
-			rule.from = prefix(words);
-		else if (take(words, "lookup"))
-			rule.table = number(words);
-		else if (take(words, "suppress"))
-			rule.suppress_prefixlength = (int32_t)number(words);
-		else if (take(words, "protocol"))
-			rule.protocol = (uint8_t)number(words);
+	while (line->next < line->n)
+		if (line_take(line, "from"))
+			rule.from = line_prefix(line);
+		else if (line_take(line, "lookup"))
+			rule.table = line_number(line);
+		else if (line_take(line, "suppress"))
+			rule.suppress_prefixlength = (int32_t)line_number(line);
+		else if (line_take(line, "protocol"))
+			rule.protocol = (uint8_t)line_number(line);
 		else
-			bad(words, "no such option of a rule");
+			line_bad(line, "no such option of a rule");
 	fake_state_put(fake, KIND_RULE, &rule);
 }
 
-static struct nft_element read_element(struct words *words)
+static struct nft_element read_element(struct line *line)
 {
 	struct nft_element element = {.head = ALL(nft_element_kind)};
 
-	name(words, element.set_name, sizeof(element.set_name));
-	element.prefix = prefix(words);
+	line_name(line, element.set_name, sizeof(element.set_name));
+	element.prefix = line_prefix(line);
 	return element;
 }
 
-static void run_element(struct fake *fake, struct words *words)
+static void run_element(struct fake *fake, struct line *line)
 {
-	struct nft_element element = read_element(words);
+	struct nft_element element = read_element(line);
 
 	fake_state_put(fake, KIND_NFT_ELEMENT, &element);
 }
@@ -242,179 +172,167 @@ static void delete_rules(struct fake *fake, uint32_t priority)
 			fake_state_remove(fake, KIND_RULE, list->v[i]);
 }
 
-static void run_delete(struct fake *fake, struct words *words)
+static void run_delete(struct fake *fake, struct line *line)
 {
-	if (take(words, "link")) {
-		const struct link *gone = fake_state_link(fake, word(words));
+	if (line_take(line, "link")) {
+		const struct link *gone = fake_state_link(fake, line_word(line));
 		if (gone) {
 			fake_count_gone(fake, gone);
 			fake_state_remove_link(fake, gone->device);
 		}
-	} else if (take(words, "addr")) {
-		struct address gone = read_address(words);
+	} else if (line_take(line, "addr")) {
+		struct address gone = read_address(line);
 		fake_state_remove_address(fake, &gone);
-	} else if (take(words, "route")) {
-		struct route gone = read_route(words);
+	} else if (line_take(line, "route")) {
+		struct route gone = read_route(line);
 		fake_state_remove(fake, KIND_ROUTE, &gone);
-	} else if (take(words, "rule")) {
-		delete_rules(fake, number(words));
-	} else if (take(words, "set")) {
+	} else if (line_take(line, "rule")) {
+		delete_rules(fake, line_number(line));
+	} else if (line_take(line, "set")) {
 		struct nft_set gone = {.head = ALL(nft_set_kind)};
-		name(words, gone.name, sizeof(gone.name));
+		line_name(line, gone.name, sizeof(gone.name));
 		fake_state_remove(fake, KIND_NFT_SET, &gone);
-	} else if (take(words, "chain")) {
+	} else if (line_take(line, "chain")) {
 		struct nft_chain gone = {.head = ALL(nft_chain_kind)};
-		name(words, gone.name, sizeof(gone.name));
+		line_name(line, gone.name, sizeof(gone.name));
 		fake_state_remove(fake, KIND_NFT_CHAIN, &gone);
-	} else if (take(words, "element")) {
-		struct nft_element gone = read_element(words);
+	} else if (line_take(line, "element")) {
+		struct nft_element gone = read_element(line);
 		fake_state_remove(fake, KIND_NFT_ELEMENT, &gone);
 	} else {
-		bad(words, "cannot delete that");
+		line_bad(line, "cannot delete that");
 	}
 }
 
-static void run_foreign_chain(struct fake *fake, struct words *words)
+static void run_foreign_chain(struct fake *fake, struct line *line)
 {
-	static const char *const hooks[] = {"prerouting", "input", "forward", "output",
-					    "postrouting"};
-	struct ruleset_chain chain = {
-		.family = word(words), .table = word(words), .name = word(words), .base = true};
+	struct ruleset_chain chain = {.family = line_word(line),
+				      .table = line_word(line),
+				      .name = line_word(line),
+				      .base = true};
 
-	chain.nat = take(words, "nat");
-	while (chain.hook < ARRAY_LEN(hooks) && !take(words, hooks[chain.hook]))
-		chain.hook++;
-	if (chain.hook == ARRAY_LEN(hooks))
-		bad(words, "no such hook");
-	chain.priority = (int32_t)number(words);
-	chain.drops = take(words, "drop");
-	if (!chain.drops && !take(words, "accept"))
-		bad(words, "no such policy");
+	chain.nat = line_take(line, "nat");
+	chain.hook = line_choice(line, hooks, ARRAY_LEN(hooks));
+	chain.priority = (int32_t)line_number(line);
+	chain.drops = line_take(line, "drop");
+	if (!chain.drops && !line_take(line, "accept"))
+		line_bad(line, "no such policy");
 	fake_ruleset_add_chain(fake, &chain);
 }
 
-static void run_foreign_rule(struct fake *fake, struct words *words)
+static void run_foreign_rule(struct fake *fake, struct line *line)
 {
-	const char *family = word(words), *table = word(words), *chain = word(words);
+	const char *family = line_word(line), *table = line_word(line), *chain = line_word(line);
 	struct ruleset_rule rule = {.verdict = RULESET_ACCEPT, .target = RULESET_NO_CHAIN};
 
-	if (take(words, "drop"))
+	if (line_take(line, "drop"))
 		rule.verdict = RULESET_DROP;
-	else if (take(words, "snat"))
+	else if (line_take(line, "snat"))
 		rule.flags = RULESET_SNAT;
-	else if (!take(words, "accept"))
-		bad(words, "no such verdict");
-	while (words->next < words->n) {
-		struct ruleset_device *device = take(words, "in")    ? &rule.in
-						: take(words, "out") ? &rule.out
-								     : NULL;
+	else if (!line_take(line, "accept"))
+		line_bad(line, "no such verdict");
+	while (line->next < line->n) {
+		struct ruleset_device *device = line_take(line, "in")    ? &rule.in
+						: line_take(line, "out") ? &rule.out
+									 : NULL;
 		if (!device)
-			bad(words, "no such match");
+			line_bad(line, "no such match");
 		device->given = true;
-		name(words, device->name, sizeof(device->name));
+		line_name(line, device->name, sizeof(device->name));
 	}
 	if (!fake_ruleset_add_rule(fake, family, table, chain, &rule))
-		bad(words, "no such chain");
+		line_bad(line, "no such chain");
 }
 
-static void run_flush(struct fake *fake, struct words *words)
+static void run_flush(struct fake *fake, struct line *line)
 {
-	if (take(words, "foreign")) {
+	if (line_take(line, "foreign")) {
 		fake_ruleset_clear(fake);
 		return;
 	}
-	if (!take(words, "nft"))
-		bad(words, "cannot flush that");
+	if (!line_take(line, "nft"))
+		line_bad(line, "cannot flush that");
 	fake_state_clear_nft(fake);
 }
 
-static void run_sysctl(struct fake *fake, struct words *words)
+static void run_sysctl(struct fake *fake, struct line *line)
 {
 	struct sysctl sysctl = {.head = ALL(sysctl_kind)};
 
-	if (take(words, "ip_forward")) {
-		fake_state_forward(fake, number(words) != 0);
+	if (line_take(line, "ip_forward")) {
+		fake_state_forward(fake, line_number(line) != 0);
 		return;
 	}
-	name(words, sysctl.device, sizeof(sysctl.device));
-	if (take(words, "rp_filter"))
+	line_name(line, sysctl.device, sizeof(sysctl.device));
+	if (line_take(line, "rp_filter"))
 		sysctl.name = SYSCTL_RP_FILTER;
-	else if (!take(words, "forwarding"))
-		bad(words, "no such sysctl");
-	sysctl.value = number(words);
+	else if (!line_take(line, "forwarding"))
+		line_bad(line, "no such sysctl");
+	sysctl.value = line_number(line);
 	if (strcmp(sysctl.device, "default") == 0 && sysctl.name == SYSCTL_RP_FILTER)
 		fake->default_rp_filter = sysctl.value;
 	else if (!fake_state_find(fake, KIND_SYSCTL, &sysctl))
-		bad(words, "no such device");
+		line_bad(line, "no such device");
 	else
 		fake_state_put(fake, KIND_SYSCTL, &sysctl);
 }
 
-static void run_fail(struct fake *fake, struct words *words)
+static void run_fail(struct fake *fake, struct line *line)
 {
 	struct fake_failure failure = {0};
 
-	name(words, failure.kind, sizeof(failure.kind));
-	name(words, failure.verb, sizeof(failure.verb));
-	name(words, failure.key, sizeof(failure.key));
-	failure.number = error_number(words);
+	line_name(line, failure.kind, sizeof(failure.kind));
+	line_name(line, failure.verb, sizeof(failure.verb));
+	line_name(line, failure.key, sizeof(failure.key));
+	failure.number = line_errno(line);
 	cleanup_text struct text text = {0};
-	while (words->next < words->n)
-		text_addf(&text, "%s%s", text.len ? " " : "", word(words));
+	while (line->next < line->n)
+		text_addf(&text, "%s%s", text.len ? " " : "", line_word(line));
 	snprintf(failure.text, sizeof(failure.text), "%s",
 		 text.len ? text.s : strerror(-failure.number));
 	vec_push(&fake->failures, failure);
 }
 
-static void run_refuse_observe(struct fake *fake, struct words *words)
+static void run_refuse_observe(struct fake *fake, struct line *line)
 {
-	fake->refuse_observe = error_number(words);
+	fake->refuse_observe = line_errno(line);
 }
 
-static void run_by(struct fake *fake, struct words *words)
+static void run_by(struct fake *fake, struct line *line)
 {
-	uint32_t port = number(words);
+	uint32_t port = line_number(line);
 
-	if (words->next == words->n) {
+	if (line->next == line->n) {
 		culprit_add(&fake->by, port);
 		return;
 	}
 	culprit_add_nft(&fake->by, port);
-	const char *process = word(words);
-	uint32_t pid = words->next < words->n ? number(words) : port;
+	const char *process = line_word(line);
+	uint32_t pid = line->next < line->n ? line_number(line) : port;
 	culprit_tell_nft(&fake->by, port, pid, process);
 }
 
-static void run_refuse_count(struct fake *fake, struct words *words)
+static void run_refuse_count(struct fake *fake, struct line *line)
 {
-	fake->refuse_count = error_number(words);
+	fake->refuse_count = line_errno(line);
 }
 
-static void run_slow_count(struct fake *fake, struct words *words)
+static void run_slow_count(struct fake *fake, struct line *line)
 {
-	fake->slow_count_ms = number(words);
+	fake->slow_count_ms = line_number(line);
 }
 
-static void run_refuse_trace(struct fake *fake, struct words *words)
+static void run_refuse_trace(struct fake *fake, struct line *line)
 {
-	fake->refuse_trace = error_number(words);
+	fake->refuse_trace = line_errno(line);
 }
 
-static void run_refuse_trace_close(struct fake *fake, struct words *words)
+static void run_refuse_trace_close(struct fake *fake, struct line *line)
 {
-	fake->refuse_trace_close = error_number(words);
+	fake->refuse_trace_close = line_errno(line);
 }
 
-/* Its place in the list of words that there are. */
-static unsigned choice(struct words *words, const char *const *choices, size_t n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (take(words, choices[i]))
-			return i;
-	bad(words, "no such word");
-}
-
-static void run_neighbour(struct fake *fake, struct words *words)
+static void run_neighbour(struct fake *fake, struct line *line)
 {
 	static const char *const states[] = {"none",  "incomplete", "reachable", "stale",   "delay",
 					     "probe", "failed",     "permanent", "needless"};
@@ -423,66 +341,61 @@ static void run_neighbour(struct fake *fake, struct words *words)
 					NUD_FAILED, NUD_PERMANENT,  NUD_NOARP};
 	struct fake_neighbour *one = vec_add(&fake->neighbours);
 
-	name(words, one->device, sizeof(one->device));
-	one->addr = address(words);
-	one->neighbour.state = bits[choice(words, states, ARRAY_LEN(states))];
+	line_name(line, one->device, sizeof(one->device));
+	one->addr = line_address(line);
+	one->neighbour.state = bits[line_choice(line, states, ARRAY_LEN(states))];
 	one->neighbour.needless = one->neighbour.state == NUD_NOARP;
 }
 
-static const char *const ways[] = {"out", "back"}, *const layers[] = {"inner", "outer"},
-			 *const edges[] = {"first", "last"},
-			 *const hooks[] = {"prerouting", "input", "forward", "output",
-					   "postrouting"};
-
-static void run_seen(struct fake *fake, struct words *words)
+static void run_seen(struct fake *fake, struct line *line)
 {
-	unsigned way = choice(words, ways, ARRAY_LEN(ways));
-	unsigned layer = choice(words, layers, ARRAY_LEN(layers));
-	unsigned hook = choice(words, hooks, ARRAY_LEN(hooks));
-	unsigned edge = choice(words, edges, ARRAY_LEN(edges));
+	unsigned way = line_choice(line, ways, ARRAY_LEN(ways));
+	unsigned layer = line_choice(line, layers, ARRAY_LEN(layers));
+	unsigned hook = line_choice(line, hooks, ARRAY_LEN(hooks));
+	unsigned edge = line_choice(line, edges, ARRAY_LEN(edges));
 
-	fake->seen.counts.packets[way][layer][hook][edge] = number(words);
+	fake->seen.counts.packets[way][layer][hook][edge] = line_number(line);
 }
 
-static void run_drop(struct fake *fake, struct words *words)
+static void run_drop(struct fake *fake, struct line *line)
 {
 	if (fake->seen.n_drops == TRACE_DROPS_MAX)
-		bad(words, "too many drops");
+		line_bad(line, "too many drops");
 	struct trace_drop *drop = &fake->seen.drops[fake->seen.n_drops++];
 
-	drop->way = choice(words, ways, ARRAY_LEN(ways));
-	drop->layer = choice(words, layers, ARRAY_LEN(layers));
-	drop->hook = choice(words, hooks, ARRAY_LEN(hooks));
-	name(words, drop->family, sizeof(drop->family));
-	name(words, drop->table, sizeof(drop->table));
-	name(words, drop->chain, sizeof(drop->chain));
-	if (words->next < words->n)
-		drop->handle = number(words);
+	drop->way = line_choice(line, ways, ARRAY_LEN(ways));
+	drop->layer = line_choice(line, layers, ARRAY_LEN(layers));
+	drop->hook = line_choice(line, hooks, ARRAY_LEN(hooks));
+	line_name(line, drop->family, sizeof(drop->family));
+	line_name(line, drop->table, sizeof(drop->table));
+	line_name(line, drop->chain, sizeof(drop->chain));
+	if (line->next < line->n)
+		drop->handle = line_number(line);
 }
 
-static void run_flow(struct fake *fake, struct words *words)
+static void run_flow(struct fake *fake, struct line *line)
 {
-	fake->seen.flow = (struct trace_flow){.known = true, .source = address(words)};
-	fake->seen.flow.destination = address(words);
-	fake->seen.flow.replied = take(words, "replied");
+	fake->seen.flow = (struct trace_flow){.known = true, .source = line_address(line)};
+	fake->seen.flow.destination = line_address(line);
+	fake->seen.flow.replied = line_take(line, "replied");
 }
 
-static void run_device(struct fake *fake, struct words *words)
+static void run_device(struct fake *fake, struct line *line)
 {
 	static const char *const doors[] = {"came", "left"};
-	unsigned way = choice(words, ways, ARRAY_LEN(ways));
-	unsigned layer = choice(words, layers, ARRAY_LEN(layers));
+	unsigned way = line_choice(line, ways, ARRAY_LEN(ways));
+	unsigned layer = line_choice(line, layers, ARRAY_LEN(layers));
 
-	name(words, fake->seen.devices[way][layer][choice(words, doors, ARRAY_LEN(doors))],
-	     IFNAMSIZ);
+	line_name(line, fake->seen.devices[way][layer][line_choice(line, doors, ARRAY_LEN(doors))],
+		  IFNAMSIZ);
 }
 
-static void run_rp_filter(struct fake *fake, struct words *words)
+static void run_rp_filter(struct fake *fake, struct line *line)
 {
-	fake->seen.rp_filter_drops = number(words);
+	fake->seen.rp_filter_drops = line_number(line);
 }
 
-static void run_overrun(struct fake *fake, unused_ struct words *words)
+static void run_overrun(struct fake *fake, unused_ struct line *line)
 {
 	fake->overrun = true;
 }
@@ -507,44 +420,44 @@ static const struct counter {
 	  COUNTER(element_stats, bytes),
 };
 
-static void add_traffic(struct words *words, const struct counter *counters, size_t n, void *stats)
+static void add_traffic(struct line *line, const struct counter *counters, size_t n, void *stats)
 {
-	while (words->next < words->n) {
-		const char *wanted = word(words);
+	while (line->next < line->n) {
+		const char *wanted = line_word(line);
 		size_t i = 0;
 
 		while (i < n && strcmp(counters[i].name, wanted) != 0)
 			i++;
 		if (i == n)
-			bad(words, "no such counter");
-		*(uint64_t *)((char *)stats + counters[i].offset) += number(words);
+			line_bad(line, "no such counter");
+		*(uint64_t *)((char *)stats + counters[i].offset) += line_number(line);
 	}
 }
 
-static void run_traffic(struct fake *fake, struct words *words)
+static void run_traffic(struct fake *fake, struct line *line)
 {
-	if (take(words, "link")) {
-		const struct link *link = fake_state_link(fake, word(words));
+	if (line_take(line, "link")) {
+		const struct link *link = fake_state_link(fake, line_word(line));
 
 		if (!link)
-			bad(words, "no such device");
-		add_traffic(words, link_counters, ARRAY_LEN(link_counters),
+			line_bad(line, "no such device");
+		add_traffic(line, link_counters, ARRAY_LEN(link_counters),
 			    fake_count_of_link(fake, link));
-	} else if (take(words, "element")) {
-		struct nft_element element = read_element(words);
+	} else if (line_take(line, "element")) {
+		struct nft_element element = read_element(line);
 
 		if (!fake_state_find(fake, KIND_NFT_ELEMENT, &element))
-			bad(words, "no such element");
-		add_traffic(words, element_counters, ARRAY_LEN(element_counters),
+			line_bad(line, "no such element");
+		add_traffic(line, element_counters, ARRAY_LEN(element_counters),
 			    fake_count_of_element(fake, &element));
 	} else {
-		bad(words, "no traffic on that");
+		line_bad(line, "no traffic on that");
 	}
 }
 
 static const struct {
 	const char *verb;
-	void (*run)(struct fake *fake, struct words *words);
+	void (*run)(struct fake *fake, struct line *line);
 } commands[] = {
 	{"link", run_link},
 	{"foreign-link", run_foreign_link},
@@ -574,35 +487,26 @@ static const struct {
 	{"rp-filter", run_rp_filter},
 };
 
-static void run(struct fake *fake, struct words *words)
+static void run(struct fake *fake, struct line *line)
 {
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (!take(words, commands[i].verb))
+		if (!line_take(line, commands[i].verb))
 			continue;
-		commands[i].run(fake, words);
-		if (words->next < words->n)
-			bad(words, "too many words");
+		commands[i].run(fake, line);
+		if (line->next < line->n)
+			line_bad(line, "too many line");
 		return;
 	}
-	bad(words, "no such command");
+	line_bad(line, "no such command");
 }
 
-void fake_script_line(struct fake *fake, const char *line)
+void fake_script_line(struct fake *fake, const char *text)
 {
-	cleanup_free char *copy = xstrdup(line);
-	struct words words = {.line = line};
-	char *rest = copy;
+	struct line line = line_split(text);
 
-	copy[strcspn(copy, "#\n")] = '\0';
-	for (char *s; (s = strsep(&rest, " \t"));) {
-		if (!*s)
-			continue;
-		if (words.n == WORDS_MAX)
-			bad(&words, "too many words");
-		words.v[words.n++] = s;
-	}
-	if (words.n)
-		run(fake, &words);
+	if (line.n)
+		run(fake, &line);
+	line_done(&line);
 }
 
 void fake_script_next(struct fake *fake)
