@@ -13,7 +13,7 @@ import unittest
 
 import api
 import network
-from test_cli import CONFLICT, FAILED, FORBIDDEN, IPIPCTL, NOT_FOUND, OK, UNREACHABLE, USAGE
+from cli import CONFLICT, FAILED, FORBIDDEN, IPIPCTL, NOT_FOUND, OK, UNREACHABLE, USAGE
 
 B = "https://b.example:7443"
 

@@ -17,7 +17,7 @@ import warnings
 
 import api
 import network
-from test_cli import FORBIDDEN, FAILED, IPIPCTL, OK, UNREACHABLE, USAGE
+from cli import FORBIDDEN, FAILED, IPIPCTL, OK, UNREACHABLE, USAGE
 
 SECRETS = {"controller": ("admin", "ipipd_admin"), "grafana": ("read", "ipipd_read")}
 

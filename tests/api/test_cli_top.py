@@ -17,7 +17,7 @@ import time
 import unittest
 
 import api
-from test_cli import FORBIDDEN, IPIPCTL, OK, UNREACHABLE, USAGE, Stub, serve_stub
+from cli import FORBIDDEN, IPIPCTL, OK, UNREACHABLE, USAGE, Stub, serve_stub
 
 LIMIT_S = 20
 

@@ -8,7 +8,7 @@ import time
 import unittest
 
 import api
-from test_cli import FAILED, OK, UNREACHABLE, USAGE, Stub, on_terminal
+from cli import FAILED, OK, UNREACHABLE, USAGE, Stub, on_terminal
 from test_cli_tls import run
 
 A_ADDR, B_ADDR, TO = "172.16.16.22", "172.16.1.62", "180.163.26.39"

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import api
-from test_cli import IPIPCTL, serve_stub
+from cli import IPIPCTL, serve_stub
 
 LIMIT_S = 20
 
