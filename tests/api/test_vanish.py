@@ -9,10 +9,10 @@ import socket
 import subprocess
 import time
 import unittest
-import network
 import api
+import network
+from metrics import Scrape
 from network import ADMIN, READ
-from test_metrics import Scrape
 
 CLONE_NEWNET = 0x40000000
 GONE_S = 65  # keepalive begins after 25 s
