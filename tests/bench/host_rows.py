@@ -102,7 +102,7 @@ def _our_http(agent, path, count):
 
 def _body(agent, path):
     """The bytes as they are sent."""
-    connection = lab._UnixConnection(agent.socket, 60)
+    connection = lab.UnixConnection(agent.socket, 60)
     try:
         connection.request("GET", path)
         return connection.getresponse().read()

@@ -525,7 +525,7 @@ class Why(lab.LabTest):
             self.assert_same(then, lab.snapshot(ns))
         # killed while it watches: the next start takes away what it had set up
         path = (f"/v1/why?to={INET}&from={INNER_A}&peer={A_ADDR}&local={B_ADDR}&id=77&probe=true")
-        connection = lab._UnixConnection(self.b.socket, 10)
+        connection = lab.UnixConnection(self.b.socket, 10)
         connection.request("GET", path)
         self.assertEqual(200, connection.getresponse().status)
         self.b.kill9()
