@@ -71,7 +71,7 @@ def faults(name, text):
         return
     if not any("SPDX-License-Identifier: GPL-2.0-or-later" in line for line in lines[:3]):
         yield 1, "no SPDX line on top"
-    if len(lines) > FILE_LINES and not name.startswith("tests/"):
+    if len(lines) > FILE_LINES:
         yield len(lines), f"{len(lines)} lines, more than {FILE_LINES}"
     for number, line in enumerate(lines, 1):
         if width(line) > COLUMNS:
