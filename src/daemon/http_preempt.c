@@ -8,6 +8,7 @@
 #include "daemon/http_preempt.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -140,10 +141,25 @@ static void was_read(int fd, ssize_t len)
 	at_work.reads = len > 0;
 }
 
+/* The library (0.9.75) reads on when a request that it was to hold is answered; and takes the end
+ * of what its client sends for the client's, so that he would get no answer. */
+static bool is_read_later(int fd)
+{
+	at_work.fd = fd;
+	const struct connection *connection = connection_at_work();
+	const struct exchange *x = connection ? connection->exchange : NULL;
+
+	return x && !connection->session && !connection->refused &&
+	       (x->phase == PHASE_HANDLER || x->phase == PHASE_ANSWERED);
+}
+
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
-	ssize_t len = recvfrom(fd, bytes, size, flags, NULL, NULL);
+	bool later = is_read_later(fd);
+	ssize_t len = later ? -1 : recvfrom(fd, bytes, size, flags, NULL, NULL);
 
+	if (later)
+		errno = EAGAIN;
 	was_read(fd, len);
 	if (len > 0)
 		refuse_tongue(*(const unsigned char *)bytes);

@@ -448,6 +448,23 @@ class TlsPending(Ways, api.ApiTest):
 class UnixRefusals(Refusals, api.ApiTest):
     way = "unix"
 
+    def test_who_has_finished_sending_gets_his_answer_also_when_it_had_to_wait(self):
+        """Of writers that come at one time all but one wait."""
+        for count in (1, 2, 5):
+            writers = [self.connect() for _ in range(count)]
+            self.agent.process.send_signal(signal.SIGSTOP)
+            for i, writer in enumerate(writers):
+                writer.sendall(PUT.replace(b"/a ", b"/w%d%d " % (count, i)) + HOST + AUTH + JSON +
+                               length(b"24") + END + b'{"remote":"172.16.9.%d%d"}' % (count, i))
+                if i == 1:
+                    writer.sendall(LIVE)
+                writer.shutdown(socket.SHUT_WR)
+            self.agent.process.send_signal(signal.SIGCONT)
+            for i, writer in enumerate(writers):
+                answer = heard(writer)
+                self.assertEqual((answer.count(b" 201 Created"), answer.count(b" 200 OK")),
+                                 (1, int(i == 1)), answer)
+
 
 class TcpRefusals(Refusals, api.ApiTest):
     way = "tcp"
