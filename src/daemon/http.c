@@ -120,8 +120,7 @@ static void on_completed(unused_ void *cls, unused_ struct MHD_Connection *mhd, 
 	const struct http_config *config = &x->connection->http->config;
 	/* for all of the next request's headers, idling included */
 	http_set_deadline(x->connection, config->idle_timeout_ms + config->header_deadline_ms);
-	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		http_preempt_next(x);
+	http_preempt_next(x->connection, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	http_exchange_free(x);
 	*context = NULL;
 }

@@ -258,7 +258,6 @@ static enum MHD_Result take_headers(struct exchange *x, const char *method, cons
 	if (fault)
 		return refuse(x, MHD_HTTP_FORBIDDEN, fault);
 	x->parameters = http_query_parse(x->query, &x->request.arena);
-	x->persists = !strcmp(version, "HTTP/1.1") && !http_header(&x->request, "Connection");
 	x->is_chunked = guard.n[HTTP_GUARD_TRANSFER_ENCODING];
 	judge_body(x, &guard);
 	/* a client that asks first, or has too much to say, is answered at once; another

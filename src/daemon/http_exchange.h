@@ -29,7 +29,6 @@ struct exchange {
 	enum phase phase;
 	bool suspended;
 	bool close;    /* after the answer */
-	bool persists; /* its connection does, by all that it says (RFC 9112, 9.3) */
 	bool is_chunked;
 	bool preempts; /* the library's own answer: no response can be queued */
 	const char *target, *query;

@@ -8,6 +8,8 @@
 #include "daemon/http_preempt.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -50,6 +52,8 @@ static void refuse(struct connection *connection, unsigned status, const char *s
 {
 	struct exchange *x = connection->exchange;
 
+	if (connection->refused)
+		return; /* what the library makes of the rest was answered with that */
 	if (!x)
 		x = http_exchange_new(connection, connection->mhd, "(unknown)");
 	http_exchange_preempt(x, status, sentence);
@@ -59,7 +63,8 @@ bool http_preempt_page(const char *page)
 {
 	struct connection *connection = connection_at_work();
 
-	if (!connection || (connection->exchange && connection->exchange->phase > PHASE_BODY))
+	if (!connection || (connection->exchange && !connection->refused &&
+			    connection->exchange->phase > PHASE_BODY))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
 		if (!strstr(page, pages[i].words))
@@ -78,12 +83,10 @@ void http_preempt_run(const struct http_listener *listener)
 	at_work.listener = NULL;
 }
 
-void http_preempt_next(const struct exchange *x)
+void http_preempt_next(const struct connection *connection, bool answered)
 {
-	const struct connection *connection = x->connection;
-
 	at_work.fd = connection->fd;
-	at_work.reads = x->persists && !x->close && !connection->http->quiet;
+	at_work.reads = answered;
 }
 
 /* The protocol of other ports, by its first byte. It is told so in the clear. */
@@ -105,6 +108,21 @@ static void refuse_tongue(unsigned char first)
 	http_set_deadline(connection, connection->http->config.header_deadline_ms);
 }
 
+/* A request that is done has its headers still, when the library closes for it. */
+static bool is_between_requests(const struct connection *connection)
+{
+	return !connection->exchange &&
+	       !MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+}
+
+/* Of a connection that its client reset the library reads once more, and drops that. */
+static bool is_reset(int fd)
+{
+	struct pollfd pollfd = {.fd = fd};
+
+	return poll(&pollfd, 1, 0) > 0;
+}
+
 /* The library is about to say no more to him: without a word, if he was being read. */
 static void ends(int fd, bool has_tls)
 {
@@ -112,7 +130,8 @@ static void ends(int fd, bool has_tls)
 		return;
 	at_work.reads = false;
 	struct connection *connection = connection_at_work();
-	if (connection && !connection->exchange && !connection->session != has_tls)
+	if (connection && !connection->session != has_tls && is_between_requests(connection) &&
+	    !is_reset(fd))
 		refuse(connection, 400, "the first line is no request");
 }
 
@@ -122,10 +141,25 @@ static void was_read(int fd, ssize_t len)
 	at_work.reads = len > 0;
 }
 
+/* The library (0.9.75) reads on when a request that it was to hold is answered; and takes the end
+ * of what its client sends for the client's, so that he would get no answer. */
+static bool is_read_later(int fd)
+{
+	at_work.fd = fd;
+	const struct connection *connection = connection_at_work();
+	const struct exchange *x = connection ? connection->exchange : NULL;
+
+	return x && !connection->session && !connection->refused &&
+	       (x->phase == PHASE_HANDLER || x->phase == PHASE_ANSWERED);
+}
+
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
-	ssize_t len = recvfrom(fd, bytes, size, flags, NULL, NULL);
+	bool later = is_read_later(fd);
+	ssize_t len = later ? -1 : recvfrom(fd, bytes, size, flags, NULL, NULL);
 
+	if (later)
+		errno = EAGAIN;
 	was_read(fd, len);
 	if (len > 0)
 		refuse_tongue(*(const unsigned char *)bytes);
@@ -156,6 +190,13 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *bytes, size_t size)
 	return len;
 }
 
+ssize_t gnutls_record_send(gnutls_session_t session, const void *bytes, size_t len)
+{
+	at_work.fd = gnutls_transport_get_int(session);
+	at_work.reads = false;
+	return gnutls_record_send2(session, bytes, len, 0, GNUTLS_RECORD_WAIT);
+}
+
 int gnutls_bye(gnutls_session_t session, gnutls_close_request_t how)
 {
 	static int (*bye)(gnutls_session_t session, gnutls_close_request_t how);
@@ -181,6 +222,17 @@ static void add_head(struct text *text, unsigned status, const char *const *head
 	text_add(text, "\r\n");
 }
 
+/* All answers before it are sent, but may not be read: the kernel gives twice what is asked for. */
+static void make_room(int fd)
+{
+	int size = 0;
+	socklen_t len = sizeof(size);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 void http_preempt_say(const struct exchange *x, unsigned status, const char *const *headers,
 		      const char *body, size_t len)
 {
@@ -189,7 +241,7 @@ void http_preempt_say(const struct exchange *x, unsigned status, const char *con
 
 	add_head(&text, status, headers, len);
 	text_add_len(&text, body, len);
-	/* all answers before it are sent, so that there is room for one that is so short */
+	make_room(fd);
 	if (x->connection->session) {
 		(void)gnutls_record_send(x->connection->session, text.s, text.len);
 		gnutls_bye(x->connection->session, GNUTLS_SHUT_WR);

@@ -7,6 +7,7 @@ import http.client
 import json
 import signal
 import socket
+import struct
 import time
 
 import api
@@ -241,6 +242,79 @@ class Refusals(Ways):
         self.ok(self.agent.get("/livez"))
         self.assertEqual(self.agent.log.count(" refused: "), told)
 
+    def test_what_follows_an_answer_is_refused_however_the_connection_was_kept(self):
+        head = LIVE[:-len(END)]
+        for what, first, counts in (
+                ("keep-alive", head + b"Connection: keep-alive\r\n" + END, (1, 1)),
+                ("1.0", head.replace(b"/1.1", b"/1.0") + b"Connection: Keep-Alive\r\n" + END,
+                 (1, 1)),
+                ("another word", head + b"Connection: x\r\n" + END, (1, 1)),
+                ("HEAD", LIVE.replace(b"GET", b"HEAD"), (1, 1)),
+                ("a list with close", head + b"Connection: x, close\r\n" + END, (1, 0)),
+                ("1.0 alone", LIVE.replace(b"/1.1", b"/1.0"), (1, 0))):
+            with self.subTest(what):
+                answer = heard(self.say(first + b"HELLO\r\n\r\n"))
+                self.assertEqual((answer.count(b" 200 OK"),
+                                  answer.count(b'"code":"bad-request"')), counts, answer)
+
+    def test_what_follows_a_refusal_is_not_refused_again(self):
+        if self.way == "tls":
+            self.skipTest("TLS is TLS there")
+        for rest in (b" / HTTP/1.1\r\nnothing\r\n\r\n", b" / \r\n\r\n", b"a" * 70000):
+            with self.subTest(rest[:20]):
+                told = self.agent.log.count(" refused")
+                self.refused(b"\x16\x03\x01" + rest, 400, "bad-request")
+                self.assertEqual(self.agent.log.count(" refused") - told, 1, self.agent.log)
+
+    def test_who_resets_his_connection_is_not_refused(self):
+        """He has said more than is read at one time: the library drops what it read last."""
+        told = self.agent.log.count(" refused: ")
+        connection = self.connect(LIVE)
+        self.agent.until("/metrics", lambda _: True)  # its answer is not read
+        self.agent.process.send_signal(signal.SIGSTOP)
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            connection.sendall(LIVE * 1500)
+        if self.way != "unix":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        self.agent.process.send_signal(signal.SIGCONT)
+        self.ok(self.agent.get("/livez"))
+        self.assertEqual(self.agent.log.count(" refused: "), told, self.agent.log)
+
+    def test_who_asks_when_it_is_too_late_is_not_refused(self):
+        """An answer that nobody reads holds up the agent's end."""
+        idle, slow = [self.connect(LIVE) for _ in range(8)], self.connect()
+        for connection in idle:
+            self.assertEqual(answers(connection, 1), ["HTTP/1.1 200 OK"])
+        slow.setblocking(False)
+        with contextlib.suppress(OSError):
+            slow.sendall((b"GET /v1/openapi.json HTTP/1.1\r\n" + HOST + AUTH + END) * 50)
+        self.agent.until("/metrics", lambda _: True)
+        self.agent.process.send_signal(signal.SIGTERM)
+        for connection in idle:
+            self.say(LIVE, connection)
+            time.sleep(0.12)
+        for connection in idle:
+            self.assertIn(heard(connection)[:15], (b"", b"HTTP/1.1 200 OK"))
+        self.agent.process.wait(10)
+        self.assertNotIn(" refused: ", self.agent.log)
+        self.agent.start()
+
+    def test_a_problem_has_room_behind_answers_that_are_not_read(self):
+        """Also when these have just filled the socket's buffer: how many do, is the kernel's."""
+        if self.way == "tls":
+            self.skipTest("as over TCP")
+        for count in range(265, 295) if self.way == "unix" else (3000,):
+            told = self.agent.log.count(" refused: ")
+            connection = self.say(LIVE * count + b"HELLO\r\n\r\n")
+            end = time.monotonic() + 0.1  # with more, it is refused only when they are read
+            while self.agent.log.count(" refused: ") == told and time.monotonic() < end:
+                time.sleep(0.002)
+            answer = heard(connection)
+            self.assertEqual((answer.count(b" 200 OK"), answer.count(b'"code":"bad-request"')),
+                             (count, 1))
+
     def test_a_body_without_an_end_is_refused_before_it_is_cut_off(self):
         connection = self.connect(PUT.replace(b"PUT", b"PATCH") + HOST + AUTH + JSON + CHUNKED +
                                   END)
@@ -343,10 +417,53 @@ class TlsPending(Ways, api.ApiTest):
             innocent.sendall(request[20:])
             self.assertIn(answers(innocent, 1)[0], ("HTTP/1.1 201 Created", "HTTP/1.1 200 OK"))
 
+    def test_what_waits_for_100_continue_is_his_also_when_that_had_to_wait(self):
+        """It is sent when there is room for it, and what came before that is read then."""
+        bad = socket.socket()
+        bad.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        bad.settimeout(10)
+        bad.connect(("127.0.0.1", self.agent.ports()[-1]))
+        bad = self.context.wrap_socket(bad, server_hostname="127.0.0.1")
+        self.addCleanup(bad.close)
+        innocent = self.connect(LIVE[:-len(END)] + b"X: ")
+        bad.sendall(b"GET /v1/openapi.json HTTP/1.1\r\n" + HOST + AUTH + END +
+                    PUT + HOST + AUTH + JSON + CHUNKED + b"Expect: 100-continue\r\n" + END +
+                    b"xyz\r\n")
+        answer = b""
+        while not answer.endswith(b"}\n") or b"100 Continue" not in answer:
+            self.agent.process.send_signal(signal.SIGSTOP)
+            bad.settimeout(0.02)
+            with contextlib.suppress(TimeoutError):
+                piece = bad.recv(8192)
+                self.assertTrue(piece, answer[-500:])
+                answer += piece
+            innocent.sendall(b"a")
+            self.agent.process.send_signal(signal.SIGCONT)
+            time.sleep(0.003)
+        self.assertIn(b'"code":"bad-request"', answer[-300:])
+        innocent.sendall(END + END)
+        self.assertEqual(answers(innocent, 1), ["HTTP/1.1 200 OK"])
 
 
 class UnixRefusals(Refusals, api.ApiTest):
     way = "unix"
+
+    def test_who_has_finished_sending_gets_his_answer_also_when_it_had_to_wait(self):
+        """Of writers that come at one time all but one wait."""
+        for count in (1, 2, 5):
+            writers = [self.connect() for _ in range(count)]
+            self.agent.process.send_signal(signal.SIGSTOP)
+            for i, writer in enumerate(writers):
+                writer.sendall(PUT.replace(b"/a ", b"/w%d%d " % (count, i)) + HOST + AUTH + JSON +
+                               length(b"24") + END + b'{"remote":"172.16.9.%d%d"}' % (count, i))
+                if i == 1:
+                    writer.sendall(LIVE)
+                writer.shutdown(socket.SHUT_WR)
+            self.agent.process.send_signal(signal.SIGCONT)
+            for i, writer in enumerate(writers):
+                answer = heard(writer)
+                self.assertEqual((answer.count(b" 201 Created"), answer.count(b" 200 OK")),
+                                 (1, int(i == 1)), answer)
 
 
 class TcpRefusals(Refusals, api.ApiTest):
