@@ -172,10 +172,11 @@ static void pick(const struct objects *from, const struct scope *scope, struct o
 static void ask_new_remotes(struct round *round, const struct round_input *input)
 {
 	struct vec_remotes all = {0}, unknown = {0};
+	size_t at = 0;
 
 	expand_questions(input->declaration, &all);
 	for (size_t i = 0; i < all.len; i++)
-		if (!facts_remote(&round->facts, all.v[i].remote, all.v[i].underlay))
+		if (!facts_remote_near(&round->facts, all.v[i].remote, all.v[i].underlay, &at))
 			vec_push(&unknown, all.v[i]);
 	if (unknown.len)
 		input->kernel->vt->ask_remotes(input->kernel, &round->arena, &unknown);

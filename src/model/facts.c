@@ -9,17 +9,22 @@ static int link_compare(const void *a, const void *b)
 	return strcmp(x->device, y->device);
 }
 
+static inline int host_compare(struct addr a, struct addr b)
+{
+	return (a.host > b.host) - (a.host < b.host);
+}
+
 static int fact_addr_compare(const void *a, const void *b)
 {
 	const struct fact_addr *x = a, *y = b;
 
-	return addr_compare(&x->addr, &y->addr);
+	return host_compare(x->addr, y->addr);
 }
 
 static int remote_compare(const void *a, const void *b)
 {
 	const struct fact_remote *x = a, *y = b;
-	int order = addr_compare(&x->remote, &y->remote);
+	int order = host_compare(x->remote, y->remote);
 
 	return order ? order : strcmp(x->underlay, y->underlay);
 }
@@ -57,19 +62,6 @@ const struct fact_link *facts_link(const struct facts *facts, const char *device
 	return FIND(facts, links, &key, link_compare);
 }
 
-const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at)
-{
-	for (size_t i = *at; i < facts->links.len && i <= *at + 1; i++)
-		if (strcmp(facts->links.v[i].device, device) == 0) {
-			*at = i;
-			return &facts->links.v[i];
-		}
-	const struct fact_link *found = facts_link(facts, device);
-	if (found)
-		*at = (size_t)(found - facts->links.v);
-	return found;
-}
-
 const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr)
 {
 	struct fact_addr key = {.addr = addr};
@@ -84,6 +76,34 @@ const struct fact_remote *facts_remote(const struct facts *facts, struct addr re
 
 	strncpy(key.underlay, underlay, sizeof(key.underlay) - 1);
 	return FIND(facts, remotes, &key, remote_compare);
+}
+
+const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at)
+{
+	for (size_t i = *at; i < facts->links.len && i <= *at + 1; i++)
+		if (strcmp(facts->links.v[i].device, device) == 0) {
+			*at = i;
+			return &facts->links.v[i];
+		}
+	const struct fact_link *found = facts_link(facts, device);
+	if (found)
+		*at = (size_t)(found - facts->links.v);
+	return found;
+}
+
+const struct fact_remote *facts_remote_near(const struct facts *facts, struct addr remote,
+					    const char *underlay, size_t *at)
+{
+	for (size_t i = *at; i < facts->remotes.len && i <= *at + 1; i++)
+		if (facts->remotes.v[i].remote.host == remote.host &&
+		    strcmp(facts->remotes.v[i].underlay, underlay) == 0) {
+			*at = i;
+			return &facts->remotes.v[i];
+		}
+	const struct fact_remote *found = facts_remote(facts, remote, underlay);
+	if (found)
+		*at = (size_t)(found - facts->remotes.v);
+	return found;
 }
 
 void facts_sort(struct facts *facts)

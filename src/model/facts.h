@@ -54,11 +54,13 @@ struct facts {
 
 /* NULL when there is none */
 const struct fact_link *facts_link(const struct facts *facts, const char *device);
-/* The same: looked for first where the last one was found, and behind it. *at begins with 0. */
-const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at);
 const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr);
 const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
 				       const char *underlay);
+/* The same: looked for first where the last one was found, and behind it. *at begins with 0. */
+const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at);
+const struct fact_remote *facts_remote_near(const struct facts *facts, struct addr remote,
+					    const char *underlay, size_t *at);
 void facts_sort(struct facts *facts);
 /* Is a tunnel of ours on the way to a remote? */
 bool facts_lead_over_ours(const struct facts *facts);

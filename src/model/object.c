@@ -103,9 +103,10 @@ static void list_sort(const struct kind *kind, struct object_list *list)
 {
 	if (is_sorted(kind, list))
 		return;
-	struct sort_row *rows = xcalloc(list->len, sizeof(*rows));
-	const struct sort_row **v = xcalloc(2 * list->len, sizeof(struct sort_row *));
-	size_t *end = xcalloc(list->len, sizeof(size_t)), kept = 0;
+	/* filled as far as it is read */
+	struct sort_row *rows = xmalloc(list->len * sizeof(*rows));
+	const struct sort_row **v = xmalloc(2 * list->len * sizeof(struct sort_row *));
+	size_t *end = xmalloc(list->len * sizeof(size_t)), kept = 0;
 	struct sorting sorting = {kind, v, v + list->len, end, 0};
 	for (size_t i = 0; i < list->len; i++) {
 		rows[i].object = list->v[i];

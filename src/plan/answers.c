@@ -10,7 +10,11 @@
 /* Resources and devices come in much the same order: most are found where the last one was. */
 struct asker {
 	const struct expand_input *input;
-	size_t link_at, sysctl_at;
+	size_t link_at, sysctl_at, tunnel_at, remote_at;
+	struct addr local; /* the last one that was asked about, and whether it is there */
+	bool local_there;
+	const char *device; /* the same of a NAT rule's device; NULL: none was */
+	bool device_there, closed;
 };
 
 static const struct fact_link *link_of(struct asker *asker, const char *device)
@@ -71,6 +75,16 @@ static bool is_closed(struct asker *asker, const char *device)
 	return owned && owned->marks & OBJECT_OURS;
 }
 
+/* Most tunnels have the same local address. */
+static bool is_there(struct asker *asker, struct addr local)
+{
+	if (local.host != asker->local.host) {
+		asker->local = local;
+		asker->local_there = local.host && facts_addr(asker->input->facts, local);
+	}
+	return asker->local_there;
+}
+
 static void ask_tunnel(struct asker *asker, const struct tunnel *t, struct answer *to)
 {
 	const struct facts *facts = asker->input->facts;
@@ -80,9 +94,10 @@ static void ask_tunnel(struct asker *asker, const struct tunnel *t, struct answe
 	to->usable = is_usable(asker, t);
 	to->closed[0] = is_closed(asker, tunnel_device(t));
 	to->device_there[0] = t->underlay[0] && facts_link(facts, t->underlay);
-	to->address_there = t->local.host && facts_addr(facts, t->local);
+	to->address_there = is_there(asker, t->local);
 	to->remote_is_own = facts_addr(facts, t->remote);
-	const struct fact_remote *route = facts_remote(facts, t->remote, t->underlay);
+	const struct fact_remote *route = facts_remote_near(facts, t->remote, t->underlay,
+							    &asker->remote_at);
 	to->asked = route;
 	if (!route)
 		return;
@@ -112,15 +127,40 @@ static uint32_t disabled_source(const struct asker *asker, struct addr source)
 	return disabled;
 }
 
+/* 1 + its place among the tunnels, 0: there is none. */
+static uint32_t place_of_tunnel(struct asker *asker, const char *name)
+{
+	const struct resources *tunnels = &asker->input->declaration->kind[KIND_TUNNEL];
+	size_t *at = &asker->tunnel_at;
+
+	for (size_t i = *at; i < tunnels->len && i <= *at + 1; i++)
+		if (strcmp(tunnels->v[i]->name, name) == 0)
+			return (uint32_t)(*at = i) + 1;
+	return declaration_find(asker->input->declaration, KIND_TUNNEL, name, at)
+		       ? (uint32_t)*at + 1
+		       : 0;
+}
+
 static void ask_exit_route(struct asker *asker, const struct exit_route *e, struct answer *to)
 {
-	const struct tunnel *t = (const struct tunnel *)declaration_find(
-		asker->input->declaration, KIND_TUNNEL, e->tunnel, NULL);
+	struct resource *const *tunnels = asker->input->declaration->kind[KIND_TUNNEL].v;
 
+	to->tunnel = place_of_tunnel(asker, e->tunnel);
 	if (!e->head.enabled || e->head.deleting)
 		return;
-	to->usable = t && is_usable(asker, t);
+	to->usable = to->tunnel && is_usable(asker, (const struct tunnel *)tunnels[to->tunnel - 1]);
 	to->disabled = disabled_source(asker, e->source);
+}
+
+/* Most NAT rules have the same devices. */
+static void ask_device(struct asker *asker, const char *device)
+{
+	if (asker->device && strcmp(asker->device, device) == 0)
+		return;
+	asker->device = device;
+	/* in this order: the second looks at every tunnel */
+	asker->device_there = link_of(asker, device) || is_of_tunnel(asker, device);
+	asker->closed = is_closed(asker, device);
 }
 
 static void ask_nat_rule(struct asker *asker, const struct nat_rule *rule, struct answer *to)
@@ -130,9 +170,9 @@ static void ask_nat_rule(struct asker *asker, const struct nat_rule *rule, struc
 	if (!rule->head.enabled || rule->head.deleting)
 		return;
 	for (int i = 0; i < 2 && devices[i][0]; i++) {
-		/* in this order: the second looks at every tunnel */
-		to->device_there[i] = link_of(asker, devices[i]) || is_of_tunnel(asker, devices[i]);
-		to->closed[i] = is_closed(asker, devices[i]);
+		ask_device(asker, devices[i]);
+		to->device_there[i] = asker->device_there;
+		to->closed[i] = asker->closed;
 	}
 	to->address_there = rule->to_address.host &&
 			    facts_addr(asker->input->facts, rule->to_address);
@@ -214,7 +254,7 @@ uint64_t answers_digest(const struct answers *answers)
 	const uint64_t alone[] = {answers->len, answers->own_len, answers->ip_forward};
 	uint64_t digest = mix(UINT64_C(14695981039346656037), alone, sizeof(alone));
 
-	static_assert(sizeof(*answers->v) == 24 && sizeof(*answers->own) == 4, "no padding");
+	static_assert(sizeof(*answers->v) == 28 && sizeof(*answers->own) == 4, "no padding");
 	digest = mix(digest, answers->v, answers->len * sizeof(*answers->v));
 	digest = mix(digest, answers->own, answers->own_len * sizeof(*answers->own));
 	for (size_t i = 0; answers->from_numbers && i < answers->from_numbers->len; i++) {

@@ -21,6 +21,7 @@ struct answer {
 	int32_t error;        /* as in struct fact_remote */
 	struct addr source;
 	uint32_t mtu;
+	uint32_t tunnel;   /* exit route: 1 + its tunnel, of those declared; 0: there is none */
 	uint32_t disabled; /* exit route: 1 + the tunnel, of those declared, that its source
 				* stands on and that is disabled; 0: it is there, or will come */
 };

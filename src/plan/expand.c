@@ -266,8 +266,10 @@ static void want_routes(struct expander *x, const struct exit_route *e, uint32_t
 void expand_exit_route(struct expander *x, const struct exit_route *e)
 {
 	static const struct prefix everything[] = {{{0}, 0}};
-	const struct tunnel *t = (const struct tunnel *)declaration_find(
-		x->declaration, KIND_TUNNEL, e->tunnel, NULL);
+	struct resource *const *tunnels = x->declaration->kind[KIND_TUNNEL].v;
+	const struct tunnel *t = x->answer->tunnel
+					 ? (const struct tunnel *)tunnels[x->answer->tunnel - 1]
+					 : NULL;
 	struct exit_route *effective = x->now->effective;
 	const struct prefix *from = e->from.len ? e->from.v : everything;
 
@@ -283,7 +285,7 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 		expander_hold(x, REASON_DEPENDENCY_DISABLED,
 			      "its source stands on tunnel %s, which is "
 			      "disabled",
-			      x->declaration->kind[KIND_TUNNEL].v[x->answer->disabled - 1]->name);
+			      tunnels[x->answer->disabled - 1]->name);
 		return;
 	}
 	if (!x->answer->usable) {
@@ -371,11 +373,10 @@ static void end(struct expander *x)
 	struct expansion *e = x->now;
 
 	e->claims_to = x->out->claims.len;
-	for (unsigned i = 0; i < e->kind->n_fields; i++) {
-		const struct field *f = &e->kind->fields[i];
+	for (uint64_t rows = x->left_out[e->kind->id]; rows; rows &= rows - 1) {
+		const struct field *f = &e->kind->fields[__builtin_ctzll(rows)];
 
-		if (f->type == FIELD_STRING || f->type == FIELD_PREFIXES || f->type == FIELD_LABELS)
-			memset(field_of(f, e->effective), 0, f->size);
+		memset(field_of(f, e->effective), 0, f->size);
 	}
 	x->now = NULL;
 }
@@ -414,6 +415,20 @@ static void expand_resource(struct expander *x, const struct kind *kind, const s
 	end(x);
 }
 
+/* Lists and strings: they are the resource's, which may go. */
+static uint64_t left_out(const struct kind *kind)
+{
+	uint64_t rows = 0;
+
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		enum field_type type = kind->fields[i].type;
+
+		if (type == FIELD_STRING || type == FIELD_PREFIXES || type == FIELD_LABELS)
+			rows |= UINT64_C(1) << i;
+	}
+	return rows;
+}
+
 static struct expander expander_begin(const struct expand_input *input,
 				      const struct answers *answers, struct arena *arena,
 				      struct expand_output *out)
@@ -428,6 +443,8 @@ static struct expander expander_begin(const struct expand_input *input,
 		.device_bit = object_bit(nft_element_kind, "device"),
 	};
 
+	for (unsigned kind = 0; kind < RESOURCE_KINDS; kind++)
+		x.left_out[kind] = left_out(kinds[kind]);
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
 		x.compared[kind] = kind_compared(kinds[kind]);
 	out->desired.arena = arena;

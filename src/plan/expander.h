@@ -29,9 +29,10 @@ struct expander {
 	const struct answer *answer; /* to the resource in hand */
 	struct arena *arena;
 	struct expand_output *out;
-	uint64_t compared[KINDS];        /* kind_compared of each */
-	uint64_t prefix_bit, device_bit; /* of nft_element */
-	struct expansion *now;           /* the resource in hand; NULL: nobody claims */
+	uint64_t compared[KINDS];          /* kind_compared of each */
+	uint64_t left_out[RESOURCE_KINDS]; /* rows that no effective one has */
+	uint64_t prefix_bit, device_bit;   /* of nft_element */
+	struct expansion *now;             /* the resource in hand; NULL: nobody claims */
 	struct shapes vec_of(struct nat_shape) shapes;
 	/* the devices that forward because we switch it on, or did */
 	struct opened vec_of(const struct sysctl *) opened;

@@ -45,13 +45,17 @@ static void want_own_address(struct expander *x, struct addr addr)
 /* Outer packets and replies of this host's own addresses never enter a tunnel by our rules. */
 static void want_own_addresses(struct expander *x)
 {
+	struct addr last = {0}; /* most tunnels have the same */
+
 	for (size_t i = 0; i < x->out->expansions.len; i++) {
 		const struct expansion *e = &x->out->expansions.v[i];
 		const struct tunnel *t = e->effective;
 
-		if (e->kind == &tunnel_kind && e->resource->enabled && !e->resource->deleting &&
-		    t->local.host)
-			want_own_address(x, t->local);
+		if (e->kind != &tunnel_kind || !e->resource->enabled || e->resource->deleting ||
+		    !t->local.host || t->local.host == last.host)
+			continue;
+		want_own_address(x, t->local);
+		last = t->local;
 	}
 	for (size_t i = 0; i < x->answers->own_len; i++)
 		want_own_address(x, x->answers->own[i]);
