@@ -41,33 +41,43 @@ static void observe_sysctls(struct round *round, const struct object_list *keys)
 	}
 }
 
-/* Of all that what is desired is made of, but for the declaration's revision and the host's id. */
-static uint64_t digest_inputs(const struct round *round, const struct round_input *input)
+static struct expand_input expand_input(const struct round *round, const struct round_input *input)
 {
-	uint64_t digest = facts_digest(&round->facts) + input->ledger->version;
+	return (struct expand_input){
+		.declaration = input->declaration,
+		.facts = &round->facts,
+		.owned = &input->ledger->owned,
+		.database_id = store_database_id(input->store),
+		.from_numbers = input->from_numbers,
+	};
+}
 
-	for (size_t i = 0; i < input->from_numbers->len; i++) {
-		const struct from_number *number = &input->from_numbers->v[i];
-
-		digest = digest * 31 + ((uint64_t)number->from.addr.host << 6 | number->from.len);
-		digest = digest * 31 + number->table;
-	}
-	return digest;
+static void drop_expanded(struct round *round)
+{
+	expand_done(&round->expanded);
+	arena_done(&round->desired_arena);
+	arena_done(&round->rest_arena);
+	round->expanded = (struct expand_output){.scratch = &round->rest_arena};
+	round->is_expanded = false;
 }
 
 void round_expand_anew(struct round *round, const struct round_input *input)
 {
+	const struct expand_input from = expand_input(round, input);
+
+	drop_expanded(round);
+	expand(&from, &round->desired_arena, &round->expanded);
 	round->known = NULL;
-	round->expanded.scratch = &round->arena;
-	expand(
-		&(struct expand_input){
-			.declaration = input->declaration,
-			.facts = &round->facts,
-			.owned = &input->ledger->owned,
-			.database_id = store_database_id(input->store),
-			.from_numbers = input->from_numbers,
-		},
-		&round->desired_arena, &round->expanded);
+	round->is_expanded = true;
+	round->revision = input->declaration->revision;
+}
+
+bool round_stands(const struct round *round, const struct round_input *input)
+{
+	const struct expand_input from = expand_input(round, input);
+
+	return round->is_expanded && round->revision == input->declaration->revision &&
+	       round->expanded.inputs == expand_inputs(&from);
 }
 
 /* Devices are the first key of links, addresses and sysctls: each has its run in the list. */
@@ -162,10 +172,11 @@ static void pick(const struct objects *from, const struct scope *scope, struct o
 static void ask_new_remotes(struct round *round, const struct round_input *input)
 {
 	struct vec_remotes all = {0}, unknown = {0};
+	size_t at = 0;
 
 	expand_questions(input->declaration, &all);
 	for (size_t i = 0; i < all.len; i++)
-		if (!facts_remote(&round->facts, all.v[i].remote, all.v[i].underlay))
+		if (!facts_remote_near(&round->facts, all.v[i].remote, all.v[i].underlay, &at))
 			vec_push(&unknown, all.v[i]);
 	if (unknown.len)
 		input->kernel->vt->ask_remotes(input->kernel, &round->arena, &unknown);
@@ -180,7 +191,6 @@ static void ask_new_remotes(struct round *round, const struct round_input *input
 int round_observe(struct round *round, const struct round_input *input, struct err *err)
 {
 	if (round->part == 0) {
-		*round = (struct round){0};
 		round->observed.arena = &round->arena;
 		if (input->remotes) {
 			round->facts.remotes = *input->remotes;
@@ -201,18 +211,27 @@ const struct objects *round_desired(const struct round *round)
 	return round->known ? round->known : &round->expanded.desired;
 }
 
+/* Of a ledger that changed the orphans may be others, too. */
+static bool is_known(struct round *round, const struct round_input *input)
+{
+	const struct expand_input from = expand_input(round, input);
+
+	if (!input->known || input->ledger->version != input->version ||
+	    expand_inputs(&from) != input->inputs)
+		return false;
+	log_debug("nothing changed of what the declaration is expanded with");
+	drop_expanded(round);
+	round->known = input->known;
+	return true;
+}
+
 void round_expand(struct round *round, const struct round_input *input)
 {
 	facts_sort(&round->facts);
 	ask_new_remotes(round, input);
 	ledger_check_devices(input->ledger, &input->ledger->owned, &round->facts);
-	round->inputs = digest_inputs(round, input);
-	if (input->known && round->inputs == input->inputs) {
-		log_debug("nothing changed of what the declaration is expanded with");
-		round->known = input->known;
-	} else {
+	if (!round_stands(round, input) && !is_known(round, input))
 		round_expand_anew(round, input);
-	}
 	observe_sysctls(round, &round_desired(round)->kind[KIND_SYSCTL]);
 	observe_sysctls(round, &input->ledger->owned.kind[KIND_SYSCTL]);
 	objects_sort(&round->observed);
@@ -256,14 +275,16 @@ int round_look_at(struct round *round, const struct round_input *input, struct s
 	struct scope wide = {0};
 
 	log_debug("a pass over what events named and writes changed");
-	*round = (struct round){.partial = true, .facts = *known->facts};
+	round->partial = true;
+	round->facts = *known->facts;
 	round->observed.arena = &round->arena;
 	if (known->outdated) {
-		ask_new_remotes(round, input);
-		round->inputs = digest_inputs(round, input);
-		round_expand_anew(round, input);
 		desired = &round->expanded.desired;
-		scope_add_changes(scope, known->desired, desired, known->untouched);
+		if (!round->is_expanded || round->revision != input->declaration->revision) {
+			ask_new_remotes(round, input);
+			round_expand_anew(round, input);
+			scope_add_changes(scope, known->desired, desired, known->untouched);
+		}
 	}
 	widen(&wide, scope, desired, &input->ledger->owned);
 	round->believed = scope_is_told(scope);
@@ -552,17 +573,27 @@ bool round_lost_race(const struct round *round)
 	return false;
 }
 
-void round_done(struct round *round)
+void round_again(struct round *round)
 {
 	if (!round->partial) /* else they are lent */
 		facts_done(&round->facts);
 	objects_done(&round->observed);
 	objects_done(&round->desired);
 	objects_done(&round->owned);
-	expand_done(&round->expanded);
-	arena_done(&round->desired_arena);
 	vec_done(&round->ops);
 	vec_done(&round->failed_links);
 	arena_give_back(&round->arena);
-	*round = (struct round){0};
+	*round = (struct round){
+		.expanded = round->expanded,
+		.desired_arena = round->desired_arena,
+		.rest_arena = round->rest_arena,
+		.is_expanded = round->is_expanded,
+		.revision = round->revision,
+	};
+}
+
+void round_done(struct round *round)
+{
+	drop_expanded(round);
+	round_again(round);
 }

@@ -18,8 +18,10 @@ struct round {
 	struct facts facts;
 	struct objects observed;
 	struct arena desired_arena;    /* of what is desired; outlives the round where it is kept */
+	struct arena rest_arena;       /* of what else is expanded */
 	struct expand_output expanded; /* partial: only when the declaration changed */
-	uint64_t inputs;               /* a digest of what it was made of */
+	bool is_expanded;              /* in this round or in one before; else it is empty */
+	uint64_t revision;             /* of the declaration that was */
 	const struct objects *known;   /* lent: what is desired, with nothing expanded; or NULL */
 	bool partial;                  /* only what a scope names is observed and planned */
 	bool believed;                 /* partial: the plan stands on what events told */
@@ -40,17 +42,20 @@ struct round_input {
 	struct ledger *ledger;
 	const struct from_numbers *from_numbers;
 	struct vec_remotes *remotes; /* answered: taken over, not asked about again; or NULL */
-	/* what is desired, if what else it is made of has that digest still; or NULL */
+	/* what is desired, if what else it is made of has that digest still, and the ledger that
+	 * version; or NULL */
 	const struct objects *known;
-	uint64_t inputs;
+	uint64_t inputs, version;
 };
 
-/* Observes one part of everything; a new round begins with the first. 1: there are more. */
+/* Observes one part of everything. 1: there are more. A new round is {0}, or of round_again. */
 int round_observe(struct round *round, const struct round_input *input, struct err *err) must_check;
 /* The declaration as it is now, with what was observed. */
 void round_expand(struct round *round, const struct round_input *input);
 /* After a plan that stands on what was known: so that its claims can be judged. */
 void round_expand_anew(struct round *round, const struct round_input *input);
+/* Would the declaration expand to what it did, with all that is known now? */
+bool round_stands(const struct round *round, const struct round_input *input);
 const struct objects *round_desired(const struct round *round);
 /* All parts, and expands. */
 int round_look(struct round *round, const struct round_input *input, struct err *err) must_check;
@@ -82,4 +87,7 @@ const char *round_failure(const struct round *round);
 /* Somebody else's change came between the look and the batch, which did nothing therefore, or
  * behind what an event told: a line in the debug log. */
 bool round_lost_race(const struct round *round);
+/* The next round of the same pass: of this one is kept what was expanded, in case it stands,
+ * which a partial one takes for granted until it has looked. */
+void round_again(struct round *round);
 void round_done(struct round *round);

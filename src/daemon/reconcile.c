@@ -121,7 +121,8 @@ static void keep_desired(struct reconcile *r)
 	arena_done(&r->desired_arena);
 	r->desired = r->round.expanded.desired;
 	r->desired_arena = r->round.desired_arena;
-	r->inputs = r->round.inputs;
+	r->inputs = r->round.expanded.inputs;
+	r->version = r->ledger.version;
 	r->round.expanded.desired = (struct objects){0};
 	r->round.desired_arena = (struct arena){0};
 }
@@ -344,12 +345,11 @@ static void take_declaration(struct reconcile *r)
 static int look_partially(struct reconcile *r, const struct round_input *input, struct err *err)
 {
 	const struct known known = {&r->desired, &r->facts, r->outdated, r->rounds + r->races == 0};
-	uint32_t links_gone = r->facts.links_gone;
 	int error = round_look_at(&r->round, input, &r->looking, &known, err);
 
 	scope_forget_told(&r->looking);
-	if (error == 0 && r->outdated && r->facts.links_gone != links_gone) {
-		round_done(&r->round); /* what is desired was made out while it was there */
+	if (error == 0 && r->outdated && !round_stands(&r->round, input)) {
+		round_done(&r->round); /* what is desired was made out before this was seen */
 		return 1;
 	}
 	if (error == 0)
@@ -372,6 +372,7 @@ static int look(struct reconcile *r, struct err *err)
 		.from_numbers = &r->from_numbers,
 		.remotes = r->scope.everything ? NULL : &r->remotes,
 		.inputs = r->inputs,
+		.version = r->version,
 	};
 
 	if (r->partial) {
@@ -475,7 +476,7 @@ static void step(struct reconcile *r)
 		more = round_apply(&r->round, r->kernel, &r->ledger);
 	if (more == 0 && end_round(r)) {
 		keep_remotes(r);
-		round_done(&r->round);
+		round_again(&r->round);
 		r->looks = true;
 		more = 1;
 	}

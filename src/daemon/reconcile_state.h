@@ -67,7 +67,8 @@ struct reconcile {
 	bool desired_known;
 	bool at_rest; /* the last full pass left nothing that it would have done */
 	bool calm;    /* when the statuses were made, nothing was left to do, and nobody fought */
-	uint64_t inputs; /* digest of what `desired` was made of, besides the declaration */
+	/* digest of what `desired` was made of besides the declaration, and the ledger's version */
+	uint64_t inputs, version;
 	struct arena desired_arena;
 	struct objects desired;
 	struct reconcile_report report;

@@ -23,6 +23,19 @@ static struct named_status *find(const struct named_statuses *list, const char *
 			 : NULL;
 }
 
+/* First where the last one was, and behind it: most come in order. *at begins with 0. */
+static struct named_status *find_near(const struct named_statuses *list, const char *name,
+				      size_t *at)
+{
+	for (size_t i = *at; i < list->len && i <= *at + 1; i++)
+		if (strcmp(list->v[i].name, name) == 0)
+			return &list->v[*at = i];
+	struct named_status *found = find(list, name);
+	if (found)
+		*at = (size_t)(found - list->v);
+	return found;
+}
+
 const struct status *statuses_find(const struct statuses *statuses, enum kind_id kind,
 				   const char *name)
 {
@@ -92,6 +105,7 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		      struct event_log *events)
 {
 	struct statuses fresh = {0};
+	size_t at[RESOURCE_KINDS] = {0}, tunnel_at = 0;
 	unsigned well = 0;
 
 	/* tunnels come first, so that an exit route finds its own's status */
@@ -101,15 +115,16 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		const struct resource *head = e->effective;
 		enum kind_id kind = e->kind->id;
 		struct named_status *to = vec_add(&fresh.kind[kind]);
-		const struct status *tunnel = NULL;
+		const struct named_status *tunnel = NULL;
 
 		if (kind == KIND_EXIT_ROUTE)
-			tunnel = statuses_find(&fresh, KIND_TUNNEL,
-					       ((const struct exit_route *)head)->tunnel);
+			tunnel = find_near(&fresh.kind[KIND_TUNNEL],
+					   ((const struct exit_route *)head)->tunnel, &tunnel_at);
 		name_copy(to->name, head->name);
-		status_of(outcome, e, tunnel, arena, &to->status);
+		status_of(outcome, e, tunnel ? &tunnel->status : NULL, arena, &to->status);
 		fresh.counts.n[kind][to->status.state]++;
-		carry_since(find(&statuses->kind[kind], to->name), kind, to, events, &well);
+		carry_since(find_near(&statuses->kind[kind], to->name, &at[kind]), kind, to, events,
+			    &well);
 	}
 	if (well > WELL_LINES_MAX)
 		log_info("and %u more are ready", well - WELL_LINES_MAX);

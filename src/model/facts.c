@@ -9,25 +9,50 @@ static int link_compare(const void *a, const void *b)
 	return strcmp(x->device, y->device);
 }
 
+static inline int host_compare(struct addr a, struct addr b)
+{
+	return (a.host > b.host) - (a.host < b.host);
+}
+
 static int fact_addr_compare(const void *a, const void *b)
 {
 	const struct fact_addr *x = a, *y = b;
 
-	return addr_compare(&x->addr, &y->addr);
+	return host_compare(x->addr, y->addr);
 }
 
 static int remote_compare(const void *a, const void *b)
 {
 	const struct fact_remote *x = a, *y = b;
-	int order = addr_compare(&x->remote, &y->remote);
+	int order = host_compare(x->remote, y->remote);
 
 	return order ? order : strcmp(x->underlay, y->underlay);
 }
 
+/* Inline, with the comparison in it: expand asks some questions for each resource. */
+static inline __attribute__((always_inline)) const void *
+find(const void *v, size_t len, size_t size, const void *key,
+     int (*compare)(const void *, const void *))
+{
+	size_t from = 0, to = len;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		const void *at = (const char *)v + middle * size;
+		int order = compare(at, key);
+
+		if (order == 0)
+			return at;
+		if (order < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return NULL;
+}
+
 #define FIND(facts, list, key, compare)                                                            \
-	((facts)->list.len ? bsearch((key), (facts)->list.v, (facts)->list.len,                    \
-				     sizeof(*(facts)->list.v), (compare))                          \
-			   : NULL)
+	find((facts)->list.v, (facts)->list.len, sizeof(*(facts)->list.v), (key), (compare))
 
 const struct fact_link *facts_link(const struct facts *facts, const char *device)
 {
@@ -53,41 +78,39 @@ const struct fact_remote *facts_remote(const struct facts *facts, struct addr re
 	return FIND(facts, remotes, &key, remote_compare);
 }
 
+const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at)
+{
+	for (size_t i = *at; i < facts->links.len && i <= *at + 1; i++)
+		if (strcmp(facts->links.v[i].device, device) == 0) {
+			*at = i;
+			return &facts->links.v[i];
+		}
+	const struct fact_link *found = facts_link(facts, device);
+	if (found)
+		*at = (size_t)(found - facts->links.v);
+	return found;
+}
+
+const struct fact_remote *facts_remote_near(const struct facts *facts, struct addr remote,
+					    const char *underlay, size_t *at)
+{
+	for (size_t i = *at; i < facts->remotes.len && i <= *at + 1; i++)
+		if (facts->remotes.v[i].remote.host == remote.host &&
+		    strcmp(facts->remotes.v[i].underlay, underlay) == 0) {
+			*at = i;
+			return &facts->remotes.v[i];
+		}
+	const struct fact_remote *found = facts_remote(facts, remote, underlay);
+	if (found)
+		*at = (size_t)(found - facts->remotes.v);
+	return found;
+}
+
 void facts_sort(struct facts *facts)
 {
 	vec_sort(&facts->links, link_compare);
 	vec_sort(&facts->addrs, fact_addr_compare);
 	vec_sort(&facts->remotes, remote_compare);
-}
-
-/* Multiplied as by FNV; folded, so that no two high bits cancel each other out. */
-static uint64_t mix(uint64_t digest, const void *p, size_t size)
-{
-	const char *bytes = p;
-
-	for (size_t at = 0; at < size; at += sizeof(uint32_t)) {
-		uint32_t word = 0;
-
-		memcpy(&word, bytes + at, size - at < sizeof(word) ? size - at : sizeof(word));
-		digest = (digest ^ word) * UINT64_C(1099511628211);
-		digest ^= digest >> 32;
-	}
-	return digest;
-}
-
-/* Bytes of padding that are not zero would only make it another digest than it could be. */
-uint64_t facts_digest(const struct facts *facts)
-{
-	const uint64_t alone[] = {
-		facts->links.len,         facts->addrs.len, facts->remotes.len,
-		facts->ip_forward,        facts->ipv6,      facts->default_forwarding,
-		facts->default_rp_filter,
-	};
-	uint64_t digest = mix(UINT64_C(14695981039346656037), alone, sizeof(alone));
-
-	digest = mix(digest, facts->links.v, facts->links.len * sizeof(*facts->links.v));
-	digest = mix(digest, facts->addrs.v, facts->addrs.len * sizeof(*facts->addrs.v));
-	return mix(digest, facts->remotes.v, facts->remotes.len * sizeof(*facts->remotes.v));
 }
 
 void facts_put_link(struct facts *facts, const struct fact_link *link)
@@ -108,7 +131,6 @@ void facts_drop_link(struct facts *facts, const char *device)
 
 	if (!found)
 		return;
-	facts->links_gone++;
 	facts->links.len--;
 	memmove(found, found + 1,
 		(size_t)(facts->links.v + facts->links.len - found) * sizeof(*found));

@@ -49,8 +49,7 @@ struct facts {
 	bool ip_forward;         /* net.ipv4.ip_forward */
 	bool default_forwarding; /* net.ipv4.conf.default: what a new device begins with */
 	uint8_t default_rp_filter;
-	bool ipv6;           /* /proc/sys/net/ipv6 exists */
-	uint32_t links_gone; /* facts_drop_link, so far */
+	bool ipv6; /* /proc/sys/net/ipv6 exists */
 };
 
 /* NULL when there is none */
@@ -58,9 +57,11 @@ const struct fact_link *facts_link(const struct facts *facts, const char *device
 const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr);
 const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
 				       const char *underlay);
+/* The same: looked for first where the last one was found, and behind it. *at begins with 0. */
+const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at);
+const struct fact_remote *facts_remote_near(const struct facts *facts, struct addr remote,
+					    const char *underlay, size_t *at);
 void facts_sort(struct facts *facts);
-/* Of sorted facts: another one when anything in them is different. */
-uint64_t facts_digest(const struct facts *facts);
 /* Is a tunnel of ours on the way to a remote? */
 bool facts_lead_over_ours(const struct facts *facts);
 /* One device of sorted facts: put right or inserted; removed. */

@@ -120,11 +120,10 @@ static void rank_number(struct rank *rank, uint32_t number)
 
 static void rank_name(struct rank *rank, const char *name, size_t size)
 {
-	size_t room = sizeof(rank->bytes) - rank->len, len = 0;
-	uint8_t *to = rank->bytes + rank->len;
+	size_t room = sizeof(rank->bytes) - rank->len;
+	size_t len = strnlen(name, size < room ? size : room);
 
-	for (size = size < room ? size : room; len < size && name[len]; len++)
-		to[len] = (uint8_t)name[len];
+	memcpy(rank->bytes + rank->len, name, len);
 	rank->len += len;
 	rank_put(rank, "", 1); /* ends it, below every other byte */
 }

@@ -103,9 +103,10 @@ static void list_sort(const struct kind *kind, struct object_list *list)
 {
 	if (is_sorted(kind, list))
 		return;
-	struct sort_row *rows = xcalloc(list->len, sizeof(*rows));
-	const struct sort_row **v = xcalloc(2 * list->len, sizeof(struct sort_row *));
-	size_t *end = xcalloc(list->len, sizeof(size_t)), kept = 0;
+	/* filled as far as it is read */
+	struct sort_row *rows = xmalloc(list->len * sizeof(*rows));
+	const struct sort_row **v = xmalloc(2 * list->len * sizeof(struct sort_row *));
+	size_t *end = xmalloc(list->len * sizeof(size_t)), kept = 0;
 	struct sorting sorting = {kind, v, v + list->len, end, 0};
 	for (size_t i = 0; i < list->len; i++) {
 		rows[i].object = list->v[i];
@@ -129,23 +130,43 @@ void objects_sort(struct objects *objects)
 		list_sort(kinds[i], &objects->kind[i]);
 }
 
-struct object *objects_find(const struct objects *objects, enum kind_id kind, const void *key)
+/* The list's length when there is none. */
+static size_t position(const struct kind *kind, const struct object_list *list, const void *key)
 {
-	const struct object_list *list = &objects->kind[kind];
 	size_t from = 0, to = list->len;
 
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
-		int order = kind_key_compare(kinds[kind], list->v[middle], key);
+		int order = kind_key_compare(kind, list->v[middle], key);
 
 		if (order == 0)
-			return list->v[middle];
+			return middle;
 		if (order < 0)
 			from = middle + 1;
 		else
 			to = middle;
 	}
-	return NULL;
+	return list->len;
+}
+
+struct object *objects_find(const struct objects *objects, enum kind_id kind, const void *key)
+{
+	const struct object_list *list = &objects->kind[kind];
+	size_t at = position(kinds[kind], list, key);
+
+	return at < list->len ? list->v[at] : NULL;
+}
+
+struct object *objects_find_near(const struct objects *objects, enum kind_id kind, const void *key,
+				 size_t *at)
+{
+	const struct object_list *list = &objects->kind[kind];
+
+	for (size_t i = *at; i < list->len && i <= *at + 1; i++)
+		if (kind_key_compare(kinds[kind], list->v[i], key) == 0)
+			return list->v[*at = i];
+	*at = position(kinds[kind], list, key);
+	return *at < list->len ? list->v[*at] : NULL;
 }
 
 int object_order(enum kind_id kind, const struct object *a, const struct object *b)

@@ -218,6 +218,9 @@ void object_list_push(struct object_list *list, struct object *object);
 void objects_sort(struct objects *objects);
 /* The object with the key of that one, in a sorted list; NULL when there is none. */
 struct object *objects_find(const struct objects *objects, enum kind_id kind, const void *key);
+/* The same: looked for first where the last one was found, and behind it. *at begins with 0. */
+struct object *objects_find_near(const struct objects *objects, enum kind_id kind, const void *key,
+				 size_t *at);
 /* Order of their keys, in a merge of sorted lists: NULL, the end of one, comes last. */
 int object_order(enum kind_id kind, const struct object *a, const struct object *b);
 /* kind_differences of two kernel objects */

@@ -62,6 +62,15 @@ const struct object *expander_sysctl(struct expander *x, const char *device, enu
 	return &s->head;
 }
 
+const struct object *expander_forwarding(struct expander *x, const char *device, bool closed)
+{
+	const struct object *s = expander_sysctl(x, device, SYSCTL_FORWARDING, 1);
+
+	if (closed)
+		vec_push(&x->opened, (const struct sysctl *)s);
+	return s;
+}
+
 void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,
 		  bool interval, bool counter)
 {
@@ -106,33 +115,6 @@ uint32_t prefixes_merge(struct prefix *v, uint32_t len)
 	return kept;
 }
 
-bool expander_usable(const struct expander *x, const struct tunnel *tunnel)
-{
-	struct link key = {0};
-
-	if (!tunnel->head.enabled || tunnel->head.deleting)
-		return false;
-	const struct fact_link *link = facts_link(x->input->facts, tunnel_device(tunnel));
-	if (!link || link->ours || (tunnel->head.adopt && link->adoptable))
-		return true;
-	name_copy(key.device, tunnel_device(tunnel));
-	const struct object *owned = objects_find(x->input->owned, KIND_LINK, &key);
-	return owned && owned->marks; /* none: it was of another device of that name */
-}
-
-const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device)
-{
-	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
-
-	for (size_t i = 0; i < tunnels->len; i++) {
-		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
-
-		if (strcmp(tunnel_device(t), device) == 0 && expander_usable(x, t))
-			return t;
-	}
-	return NULL;
-}
-
 static uint32_t auto_mtu(uint32_t underlay_mtu)
 {
 	uint32_t mtu = underlay_mtu > IPIP_OVERHEAD ? underlay_mtu - IPIP_OVERHEAD : 0;
@@ -143,35 +125,34 @@ static uint32_t auto_mtu(uint32_t underlay_mtu)
 /* What local and mtu are for now; says why when the underlay does not carry the tunnel. */
 static void resolve_underlay(struct expander *x, const struct tunnel *t, struct tunnel *effective)
 {
-	const struct facts *facts = x->input->facts;
-	const struct fact_remote *route = facts_remote(facts, t->remote, t->underlay);
+	const struct answer *answer = x->answer;
 	char remote[ADDR_TEXT], local[ADDR_TEXT];
 
-	if (t->underlay[0] && !facts_link(facts, t->underlay))
+	if (t->underlay[0] && !answer->device_there[0])
 		expander_hold(x, REASON_INTERFACE_MISSING, "underlay device %s is not there",
 			      t->underlay);
-	if (t->local.host && !facts_addr(facts, t->local))
+	if (t->local.host && !answer->address_there)
 		expander_hold(x, REASON_LOCAL_ADDRESS_MISSING, "this host has no address %s",
 			      addr_text(t->local, local));
-	if (facts_addr(facts, t->remote))
+	if (answer->remote_is_own)
 		expander_hold(x, REASON_UNDERLAY_UNROUTABLE, "%s is this host's own address",
 			      addr_text(t->remote, remote));
-	if (!route || route->error) {
+	if (!answer->asked || answer->error) {
 		expander_hold(x, REASON_UNDERLAY_UNROUTABLE, "no route to %s: %s",
 			      addr_text(t->remote, remote),
-			      route ? strerror(-route->error) : "not asked yet");
+			      answer->asked ? strerror(-answer->error) : "not asked yet");
 		return;
 	}
 	if (!t->local.host)
-		effective->local = route->source;
-	if (!t->mtu && route->mtu)
-		effective->mtu = auto_mtu(route->mtu);
+		effective->local = answer->source;
+	if (!t->mtu && answer->mtu)
+		effective->mtu = auto_mtu(answer->mtu);
 }
 
 static void want_link(struct expander *x, const struct tunnel *t, const struct tunnel *effective)
 {
 	struct link *link = expander_want(x, KIND_LINK);
-	bool no_underlay = t->underlay[0] && !facts_link(x->input->facts, t->underlay);
+	bool no_underlay = t->underlay[0] && !x->answer->device_there[0];
 
 	name_copy(link->device, effective->device);
 	name_copy(link->driver, "ipip");
@@ -185,7 +166,7 @@ static void want_link(struct expander *x, const struct tunnel *t, const struct t
 	link->mtu = effective->mtu;
 	link->up = true;
 	link->group = OUR_GROUP;
-	alias_format(link->alias, x->input->database_id, t->head.name);
+	alias_format(link->alias, x->database_id, t->head.name);
 	/* not known now: what the device has stays */
 	if (!effective->local.host)
 		link->head.set &= ~object_bit(link_kind, "local");
@@ -227,7 +208,7 @@ void expand_tunnel(struct expander *x, const struct tunnel *t)
 		return;
 	resolve_underlay(x, t, effective);
 	want_link(x, t, effective);
-	if (!expander_usable(x, t))
+	if (!x->answer->usable)
 		return;
 	for (uint32_t i = 0; i < t->addresses.len; i++) {
 		struct address *a = expander_want(x, KIND_ADDRESS);
@@ -255,7 +236,7 @@ void expand_tunnel(struct expander *x, const struct tunnel *t)
 
 uint32_t expander_table(const struct expander *x, struct prefix from)
 {
-	const struct from_numbers *numbers = x->input->from_numbers;
+	const struct from_numbers *numbers = x->answers->from_numbers;
 
 	if (from.len == 0)
 		return OUR_TABLE_FIRST;
@@ -282,33 +263,13 @@ static void want_routes(struct expander *x, const struct exit_route *e, uint32_t
 	}
 }
 
-/* The disabled tunnel that a source stands on; NULL when it is there, or will come. */
-static const struct tunnel *disabled_source(const struct expander *x, struct addr source)
-{
-	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
-	const struct tunnel *disabled = NULL;
-
-	if (!source.host || facts_addr(x->input->facts, source))
-		return NULL;
-	for (size_t i = 0; i < tunnels->len; i++) {
-		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
-
-		for (uint32_t a = 0; a < t->addresses.len; a++) {
-			if (t->addresses.v[a].addr.host != source.host)
-				continue;
-			if (t->head.enabled)
-				return NULL;
-			disabled = t;
-		}
-	}
-	return disabled;
-}
-
 void expand_exit_route(struct expander *x, const struct exit_route *e)
 {
 	static const struct prefix everything[] = {{{0}, 0}};
-	const struct tunnel *t = (const struct tunnel *)declaration_find(
-		x->input->declaration, KIND_TUNNEL, e->tunnel, NULL);
+	struct resource *const *tunnels = x->declaration->kind[KIND_TUNNEL].v;
+	const struct tunnel *t = x->answer->tunnel
+					 ? (const struct tunnel *)tunnels[x->answer->tunnel - 1]
+					 : NULL;
 	struct exit_route *effective = x->now->effective;
 	const struct prefix *from = e->from.len ? e->from.v : everything;
 
@@ -320,15 +281,14 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 		expander_hold(x, REASON_DEPENDENCY_DISABLED, "tunnel %s is disabled", e->tunnel);
 		return;
 	}
-	const struct tunnel *disabled = disabled_source(x, e->source);
-	if (disabled) {
+	if (x->answer->disabled) {
 		expander_hold(x, REASON_DEPENDENCY_DISABLED,
 			      "its source stands on tunnel %s, which is "
 			      "disabled",
-			      disabled->head.name);
+			      tunnels[x->answer->disabled - 1]->name);
 		return;
 	}
-	if (!expander_usable(x, t)) {
+	if (!x->answer->usable) {
 		expander_hold(x, REASON_DEPENDENCY_FAILED, "the device of tunnel %s is not its own",
 			      e->tunnel);
 		return;
@@ -413,11 +373,10 @@ static void end(struct expander *x)
 	struct expansion *e = x->now;
 
 	e->claims_to = x->out->claims.len;
-	for (unsigned i = 0; i < e->kind->n_fields; i++) {
-		const struct field *f = &e->kind->fields[i];
+	for (uint64_t rows = x->left_out[e->kind->id]; rows; rows &= rows - 1) {
+		const struct field *f = &e->kind->fields[__builtin_ctzll(rows)];
 
-		if (f->type == FIELD_STRING || f->type == FIELD_PREFIXES || f->type == FIELD_LABELS)
-			memset(field_of(f, e->effective), 0, f->size);
+		memset(field_of(f, e->effective), 0, f->size);
 	}
 	x->now = NULL;
 }
@@ -442,8 +401,10 @@ static void drop_covered(struct object_list *elements)
 	elements->len = kept;
 }
 
-static void expand_resource(struct expander *x, const struct kind *kind, const struct resource *r)
+static void expand_resource(struct expander *x, const struct kind *kind, const struct resource *r,
+			    const struct answer *answer)
 {
+	x->answer = answer;
 	begin(x, kind, r);
 	if (kind->id == KIND_TUNNEL)
 		expand_tunnel(x, (const struct tunnel *)r);
@@ -454,17 +415,36 @@ static void expand_resource(struct expander *x, const struct kind *kind, const s
 	end(x);
 }
 
-static struct expander expander_begin(const struct expand_input *input, struct arena *arena,
+/* Lists and strings: they are the resource's, which may go. */
+static uint64_t left_out(const struct kind *kind)
+{
+	uint64_t rows = 0;
+
+	for (unsigned i = 0; i < kind->n_fields; i++) {
+		enum field_type type = kind->fields[i].type;
+
+		if (type == FIELD_STRING || type == FIELD_PREFIXES || type == FIELD_LABELS)
+			rows |= UINT64_C(1) << i;
+	}
+	return rows;
+}
+
+static struct expander expander_begin(const struct expand_input *input,
+				      const struct answers *answers, struct arena *arena,
 				      struct expand_output *out)
 {
 	struct expander x = {
-		.input = input,
+		.declaration = input->declaration,
+		.database_id = input->database_id,
+		.answers = answers,
 		.arena = arena,
 		.out = out,
 		.prefix_bit = object_bit(nft_element_kind, "prefix"),
 		.device_bit = object_bit(nft_element_kind, "device"),
 	};
 
+	for (unsigned kind = 0; kind < RESOURCE_KINDS; kind++)
+		x.left_out[kind] = left_out(kinds[kind]);
 	for (unsigned kind = OBJECT_KIND_FIRST; kind < OBJECT_KIND_END; kind++)
 		x.compared[kind] = kind_compared(kinds[kind]);
 	out->desired.arena = arena;
@@ -474,30 +454,44 @@ static struct expander expander_begin(const struct expand_input *input, struct a
 void expand_one(const struct expand_input *input, const struct kind *kind,
 		const struct resource *resource, struct arena *arena, struct expand_output *out)
 {
-	struct expander x = expander_begin(input, arena, out);
+	const struct answers answers = answers_ask_one(input, kind->id, resource, arena);
+	struct expander x = expander_begin(input, &answers, arena, out);
 
-	expand_resource(&x, kind, resource);
+	expand_resource(&x, kind, resource, answers.v);
 	void *effective = out->expansions.v[0].effective;
 	*(uint64_t *)effective = left_to_agent(kind, resource, effective);
 	vec_done(&x.sources);
 	vec_done(&x.clamp);
 	vec_done(&x.shapes);
+	vec_done(&x.opened);
 }
 
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out)
 {
-	struct expander x = expander_begin(input, arena, out);
+	const struct answers answers = answers_ask(input, out->scratch ? out->scratch : arena);
+	struct expander x = expander_begin(input, &answers, arena, out);
 	const struct declaration *d = input->declaration;
+	const struct answer *answer = answers.v;
 
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
 		for (size_t i = 0; i < d->kind[k].len; i++)
-			expand_resource(&x, kinds[k], d->kind[k].v[i]);
+			expand_resource(&x, kinds[k], d->kind[k].v[i], answer++);
 	expand_shapes(&x);
 	expand_rules(&x);
 	expand_chains(&x);
 	objects_sort(&out->desired);
 	drop_covered(&out->desired.kind[KIND_NFT_ELEMENT]);
+	out->inputs = answers_digest(&answers);
 	vec_done(&x.shapes);
+	vec_done(&x.opened);
+}
+
+uint64_t expand_inputs(const struct expand_input *input)
+{
+	cleanup_arena struct arena arena = {0};
+	const struct answers answers = answers_ask(input, &arena);
+
+	return answers_digest(&answers);
 }
 
 void expand_done(struct expand_output *out)

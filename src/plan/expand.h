@@ -51,9 +51,13 @@ struct expand_output {
 	struct expansions expansions; /* in order of kind and name */
 	struct claims claims;         /* sorted runs, one for each expansion */
 	struct arena *scratch;        /* of what is not desired: effective. NULL: as desired */
+	uint64_t inputs;              /* digest of all that the declaration was expanded with */
 };
 
 void expand(const struct expand_input *input, struct arena *arena, struct expand_output *out);
+/* What output.inputs would be. While it and the declaration's revision are the same, so is all the
+ * output. */
+uint64_t expand_inputs(const struct expand_input *input);
 /* What one resource of the declaration needs: one expansion and its claims, nothing shared. */
 void expand_one(const struct expand_input *input, const struct kind *kind,
 		const struct resource *resource, struct arena *arena, struct expand_output *out);

@@ -7,7 +7,7 @@
  */
 
 #include "base/text.h"
-#include "plan/expand.h"
+#include "plan/answers.h"
 
 struct nft_rules vec_of(struct nft_rule);
 
@@ -23,13 +23,19 @@ struct nat_shape {
 };
 
 struct expander {
-	const struct expand_input *input;
+	const struct declaration *declaration;
+	uint32_t database_id;
+	const struct answers *answers;
+	const struct answer *answer; /* to the resource in hand */
 	struct arena *arena;
 	struct expand_output *out;
-	uint64_t compared[KINDS];        /* kind_compared of each */
-	uint64_t prefix_bit, device_bit; /* of nft_element */
-	struct expansion *now; /* the resource in hand; NULL: nobody claims */
+	uint64_t compared[KINDS];          /* kind_compared of each */
+	uint64_t left_out[RESOURCE_KINDS]; /* rows that no effective one has */
+	uint64_t prefix_bit, device_bit;   /* of nft_element */
+	struct expansion *now;             /* the resource in hand; NULL: nobody claims */
 	struct shapes vec_of(struct nat_shape) shapes;
+	/* the devices that forward because we switch it on, or did */
+	struct opened vec_of(const struct sysctl *) opened;
 	/* the chains' rules, gathered over all resources */
 	struct nft_rules sources, clamp, forward, nat;
 };
@@ -46,6 +52,8 @@ void expander_claim(struct expander *x, enum kind_id kind, const struct object *
 void expander_hold(struct expander *x, enum reason reason, const char *fmt, ...) printf_(3, 4);
 const struct object *expander_sysctl(struct expander *x, const char *device, enum sysctl_name name,
 				     uint32_t value);
+/* It is to forward; closed: as the answer says. */
+const struct object *expander_forwarding(struct expander *x, const char *device, bool closed);
 void expander_set(struct expander *x, const char *name, enum nft_set_type type, bool map,
 		  bool interval, bool counter);
 void expander_ifname(struct expander *x, const char *set, const char *device);
@@ -53,15 +61,8 @@ void expander_prefix(struct expander *x, const char *set, struct prefix prefix, 
 /* Sorts, and drops what another one covers. Returns the new length. */
 uint32_t prefixes_merge(struct prefix *v, uint32_t len);
 
-/*
- * Enabled, not going, and its device not somebody else's: a foreign link of that name gets
- * nothing but the comparison, until it is adopted or found equal.
- */
-bool expander_usable(const struct expander *x, const struct tunnel *tunnel);
 /* The table of routes for that `from`; 0 when the store has not given it a number. */
 uint32_t expander_table(const struct expander *x, struct prefix from);
-/* The usable tunnel with that device; NULL when there is none. */
-const struct tunnel *expander_tunnel_of(const struct expander *x, const char *device);
 
 /* One function a kind of resource. */
 void expand_tunnel(struct expander *x, const struct tunnel *tunnel);

@@ -87,13 +87,10 @@ void nat_sources_of(const struct nat_rule *rule, struct arena *arena, struct pre
 	}
 }
 
-static void check_device(struct expander *x, const char *device)
+static void miss_device(struct expander *x, const char *device)
 {
-	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
+	const struct resources *tunnels = &x->declaration->kind[KIND_TUNNEL];
 
-	/* in this order: the second looks at every tunnel */
-	if (facts_link(x->input->facts, device) || expander_tunnel_of(x, device))
-		return;
 	for (size_t i = 0; i < tunnels->len; i++)
 		if (strcmp(tunnel_device((struct tunnel *)tunnels->v[i]), device) == 0) {
 			expander_hold(x, REASON_DEPENDENCY_DISABLED, "tunnel %s is disabled",
@@ -122,10 +119,11 @@ static struct nat_shape *add_shape(struct expander *x, const struct nat_rule *ru
 
 		name_sets(rule, shape.digest, &shape.destinations, sets);
 		shape.sets = sets;
-		shape.forwarding[0] = expander_sysctl(x, rule->out_interface, SYSCTL_FORWARDING, 1);
+		shape.forwarding[0] = expander_forwarding(x, rule->out_interface,
+							  x->answer->closed[0]);
 		if (rule->in_interface[0])
-			shape.forwarding[1] = expander_sysctl(x, rule->in_interface,
-							      SYSCTL_FORWARDING, 1);
+			shape.forwarding[1] = expander_forwarding(x, rule->in_interface,
+								  x->answer->closed[1]);
 	}
 	vec_push(&x->shapes, shape);
 	return &x->shapes.v[x->shapes.len - 1];
@@ -138,10 +136,11 @@ void expand_nat_rule(struct expander *x, const struct nat_rule *rule)
 
 	if (!rule->head.enabled || rule->head.deleting)
 		return;
-	check_device(x, rule->out_interface);
-	if (rule->in_interface[0])
-		check_device(x, rule->in_interface);
-	if (rule->to_address.host && !facts_addr(x->input->facts, rule->to_address))
+	if (!x->answer->device_there[0])
+		miss_device(x, rule->out_interface);
+	if (rule->in_interface[0] && !x->answer->device_there[1])
+		miss_device(x, rule->in_interface);
+	if (rule->to_address.host && !x->answer->address_there)
 		expander_hold(x, REASON_LOCAL_ADDRESS_MISSING, "this host has no address %s",
 			      addr_text(rule->to_address, text));
 
@@ -269,26 +268,18 @@ static void expand_shape(struct expander *x, const struct nat_shape *shape)
 /* Rules without in_interface let every tunnel forward. */
 static void open_tunnels(struct expander *x)
 {
-	const struct resources *tunnels = &x->input->declaration->kind[KIND_TUNNEL];
+	const struct resources *tunnels = &x->declaration->kind[KIND_TUNNEL];
+	const struct answer *answers = x->answers->v; /* tunnels come first */
 
 	expander_set(x, SET_TUNNELS, NFT_SET_IFNAME, false, false, false);
 	for (size_t i = 0; i < tunnels->len; i++) {
 		const struct tunnel *t = (const struct tunnel *)tunnels->v[i];
 
-		if (!expander_usable(x, t))
+		if (!answers[i].usable)
 			continue;
 		expander_ifname(x, SET_TUNNELS, tunnel_device(t));
-		expander_sysctl(x, tunnel_device(t), SYSCTL_FORWARDING, 1);
+		expander_forwarding(x, tunnel_device(t), answers[i].closed[0]);
 	}
-}
-
-/* Is its forwarding on because we switched it on (or are about to)? */
-static bool opened_by_us(const struct expander *x, const struct sysctl *want)
-{
-	const struct fact_link *link = facts_link(x->input->facts, want->device);
-	const struct object *owned = objects_find(x->input->owned, KIND_SYSCTL, want);
-
-	return !link || !link->forwarding || (owned && owned->marks & OBJECT_OURS);
 }
 
 /*
@@ -298,21 +289,11 @@ static bool opened_by_us(const struct expander *x, const struct sysctl *want)
 static void close_opened(struct expander *x)
 {
 	struct nft_rule drop = {.iif_set = SET_OPENED, .verdict = NFT_VERDICT_DROP};
-	const struct object_list *sysctls = &x->out->desired.kind[KIND_SYSCTL];
-	bool any = false;
 
-	if (x->input->facts->ip_forward)
+	if (x->answers->ip_forward || !x->opened.len)
 		return;
-	for (size_t i = 0; i < sysctls->len; i++) {
-		const struct sysctl *s = (const struct sysctl *)sysctls->v[i];
-
-		if (s->name != SYSCTL_FORWARDING || !opened_by_us(x, s))
-			continue;
-		expander_ifname(x, SET_OPENED, s->device);
-		any = true;
-	}
-	if (!any)
-		return;
+	for (size_t i = 0; i < x->opened.len; i++)
+		expander_ifname(x, SET_OPENED, x->opened.v[i]->device);
 	expander_set(x, SET_OPENED, NFT_SET_IFNAME, false, false, false);
 	vec_push(&x->forward, drop);
 }

@@ -42,32 +42,23 @@ static void want_own_address(struct expander *x, struct addr addr)
 	rule->target = OUR_RULE_LAST;
 }
 
-static bool on_our_tunnel(const struct expander *x, const struct fact_addr *fact)
-{
-	const struct fact_link *link = facts_link(x->input->facts, fact->device);
-
-	return (link && link->ours) || expander_tunnel_of(x, fact->device);
-}
-
 /* Outer packets and replies of this host's own addresses never enter a tunnel by our rules. */
 static void want_own_addresses(struct expander *x)
 {
-	const struct facts *facts = x->input->facts;
+	struct addr last = {0}; /* most tunnels have the same */
 
 	for (size_t i = 0; i < x->out->expansions.len; i++) {
 		const struct expansion *e = &x->out->expansions.v[i];
 		const struct tunnel *t = e->effective;
 
-		if (e->kind == &tunnel_kind && e->resource->enabled && !e->resource->deleting &&
-		    t->local.host)
-			want_own_address(x, t->local);
+		if (e->kind != &tunnel_kind || !e->resource->enabled || e->resource->deleting ||
+		    !t->local.host || t->local.host == last.host)
+			continue;
+		want_own_address(x, t->local);
+		last = t->local;
 	}
-	for (size_t i = 0; i < facts->addrs.len; i++) {
-		const struct fact_addr *fact = &facts->addrs.v[i];
-
-		if (fact->addr.host >> 24 != 127 && !on_our_tunnel(x, fact))
-			want_own_address(x, fact->addr);
-	}
+	for (size_t i = 0; i < x->answers->own_len; i++)
+		want_own_address(x, x->answers->own[i]);
 }
 
 static int lengths_compare(const void *a, const void *b)

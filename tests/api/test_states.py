@@ -121,6 +121,21 @@ class States(api.ApiTest):
         self.agent.put("/v1/tunnels/other?wait=10", other)
         self.agent.until("/v1/exit-routes/qq", lambda a: a.state == "ready")
 
+    def test_what_a_write_brings_about_counts_for_what_was_declared_before(self):
+        def reason_of(kind, name):
+            return self.agent.get(f"/v1/{kind}/{name}").reason
+        inner = {"remote": "172.16.1.70", "local": "192.168.2.1"}
+        answer = self.ok(self.agent.put("/v1/tunnels/inner?wait=1", inner), 201)
+        self.assertEqual((answer.state, answer.reason), ("pending", "LocalAddressMissing"))
+        other = {**TUNNEL, "addresses": ["192.168.2.1/24"]}
+        self.ok(self.agent.put("/v1/tunnels/other?wait=10", other), 201)
+        self.assertEqual(reason_of("tunnels", "inner"), "InSync")
+        self.ok(self.agent.put("/v1/nat-rules/out?wait=10", {**NAT, "out_interface": "other"}), 201)
+        self.assertEqual(reason_of("nat-rules", "out"), "InSync")
+        self.ok(self.agent.delete("/v1/tunnels/other?wait=10"), 204)
+        self.assertEqual(reason_of("tunnels", "inner"), "LocalAddressMissing")
+        self.assertEqual(reason_of("nat-rules", "out"), "DependencyDisabled")
+
     def test_a_missing_interface_is_pending(self):
         answer = self.agent.put("/v1/nat-rules/exit?wait=1", {**NAT, "out_interface": "eth9"})
         self.assertEqual((answer.state, answer.reason), ("pending", "InterfaceMissing"), answer)

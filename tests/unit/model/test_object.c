@@ -114,6 +114,28 @@ static void sorts_runs_and_keeps_the_first(void **state)
 		}
 }
 
+static void finds_near_what_it_finds_anywhere(void **state)
+{
+	cleanup_arena struct arena arena = {0};
+	struct objects objects = {.arena = &arena};
+
+	(void)state;
+	for (uint32_t i = 1; i < 12; i += 2)
+		((struct rule *)objects_add(&objects, KIND_RULE))->priority = i;
+	objects_sort(&objects);
+	for (size_t near = 0; near < 8; near++)
+		for (uint32_t i = 0; i < 13; i++) {
+			const struct rule key = {.priority = i};
+			size_t at = near;
+			struct object *found = objects_find_near(&objects, KIND_RULE, &key, &at);
+
+			assert_ptr_equal(found, objects_find(&objects, KIND_RULE, &key));
+			assert_true(!found == !(i % 2 && i < 12));
+			assert_true(!found || objects.kind[KIND_RULE].v[at] == found);
+		}
+	objects_done(&objects);
+}
+
 static void finds_nothing_in_nothing(void **state)
 {
 	cleanup_arena struct arena arena = {0};
@@ -206,6 +228,7 @@ int main(void)
 		cmocka_unit_test(sorts_and_finds),
 		cmocka_unit_test(keeps_the_first_of_equal_keys),
 		cmocka_unit_test(sorts_runs_and_keeps_the_first),
+		cmocka_unit_test(finds_near_what_it_finds_anywhere),
 		cmocka_unit_test(finds_nothing_in_nothing),
 		cmocka_unit_test(keeps_kinds_apart),
 		cmocka_unit_test(reads_the_alias_that_it_writes),
