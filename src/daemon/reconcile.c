@@ -513,7 +513,10 @@ static void kernel_ready(void *user)
 		return;
 	log_debug("kernel event%s, by port %u, nftables' by %u", events.overrun ? " (overrun)" : "",
 		  r->culprit.port, r->culprit.nft_port);
-	schedule(r, "event", loop_turn_ms(r->loop) + delay_ms(r, true));
+	unsigned delay = delay_ms(r, true);
+	if (events.more && delay < r->config.coalesce_ms)
+		delay = r->config.coalesce_ms;
+	schedule(r, "event", loop_turn_ms(r->loop) + delay);
 }
 
 int reconcile_new(struct reconcile **reconcile, struct loop *loop, struct kernel *kernel,

@@ -31,7 +31,10 @@ struct events {
 	int epoll_fd;
 };
 
-enum { EVENT_BUFFER = 16 << 20 }; /* bytes: tens of thousands of events */
+enum {
+	EVENT_BUFFER = 16 << 20, /* bytes: tens of thousands of events */
+	RECEIVES_MAX = 1024,     /* from one socket in a turn */
+};
 
 static int join(struct netlink *netlink, uint32_t group)
 {
@@ -338,14 +341,15 @@ static void note_gone(const struct kern *kern, const struct nlmsghdr *h,
 		vec_push(&taken->gone, gone);
 }
 
-/* What one socket has, until it has no more. */
+/* What one socket has, until it has no more, or that is enough for a turn of the loop: others may
+ * make events faster than they are read. */
 static void take(struct kern *kern, struct netlink *netlink, struct scope *scope,
 		 struct kernel_events *taken)
 {
 	bool nft = netlink == kern->events->nft;
 	uint32_t own = nft ? nft_port(kern->nft) : netlink_port(kern->netlink);
 
-	for (;;) {
+	for (unsigned i = 0; i < RECEIVES_MAX; i++) {
 		struct nlmsghdr *h = NULL;
 		ssize_t len = netlink_receive(netlink, MSG_DONTWAIT, &h);
 
@@ -367,6 +371,7 @@ static void take(struct kern *kern, struct netlink *netlink, struct scope *scope
 			note(kern, nft, h, scope, taken);
 		}
 	}
+	taken->more = true;
 }
 
 void events_take(struct kern *kern, struct scope *scope, struct kernel_events *taken)

@@ -78,6 +78,7 @@ enum { COUNT_LINKS = 1 << 0, COUNT_ELEMENTS = 1 << 1 };
 struct kernel_events {
 	bool look;    /* something that can matter changed: the scope says where */
 	bool overrun; /* ENOBUFS: events were lost */
+	bool more;    /* there may be, to be read in another turn */
 	bool ruleset; /* somebody else committed a transaction of nftables, whatever it was about */
 	/* added to whom it names already: who an nftables transaction was comes behind it */
 	struct culprit culprit;

@@ -176,6 +176,25 @@ static void tells_when_events_were_lost(void **state)
 	assert_false(ground_events(ground, false).look);
 }
 
+/* A turn of the loop is no longer for it: who makes them without a pause would have it all. */
+static void reads_so_many_at_one_time(void **state)
+{
+	struct ground *ground = *state;
+	struct kernel_events events = {0};
+	unsigned times = 0;
+
+	host(ground);
+	ground_sh("awk 'BEGIN { for (i = 0; i < 4000; i++) printf \"route add 10.%%d.%%d.%%d/32 "
+		  "dev eth0\\n\", i / 65536, i / 256 %% 256, i %% 256 }' | ip -batch -");
+	for (; is_readable(ground) && times < 100; times++) {
+		ground->kernel->vt->events_read(ground->kernel, &ground->scope, &events);
+		assert_false(events.overrun);
+		assert_true(events.more || times);
+	}
+	assert_false(events.more);
+	assert_in_range(times, 3, 10);
+}
+
 static const struct fact_remote *asked(struct ground *ground)
 {
 	ground_look(ground);
@@ -352,6 +371,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(names_the_port_of_who_did_it),
 	TEST(names_the_process_that_changed_nftables),
 	TEST(tells_when_events_were_lost),
+	TEST(reads_so_many_at_one_time),
 	TEST(answers_how_a_remote_is_reached),
 	TEST(answers_with_the_underlay_given),
 	TEST(answers_route_questions),
