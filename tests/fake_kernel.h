@@ -43,7 +43,7 @@
  *   traffic link NAME COUNTER N …            rx_bytes, tx_errors and so on: so many more
  *   traffic element SET PREFIX packets|bytes N …
  *   flush nft                                our table and all in it
- *   sysctl ip_forward 0|1                    rewrites forwarding of every device
+ *   sysctl ip_forward 0|1                    rewrites forwarding of every device, if it changes
  *   sysctl DEVICE|default forwarding|rp_filter N
  *   fail KIND|* VERB|* KEYGLOB ERRNO [TEXT]  such ops fail, with that text ("link", "add",
  *                                            "tun_*", "EPERM"); an nft one fails its batch

@@ -260,6 +260,8 @@ void fake_state_forward(struct fake *fake, bool on)
 {
 	const struct object_list *list = &fake->state.kind[KIND_SYSCTL];
 
+	if (fake->ip_forward == on)
+		return; /* as in the kernel: devinet_sysctl_forward() */
 	fake->ip_forward = on;
 	for (size_t i = 0; i < list->len; i++) {
 		struct sysctl *sysctl = (struct sysctl *)list->v[i];

@@ -245,6 +245,9 @@ class Forwarding(lab.LabTest):
         sysctl(ns, "net/ipv4/ip_forward", 1)
         sysctl(ns, "net/ipv4/ip_forward", 0)
         self.assertEqual("0", sysctl(ns, "net/ipv4/conf/eth1/forwarding"))
+        sysctl(ns, "net/ipv4/conf/eth1/forwarding", 1)
+        sysctl(ns, "net/ipv4/ip_forward", 0)  # which it is
+        self.assertEqual("1", sysctl(ns, "net/ipv4/conf/eth1/forwarding"))
 
     def test_the_closing_rule_keeps_strangers_out(self):
         t = self.topology()

@@ -257,7 +257,9 @@ class World:
 
     def do_sysctl(self, words, _):
         if words[0] == "ip_forward":
-            self.ip_forward = int(words[1])
+            was, self.ip_forward = self.ip_forward, int(words[1])
+            if was == self.ip_forward:
+                return True  # the kernel rewrites every device when it changes alone
             for device, name in self.sysctls:
                 if name == "forwarding":
                     self.sysctls[device, name] = self.ip_forward
