@@ -24,9 +24,11 @@
 enum {
 	HEARD_MS = 500, /* for who has come to ask, and to be answered, before the end */
 	STOP_MS = 500,  /* for the last answers to go out */
-	/* Until its handshake is over, the library (0.9.75) takes a connection that sent
-	 * anything for one with work to do, and would have the loop turn without a pause. */
-	HANDSHAKE_MS = 5,
+	/* The library (0.9.75) takes a connection that sent anything, until its handshake is over,
+	 * and one whose buffer is full of a line without an end, for one with work to do, and would
+	 * have the loop turn without a pause. */
+	IDLE_MS = 5,
+	IDLE_RUNS_MAX = 8,
 };
 
 void http_set_deadline(struct connection *connection, uint64_t in_ms)
@@ -290,7 +292,8 @@ static uint64_t listener_wait_ms(const struct http_listener *listener)
 		return 0;
 	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
 		return UINT64_MAX;
-	return listener->has_tls && listener->silent && ms < HANDSHAKE_MS ? HANDSHAKE_MS : ms;
+	bool idles = listener->idle_runs > IDLE_RUNS_MAX || (listener->has_tls && listener->silent);
+	return idles && ms < IDLE_MS ? IDLE_MS : ms;
 }
 
 static uint64_t wait_ms(void *user)

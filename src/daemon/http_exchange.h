@@ -28,7 +28,7 @@ struct exchange {
 	struct MHD_Connection *mhd;
 	enum phase phase;
 	bool suspended;
-	bool close;    /* after the answer */
+	bool close; /* after the answer */
 	bool is_chunked;
 	bool preempts; /* the library's own answer: no response can be queued */
 	const char *target, *query;
@@ -51,9 +51,10 @@ struct http_listener {
 	struct MHD_Daemon *daemon;
 	int epoll_fd; /* of the daemon */
 	struct loop_watch *watch;
-	unsigned silent; /* connections on which there was no request yet */
-	bool due;        /* there is something for the daemon to do */
-	uint64_t due_ms; /* or will be then; monotonic */
+	unsigned silent;    /* connections on which there was no request yet */
+	unsigned idle_runs; /* of the daemon, one after the other, in which it used no socket */
+	bool due;           /* there is something for the daemon to do */
+	uint64_t due_ms;    /* or will be then; monotonic */
 };
 
 struct connection {

@@ -75,12 +75,13 @@ bool http_preempt_page(const char *page)
 	return false;
 }
 
-void http_preempt_run(const struct http_listener *listener)
+void http_preempt_run(struct http_listener *listener)
 {
 	at_work.listener = listener;
 	at_work.fd = -1;
 	MHD_run(listener->daemon);
 	at_work.listener = NULL;
+	listener->idle_runs = at_work.fd < 0 ? listener->idle_runs + 1 : 0;
 }
 
 void http_preempt_next(const struct connection *connection, bool answered)

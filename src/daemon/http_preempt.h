@@ -11,7 +11,7 @@
 #include "daemon/http_exchange.h"
 
 /* The library's daemon runs. */
-void http_preempt_run(const struct http_listener *listener);
+void http_preempt_run(struct http_listener *listener);
 /* A request is done. What came behind it is read next, if it was answered. */
 void http_preempt_next(const struct connection *connection, bool answered);
 /* The library is about to send that page. False: it is none of those that are known. */

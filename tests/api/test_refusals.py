@@ -389,6 +389,29 @@ class Refusals(Ways):
         self.assertEqual(self.revision(), revision)
 
 
+class Endless(Ways, api.ApiTest):
+    """What the library has no room for, and waits for the end of."""
+
+    limits = {"body_timeout": "2s"}
+
+    def cpu_s(self):
+        with open(f"/proc/{self.agent.process.pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
+
+    def test_a_line_without_an_end_has_its_time_and_none_of_the_processor(self):
+        connection = self.connect(PUT + HOST + AUTH + JSON + CHUNKED + END)
+        time.sleep(0.05)
+        connection.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            connection.sendall(b"5;" + b"x" * 1000000)
+        begin = self.cpu_s()
+        time.sleep(1)
+        self.assertLess(self.cpu_s() - begin, 0.2)
+        connection.settimeout(5)
+        self.assertEqual(heard(connection), b"")
+        self.ok(self.agent.get("/livez"))
+
+
 class TlsPending(Ways, api.ApiTest):
     """Of a record that was taken from the socket only a part was read: the rest, and whose fault
     it has, is read in the next run, of which no epoll tells."""
