@@ -243,7 +243,8 @@ def route(ns, words):
 
 
 def rule(ns, words):
-    lab.ip(ns, f"rule add priority {words[0]} {' '.join(words[1:])} protocol 4")
+    # it may be there, and is one rule then as before; that there is one is compared
+    lab.ip(ns, f"rule add priority {words[0]} {' '.join(words[1:])} protocol 4", check=False)
 
 
 def element(ns, words):
