@@ -114,8 +114,9 @@ class IpWriter:
         self._ending.set()
         self._thread.join(60)
         error = self._process.stderr.read()
-        if self._process.wait(60):
-            raise AssertionError(f"ip: {error}")
+        status = self._process.wait(60)
+        if status:
+            raise AssertionError(f"ip: ended with {status} after {self.rounds} rounds: {error}")
         return self.rounds
 
 
