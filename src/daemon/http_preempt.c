@@ -39,6 +39,12 @@ static const struct {
 	{"Requested HTTP version is", 400, "the protocol is neither HTTP/1.0 nor HTTP/1.1"},
 };
 
+static void work_for(int fd, bool reads)
+{
+	at_work.fd = fd;
+	at_work.reads = reads;
+}
+
 static struct connection *connection_at_work(void)
 {
 	const struct http *http = at_work.listener ? at_work.listener->http : NULL;
@@ -86,8 +92,7 @@ void http_preempt_run(struct http_listener *listener)
 
 void http_preempt_next(const struct connection *connection, bool answered)
 {
-	at_work.fd = connection->fd;
-	at_work.reads = answered;
+	work_for(connection->fd, answered);
 }
 
 /* The protocol of other ports, by its first byte. It is told so in the clear. */
@@ -136,12 +141,6 @@ static void ends(int fd, bool has_tls)
 		refuse(connection, 400, "the first line is no request");
 }
 
-static void was_read(int fd, ssize_t len)
-{
-	at_work.fd = fd;
-	at_work.reads = len > 0;
-}
-
 /* The library (0.9.75) reads on when a request that it was to hold is answered; and takes the end
  * of what its client sends for the client's, so that he would get no answer. */
 static bool is_read_later(int fd)
@@ -161,7 +160,7 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
 
 	if (later)
 		errno = EAGAIN;
-	was_read(fd, len);
+	work_for(fd, len > 0);
 	if (len > 0)
 		refuse_tongue(*(const unsigned char *)bytes);
 	return len;
@@ -169,8 +168,7 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
 
 ssize_t send(int fd, const void *bytes, size_t len, int flags)
 {
-	at_work.fd = fd;
-	at_work.reads = false;
+	work_for(fd, false);
 	return sendto(fd, bytes, len, flags, NULL, 0);
 }
 
@@ -187,14 +185,13 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *bytes, size_t size)
 	unsigned char sequence[8];
 	ssize_t len = gnutls_record_recv_seq(session, bytes, size, sequence);
 
-	was_read(gnutls_transport_get_int(session), len);
+	work_for(gnutls_transport_get_int(session), len > 0);
 	return len;
 }
 
 ssize_t gnutls_record_send(gnutls_session_t session, const void *bytes, size_t len)
 {
-	at_work.fd = gnutls_transport_get_int(session);
-	at_work.reads = false;
+	work_for(gnutls_transport_get_int(session), false);
 	return gnutls_record_send2(session, bytes, len, 0, GNUTLS_RECORD_WAIT);
 }
 

@@ -29,20 +29,30 @@ static int remote_compare(const void *a, const void *b)
 	return order ? order : strcmp(x->underlay, y->underlay);
 }
 
-/* Inline, with the comparison in it: expand asks some questions for each resource. */
+/*
+ * Inline, with the comparison in it: expand asks some questions for each resource. at: looked for
+ * first where the last one was found, and behind it; NULL: nowhere first.
+ */
 static inline __attribute__((always_inline)) const void *
 find(const void *v, size_t len, size_t size, const void *key,
-     int (*compare)(const void *, const void *))
+     int (*compare)(const void *, const void *), size_t *at)
 {
 	size_t from = 0, to = len;
 
+	for (size_t i = at ? *at : len; i < len && i <= *at + 1; i++)
+		if (compare((const char *)v + i * size, key) == 0) {
+			*at = i;
+			return (const char *)v + i * size;
+		}
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
-		const void *at = (const char *)v + middle * size;
-		int order = compare(at, key);
+		const void *row = (const char *)v + middle * size;
+		int order = compare(row, key);
 
+		if (order == 0 && at)
+			*at = middle;
 		if (order == 0)
-			return at;
+			return row;
 		if (order < 0)
 			from = middle + 1;
 		else
@@ -51,59 +61,42 @@ find(const void *v, size_t len, size_t size, const void *key,
 	return NULL;
 }
 
-#define FIND(facts, list, key, compare)                                                            \
-	find((facts)->list.v, (facts)->list.len, sizeof(*(facts)->list.v), (key), (compare))
+#define FIND(facts, list, key, compare, at)                                                        \
+	find((facts)->list.v, (facts)->list.len, sizeof(*(facts)->list.v), (key), (compare), (at))
 
-const struct fact_link *facts_link(const struct facts *facts, const char *device)
+const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at)
 {
 	struct fact_link key = {0};
 
 	strncpy(key.device, device, sizeof(key.device) - 1);
-	return FIND(facts, links, &key, link_compare);
+	return FIND(facts, links, &key, link_compare, at);
+}
+
+const struct fact_link *facts_link(const struct facts *facts, const char *device)
+{
+	return facts_link_near(facts, device, NULL);
 }
 
 const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr)
 {
 	struct fact_addr key = {.addr = addr};
 
-	return FIND(facts, addrs, &key, fact_addr_compare);
-}
-
-const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
-				       const char *underlay)
-{
-	struct fact_remote key = {.remote = remote};
-
-	strncpy(key.underlay, underlay, sizeof(key.underlay) - 1);
-	return FIND(facts, remotes, &key, remote_compare);
-}
-
-const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at)
-{
-	for (size_t i = *at; i < facts->links.len && i <= *at + 1; i++)
-		if (strcmp(facts->links.v[i].device, device) == 0) {
-			*at = i;
-			return &facts->links.v[i];
-		}
-	const struct fact_link *found = facts_link(facts, device);
-	if (found)
-		*at = (size_t)(found - facts->links.v);
-	return found;
+	return FIND(facts, addrs, &key, fact_addr_compare, NULL);
 }
 
 const struct fact_remote *facts_remote_near(const struct facts *facts, struct addr remote,
 					    const char *underlay, size_t *at)
 {
-	for (size_t i = *at; i < facts->remotes.len && i <= *at + 1; i++)
-		if (facts->remotes.v[i].remote.host == remote.host &&
-		    strcmp(facts->remotes.v[i].underlay, underlay) == 0) {
-			*at = i;
-			return &facts->remotes.v[i];
-		}
-	const struct fact_remote *found = facts_remote(facts, remote, underlay);
-	if (found)
-		*at = (size_t)(found - facts->remotes.v);
-	return found;
+	struct fact_remote key = {.remote = remote};
+
+	strncpy(key.underlay, underlay, sizeof(key.underlay) - 1);
+	return FIND(facts, remotes, &key, remote_compare, at);
+}
+
+const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,
+				       const char *underlay)
+{
+	return facts_remote_near(facts, remote, underlay, NULL);
 }
 
 void facts_sort(struct facts *facts)

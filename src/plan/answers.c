@@ -22,13 +22,6 @@ static const struct fact_link *link_of(struct asker *asker, const char *device)
 	return facts_link_near(asker->input->facts, device, &asker->link_at);
 }
 
-static bool owns(const struct asker *asker, enum kind_id kind, const void *key, size_t *at)
-{
-	const struct object *owned = objects_find_near(asker->input->owned, kind, key, at);
-
-	return owned && owned->marks; /* none: it was of another device of that name */
-}
-
 /*
  * Enabled, not going, and its device not somebody else's: a foreign link of that name gets
  * nothing but the comparison, until it is adopted or found equal.
@@ -36,7 +29,6 @@ static bool owns(const struct asker *asker, enum kind_id kind, const void *key, 
 static bool is_usable(struct asker *asker, const struct tunnel *tunnel)
 {
 	struct link key = {0};
-	size_t at = 0;
 
 	if (!tunnel->head.enabled || tunnel->head.deleting)
 		return false;
@@ -44,7 +36,8 @@ static bool is_usable(struct asker *asker, const struct tunnel *tunnel)
 	if (!link || link->ours || (tunnel->head.adopt && link->adoptable))
 		return true;
 	name_copy(key.device, tunnel_device(tunnel));
-	return owns(asker, KIND_LINK, &key, &at);
+	const struct object *owned = objects_find(asker->input->owned, KIND_LINK, &key);
+	return owned && owned->marks; /* none: it was of another device of that name */
 }
 
 /* Is there a usable tunnel with that device? */
