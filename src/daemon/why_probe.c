@@ -117,6 +117,17 @@ static bool is_complete(const struct why_probe *probe, unsigned replies, unsigne
 	       seen->beside[TRACE_SIZES_RETURNED] >= sizes;
 }
 
+/* Only some of them came to a place: a rule or a route stops all, so the rest may still move. */
+static bool is_uneven(const struct trace_counts *seen)
+{
+	const uint32_t *n = (const uint32_t *)seen->packets;
+
+	for (size_t i = 0; i < sizeof(seen->packets) / sizeof(*n); i++)
+		if (n[i] && n[i] < PROBE_COUNT)
+			return true;
+	return false;
+}
+
 /* By what was just looked at; what it sends itself has an end of its own. */
 static bool is_over(const struct why_probe *probe)
 {
@@ -124,10 +135,12 @@ static bool is_over(const struct why_probe *probe)
 	bool came = seen->packets[TRACE_OUT][TRACE_OUTER][TRACE_PREROUTING][TRACE_FIRST];
 	uint64_t now = loop_now_ms();
 	uint64_t still_ms = probe->rest_ms > STILL_MS ? probe->rest_ms : STILL_MS;
+	bool moves = now < probe->moved_ms + still_ms ||
+		     (is_uneven(seen) && !is_complete(probe, 1, 0));
 
 	if (probe->packets)
 		return false;
-	if (now < probe->moved_ms + still_ms && now < probe->began_ms + LAST_MS)
+	if (moves && now < probe->began_ms + LAST_MS)
 		return is_complete(probe, PROBE_COUNT, probe->sizes);
 	return probe->ends || is_complete(probe, PROBE_COUNT, probe->sizes) ||
 	       (is_complete(probe, 1, 0) && now >= probe->moved_ms + QUIET_MS) ||

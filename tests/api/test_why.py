@@ -173,6 +173,15 @@ class FarProbed(WhyTest):
         body = json.loads(response.read())
         self.assertEqual(body["verdict"], "ok", body)
 
+    def test_where_only_some_of_the_probes_came_the_rest_is_waited_for(self):
+        """A starved host: one is there, and nothing moves for a while."""
+        connection, response = self.begin()
+        self.agent.kernel(*["seen out outer prerouting first 1", "next"] * 10,
+                          *seen(*OUT, *BACK), "flow 172.16.16.22 180.163.26.39 replied")
+        self.ok(self.agent.get(FAR + "&local=172.16.16.22&id=4711&sent=true"), 204)
+        body = json.loads(response.read())
+        self.assertEqual(body["verdict"], "ok", body)
+
     def test_what_never_stands_still_ends_as_well(self):
         connection, response = self.begin()
         began = time.monotonic()
