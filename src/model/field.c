@@ -227,7 +227,8 @@ void field_show(const struct field *field, const void *object, struct text *text
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_S32:
-		text_addf(text, "%lld", (long long)field_number(field, object));
+		text_addf(text, field->flags & FIELD_HEX ? "%#llx" : "%lld",
+			  (long long)field_number(field, object));
 		return;
 	}
 }

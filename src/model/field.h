@@ -47,6 +47,7 @@ enum {
 	FIELD_MARK = 1 << 9,    /* says whose it is: not compared with what is not ours */
 	FIELD_UNIQUE = 1 << 10, /* prefixes: none is given twice */
 	FIELD_OPEN = 1 << 11,   /* not given is none of its values */
+	FIELD_HEX = 1 << 12,    /* shown as 0x2a */
 };
 
 struct label {
@@ -79,6 +80,9 @@ struct field {
 	int64_t dflt;           /* numbers, bools, choices, and the host order of an address */
 	const char *word;       /* FIELD_WORD: "auto", "inherit" */
 	int64_t word_value;
+	/* FIELD_KEY: what the value is introduced with, as iproute2 does; "": nothing. With it the
+	 * value is left out where it says nothing: 0, and -1 of what may be negative. */
+	const char *key_word;
 	const char *const *choices;
 	uint32_t n_choices;
 	const struct kind *const *refers_to; /* FIELD_NAME: a resource of that kind; FIELD_ROWS */

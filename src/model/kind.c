@@ -280,6 +280,16 @@ void *kind_copy(const struct kind *kind, const void *object, struct arena *arena
 	return copy;
 }
 
+/* Of a part of a key that has a word of its own. */
+static bool says_nothing(const struct field *field, const void *object)
+{
+	const void *value = field_in(field, object);
+
+	if (field->type == FIELD_PREFIX)
+		return !((const struct prefix *)value)->len;
+	return field_number(field, object) == (field->type == FIELD_S32 ? -1 : 0);
+}
+
 const char *kind_key_text(const struct kind *kind, const void *object, struct arena *arena)
 {
 	cleanup_text struct text text = {0};
@@ -287,12 +297,13 @@ const char *kind_key_text(const struct kind *kind, const void *object, struct ar
 	for (unsigned i = 0; i < kind->n_fields; i++) {
 		const struct field *field = &kind->fields[i];
 
-		if (!(field->flags & FIELD_KEY))
-			continue;
-		if (!(field_set_mask(object) >> i & 1))
+		if (!(field->flags & FIELD_KEY) || !(field_set_mask(object) >> i & 1) ||
+		    (field->key_word && says_nothing(field, object)))
 			continue;
 		size_t before = text.len;
 		text_add(&text, before ? " " : "");
+		if (field->key_word)
+			text_addf(&text, "%s%s", field->key_word, *field->key_word ? " " : "");
 		size_t start = text.len;
 		field_show(field, object, &text);
 		if (text.len == start)

@@ -63,10 +63,13 @@ static const struct field sysctl_fields[] = {
 KIND(KIND_SYSCTL, sysctl, "sysctl");
 
 static const struct field route_fields[] = {
-	F_U32(route, table, .flags = FIELD_KEY, .doc = "number of the routing table"),
+	F_U32(route, table, .flags = FIELD_KEY, .key_word = "table",
+	       .doc = "number of the routing table"),
 	F_PREFIX(route, dst, .flags = FIELD_KEY, .doc = "destination"),
-	F_U32(route, metric, .flags = FIELD_KEY, .doc = "of equal routes the lowest wins"),
-	F_U8(route, tos, .flags = FIELD_KEY, .doc = "only packets of this TOS, 0 for all"),
+	F_U32(route, metric, .flags = FIELD_KEY, .key_word = "metric",
+	       .doc = "of equal routes the lowest wins"),
+	F_U8(route, tos, .flags = FIELD_KEY | FIELD_HEX, .key_word = "tos",
+	       .doc = "only packets of this TOS, 0 for all"),
 	F_CHOICE(route, type, route_types, .doc = "what becomes of the packets"),
 	F_NAME(route, device, .doc = "they leave by"),
 	F_ADDR(route, gateway, .doc = "they go to"),
@@ -78,16 +81,19 @@ KIND(KIND_ROUTE, route, "route");
 
 static const struct field rule_fields[] = {
 	F_U32(rule, priority, .flags = FIELD_KEY, .doc = "the lowest that matches is followed"),
-	F_PREFIX(rule, from, .flags = FIELD_KEY, .doc = "only this source"),
-	F_U32(rule, fwmark, .flags = FIELD_KEY, .doc = "only packets with this mark"),
-	F_U32(rule, fwmask, .flags = FIELD_KEY, .doc = "bits of the mark that count"),
+	F_PREFIX(rule, from, .flags = FIELD_KEY, .key_word = "from", .doc = "only this source"),
+	F_U32(rule, fwmark, .flags = FIELD_KEY | FIELD_HEX, .key_word = "fwmark",
+	       .doc = "only packets with this mark"),
+	F_U32(rule, fwmask, .flags = FIELD_KEY | FIELD_HEX, .key_word = "mask",
+	       .doc = "bits of the mark that count"),
 	F_CHOICE(rule, action, rule_actions, .flags = FIELD_KEY,
 	       .doc = "what becomes of the packets"),
-	F_U32(rule, table, .flags = FIELD_KEY, .doc = "number of the routing table"),
-	F_S32(rule, suppress_prefixlength, .flags = FIELD_KEY,
+	F_U32(rule, table, .flags = FIELD_KEY, .key_word = "",
+	       .doc = "number of the routing table"),
+	F_S32(rule, suppress_prefixlength, .flags = FIELD_KEY, .key_word = "suppress_prefixlength",
 	       .doc = "pass over routes with no longer a prefix, -1 over none"),
-	F_U32(rule, target, .flags = FIELD_KEY, .doc = "priority to go on at"),
-	F_U8(rule, protocol, .flags = FIELD_KEY, .doc = "says whose it is"),
+	F_U32(rule, target, .flags = FIELD_KEY, .key_word = "", .doc = "priority to go on at"),
+	F_U8(rule, protocol, .flags = FIELD_KEY, .key_word = "protocol", .doc = "says whose it is"),
 };
 KIND(KIND_RULE, rule, "rule");
 

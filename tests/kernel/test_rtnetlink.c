@@ -186,7 +186,7 @@ static void adds_replaces_and_deletes_route(void **state)
 	want.scope = RT_SCOPE_UNIVERSE;
 	assert_int_equal(ground_apply(ground, &change), 0);
 	ground_look(ground);
-	struct route *seen = ground_find(ground, KIND_ROUTE, "7000 203.0.113.0/24 0 0");
+	struct route *seen = ground_find(ground, KIND_ROUTE, "table 7000 203.0.113.0/24");
 	assert_non_null(seen);
 	assert_true(kind_same(&route_kind, &want, seen));
 	assert_int_equal(seen->head.marks, OBJECT_OURS);
@@ -206,10 +206,10 @@ static void foreign_route_in_our_table_is_seen_and_not_written_over(void **state
 	ground_sh("ip route add 203.0.113.0/24 dev e0 table 7123 proto static");
 	ground_look(ground);
 	/* nobody wanted anything in that table yet */
-	assert_null(ground_find(ground, KIND_ROUTE, "7123 203.0.113.0/24 0 0"));
+	assert_null(ground_find(ground, KIND_ROUTE, "table 7123 203.0.113.0/24"));
 	assert_int_equal(ground_add(ground, KIND_ROUTE, &want), -EEXIST);
 	ground_look(ground);
-	struct route *seen = ground_find(ground, KIND_ROUTE, "7123 203.0.113.0/24 0 0");
+	struct route *seen = ground_find(ground, KIND_ROUTE, "table 7123 203.0.113.0/24");
 	assert_non_null(seen);
 	assert_int_equal(seen->head.marks, 0);
 	assert_int_equal(ground_delete(ground, KIND_ROUTE, &want), 0); /* none of ours there */
@@ -230,9 +230,9 @@ static void tables_with_routes_of_ours_are_found_at_start(void **state)
 		  "ip route add 203.0.114.0/24 dev e0 table 7321 proto static && "
 		  "ip route add 203.0.115.0/24 dev e0 table 8321 proto 105");
 	ground_look(ground);
-	assert_non_null(ground_find(ground, KIND_ROUTE, "7321 203.0.113.0/24 0 0"));
-	assert_non_null(ground_find(ground, KIND_ROUTE, "7321 203.0.114.0/24 0 0"));
-	assert_null(ground_find(ground, KIND_ROUTE, "8321 203.0.115.0/24 0 0"));
+	assert_non_null(ground_find(ground, KIND_ROUTE, "table 7321 203.0.113.0/24"));
+	assert_non_null(ground_find(ground, KIND_ROUTE, "table 7321 203.0.114.0/24"));
+	assert_null(ground_find(ground, KIND_ROUTE, "table 8321 203.0.115.0/24"));
 }
 
 static void route_of_another_table_that_comes_later_is_seen(void **state)
@@ -245,7 +245,7 @@ static void route_of_another_table_that_comes_later_is_seen(void **state)
 	ground_sh("ip route add 203.0.113.0/24 dev e0 table 7555 proto static");
 	assert_true(ground_events(ground, true).look);
 	ground_look(ground);
-	assert_non_null(ground_find(ground, KIND_ROUTE, "7555 203.0.113.0/24 0 0"));
+	assert_non_null(ground_find(ground, KIND_ROUTE, "table 7555 203.0.113.0/24"));
 }
 
 static void route_with_more_than_we_can_say_is_another(void **state)
@@ -256,7 +256,7 @@ static void route_with_more_than_we_can_say_is_another(void **state)
 	ground_sh("ip route add 203.0.113.0/24 dev e0 table 7000 proto 105 mtu 500");
 	ground_look(ground);
 	struct route *route = (struct route *)ground_find(ground, KIND_ROUTE,
-							  "7000 203.0.113.0/24 0 0");
+							  "table 7000 203.0.113.0/24");
 	assert_non_null(route);
 	assert_int_equal(route->type, ROUTE_OTHER);
 }
@@ -281,7 +281,7 @@ static void route_failure_has_the_kernels_words(void **state)
 	ground_sh("ip link set e0 down");
 	ground_look(ground);
 	assert_int_equal(ground_apply(ground, &op), -ENETDOWN);
-	assert_string_equal(op.message, "route 7000 203.0.113.0/24 0 0: add: "
+	assert_string_equal(op.message, "route table 7000 203.0.113.0/24: add: "
 					"Device for nexthop is not up");
 }
 

@@ -67,14 +67,13 @@ static void events_name_what_they_are_about(void **state)
 {
 	struct ground *ground = *state;
 
-	names(ground, KIND_ROUTE, "7000 203.0.113.0/24 0 0",
+	names(ground, KIND_ROUTE, "table 7000 203.0.113.0/24",
 	      "ip route del 203.0.113.0/24 table 7000");
 	names(ground, KIND_LINK, "t0", "ip link set t0 mtu 1400");
 	names(ground, KIND_LINK, "t0", "ip link set t0 alias x");
 	names(ground, KIND_LINK, "t0", "ip addr add 192.168.2.1/24 dev t0");
 	names(ground, KIND_ADDRESS, "t0 192.168.2.1/24", "ip addr del 192.168.2.1/24 dev t0");
-	names(ground, KIND_RULE, "7010 0.0.0.0/0 0 0 lookup 7000 -1 0 105",
-	      "ip rule del priority 7010");
+	names(ground, KIND_RULE, "7010 lookup 7000 protocol 105", "ip rule del priority 7010");
 	names(ground, KIND_LINK, "t0", "ip link set t0 down");
 	names(ground, KIND_SYSCTL, "t0 rp_filter", "echo 1 >/proc/sys/net/ipv4/conf/t0/rp_filter");
 	names(ground, KIND_SYSCTL, "eth0 forwarding",

@@ -182,6 +182,34 @@ static void writes_keys(void **state)
 	assert_string_equal(kind_key_text(&address_kind, &a, &arena), "tun_a 192.168.1.1/24");
 }
 
+static void a_key_is_written_as_iproute2_does_and_without_what_says_nothing(void **state)
+{
+	cleanup_arena struct arena arena = {0};
+	struct route route = {.table = 7000, .dst = {{0xcb007100}, 24}};
+	struct rule rule = {.priority = 7005,
+			    .action = RULE_GOTO,
+			    .suppress_prefixlength = SUPPRESS_NONE,
+			    .target = 9999,
+			    .protocol = OUR_PROTOCOL};
+
+	(void)state;
+	route.head.set = kind_all(&route_kind);
+	assert_string_equal(kind_key_text(&route_kind, &route, &arena),
+			    "table 7000 203.0.113.0/24");
+	route.metric = 5;
+	route.tos = 0x10;
+	assert_string_equal(kind_key_text(&route_kind, &route, &arena),
+			    "table 7000 203.0.113.0/24 metric 5 tos 0x10");
+	rule.head.set = kind_all(&rule_kind);
+	assert_string_equal(kind_key_text(&rule_kind, &rule, &arena),
+			    "7005 goto 9999 protocol 105");
+	rule.fwmark = rule.fwmask = 0x2a;
+	rule.suppress_prefixlength = 0;
+	assert_string_equal(kind_key_text(&rule_kind, &rule, &arena),
+			    "7005 fwmark 0x2a mask 0x2a goto suppress_prefixlength 0 9999 "
+			    "protocol 105");
+}
+
 static void suggests_what_is_close(void **state)
 {
 	(void)state;
@@ -206,6 +234,7 @@ int main(void)
 		cmocka_unit_test(fills_only_what_is_not_set),
 		cmocka_unit_test(orders_by_the_key),
 		cmocka_unit_test(writes_keys),
+		cmocka_unit_test(a_key_is_written_as_iproute2_does_and_without_what_says_nothing),
 		cmocka_unit_test(suggests_what_is_close),
 	};
 
