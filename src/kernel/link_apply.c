@@ -134,9 +134,11 @@ static bool try_again(struct kern *kern, struct arena *arena, struct creation *c
 static void fail_create(struct op *op, struct arena *arena, int result, const char *words)
 {
 	if (result == -EOPNOTSUPP)
-		words = arena_printf(arena, "the kernel has no driver %s (module %s): %s",
-				     wanted(op)->driver, wanted(op)->driver,
-				     words[0] ? words : strerror(EOPNOTSUPP));
+		words = arena_printf(arena,
+				     "the kernel has no driver %s (%s): `modprobe %s` loads it, or "
+				     "says why not",
+				     wanted(op)->driver, words[0] ? words : strerror(EOPNOTSUPP),
+				     wanted(op)->driver);
 	adapter_fail(op, arena, result, "create", words);
 }
 

@@ -183,7 +183,9 @@ int nft_observe(struct nft *nft, struct arena *arena, struct objects *observed, 
 		return err_set(err, r, "nft: dump: the ruleset changed %d times", DUMP_TRIES);
 	/* nfnetlink's answer when it knows no nf_tables */
 	if (r == -EINVAL || r == -EOPNOTSUPP)
-		return err_set(err, -EOPNOTSUPP, "nft: dump: kernel module nf_tables is missing");
+		return err_set(err, -EOPNOTSUPP,
+			       "nft: dump: the kernel has no nf_tables: `modprobe nf_tables` loads "
+			       "it, or says why not");
 	if (r)
 		return err_set(err, r, "nft: dump: %s", strerror(-r));
 	return 0;

@@ -271,6 +271,20 @@ static void routes_of_main_are_no_objects(void **state)
 	assert_int_equal(ground->observed.kind[KIND_ROUTE].len, 0);
 }
 
+static void a_driver_that_is_missing_is_told_with_what_loads_it(void **state)
+{
+	struct ground *ground = *state;
+	struct link want = {.device = "t0", .driver = "nosuch"};
+	struct op op = {.verb = OP_ADD, .kind = KIND_LINK, .want = &want.head};
+
+	want.head.set = kind_compared(&link_kind);
+	ground_look(ground);
+	assert_int_equal(ground_apply(ground, &op), -EOPNOTSUPP);
+	assert_string_equal(op.message, "link t0: create: the kernel has no driver nosuch (Unknown "
+					"device type): `modprobe nosuch` loads it, or says why "
+					"not");
+}
+
 static void route_failure_has_the_kernels_words(void **state)
 {
 	struct ground *ground = *state;
@@ -457,6 +471,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(route_of_another_table_that_comes_later_is_seen),
 	TEST(route_with_more_than_we_can_say_is_another),
 	TEST(routes_of_main_are_no_objects),
+	TEST(a_driver_that_is_missing_is_told_with_what_loads_it),
 	TEST(route_failure_has_the_kernels_words),
 	TEST(adds_rules_as_iproute2_reads_them),
 	TEST(foreign_rule_in_our_priorities_is_foreign),
