@@ -23,7 +23,7 @@ static const struct {
 	unsigned flags, without;
 	const char *statuses;
 } common[] = {
-	{0, 0, "400 403 413 429 431 500 503"}, /* a body may come with any of them */
+	{0, 0, "400 403 408 413 429 431 500 503"}, /* a body may come with any of them */
 	{0, ROUTE_OPEN, "401"},
 	{ROUTE_BODY, 0, "415"},
 };

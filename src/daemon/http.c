@@ -29,6 +29,8 @@ enum {
 	 * have the loop turn without a pause. */
 	IDLE_MS = 5,
 	IDLE_RUNS_MAX = 8,
+	LINGER_MS =
+		1000, /* for who was told that he is late: what he sends may reset what he reads */
 };
 
 void http_set_deadline(struct connection *connection, uint64_t in_ms)
@@ -53,6 +55,16 @@ static void run_all(struct http *http)
 		run_listener(&http->listeners[i]);
 }
 
+static void give_up(struct connection *c)
+{
+	if (http_preempt_late(c)) {
+		http_set_deadline(c, LINGER_MS);
+		return;
+	}
+	shutdown(c->fd, SHUT_RDWR);
+	c->deadline_ms = 0;
+}
+
 /* The library's timeout is of inactivity: a byte a second would hold a connection for ever. */
 static void drop_late(void *user)
 {
@@ -61,10 +73,8 @@ static void drop_late(void *user)
 
 	run_all(http); /* what came in time counts, also when it was we who were late */
 	for (struct connection *c = http->connections; c; c = c->next) {
-		if (c->deadline_ms && c->deadline_ms <= now) {
-			shutdown(c->fd, SHUT_RDWR);
-			c->deadline_ms = 0;
-		}
+		if (c->deadline_ms && c->deadline_ms <= now)
+			give_up(c);
 		if (c->deadline_ms && (!next || c->deadline_ms < next))
 			next = c->deadline_ms;
 	}
@@ -122,6 +132,7 @@ static void on_completed(unused_ void *cls, unused_ struct MHD_Connection *mhd, 
 	const struct http_config *config = &x->connection->http->config;
 	/* for all of the next request's headers, idling included */
 	http_set_deadline(x->connection, config->idle_timeout_ms + config->header_deadline_ms);
+	x->connection->asks = false;
 	http_preempt_next(x->connection, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	http_exchange_free(x);
 	*context = NULL;

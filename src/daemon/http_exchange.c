@@ -156,15 +156,6 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *s
 	return queue(x);
 }
 
-void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence)
-{
-	x->preempts = true;
-	x->connection->refused = true;
-	if (!x->request.method)
-		x->request.method = "(unknown)";
-	be_refused(x, status, sentence);
-}
-
 static const char *body_fault(struct exchange *x)
 {
 	if (x->fault == MHD_HTTP_TOO_MANY_REQUESTS)
@@ -172,6 +163,19 @@ static const char *body_fault(struct exchange *x)
 	if (x->fault != MHD_HTTP_CONTENT_TOO_LARGE)
 		return x->request.caller.fault;
 	return arena_printf(&x->request.arena, "a body here has at most %zu bytes", x->body_max);
+}
+
+void http_exchange_preempt(struct exchange *x, unsigned status, const char *sentence)
+{
+	if (x->fault) { /* that was known before */
+		status = x->fault;
+		sentence = body_fault(x);
+	}
+	x->preempts = true;
+	x->connection->refused = true;
+	if (!x->request.method)
+		x->request.method = "(unknown)";
+	be_refused(x, status, sentence);
 }
 
 static enum MHD_Result refuse_body(struct exchange *x)

@@ -69,6 +69,7 @@ struct connection {
 	void *session;        /* gnutls_session_t; NULL: without TLS */
 	bool spoke;
 	bool heard;   /* its first bytes were */
+	bool asks;    /* bytes came behind the last request that is done */
 	bool refused; /* where its next request begins is not known: there is none */
 	struct exchange *exchange;
 };

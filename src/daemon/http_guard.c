@@ -188,6 +188,8 @@ const char *http_guard_code(unsigned status)
 		return "unauthenticated";
 	case 403:
 		return "forbidden";
+	case 408:
+		return "request-timeout";
 	case 413:
 		return "body-too-large";
 	case 429:

@@ -65,6 +65,25 @@ static void refuse(struct connection *connection, unsigned status, const char *s
 	http_exchange_preempt(x, status, sentence);
 }
 
+/* Any of these, or an error. */
+static bool happened(int fd, short events)
+{
+	struct pollfd pollfd = {.fd = fd, .events = events};
+
+	return poll(&pollfd, 1, 0) > 0;
+}
+
+bool http_preempt_late(struct connection *connection)
+{
+	const struct exchange *x = connection->exchange;
+
+	if (connection->refused || happened(connection->fd, POLLRDHUP) ||
+	    (x ? x->phase > PHASE_BODY : !connection->asks))
+		return false;
+	refuse(connection, MHD_HTTP_REQUEST_TIMEOUT, "the request was not whole in time");
+	return true;
+}
+
 bool http_preempt_page(const char *page)
 {
 	struct connection *connection = connection_at_work();
@@ -121,14 +140,6 @@ static bool is_between_requests(const struct connection *connection)
 	       !MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 }
 
-/* Of a connection that its client reset the library reads once more, and drops that. */
-static bool is_reset(int fd)
-{
-	struct pollfd pollfd = {.fd = fd};
-
-	return poll(&pollfd, 1, 0) > 0;
-}
-
 /* The library is about to say no more to him: without a word, if he was being read. */
 static void ends(int fd, bool has_tls)
 {
@@ -137,7 +148,7 @@ static void ends(int fd, bool has_tls)
 	at_work.reads = false;
 	struct connection *connection = connection_at_work();
 	if (connection && !connection->session != has_tls && is_between_requests(connection) &&
-	    !is_reset(fd))
+	    !happened(fd, 0)) /* of one that was reset it reads once more, and drops that */
 		refuse(connection, 400, "the first line is no request");
 }
 
@@ -153,6 +164,15 @@ static bool is_read_later(int fd)
 	       (x->phase == PHASE_HANDLER || x->phase == PHASE_ANSWERED);
 }
 
+/* So many bytes came of a request, unless TLS is still to take it out of them. */
+static void heard(ssize_t len, bool has_tls)
+{
+	struct connection *connection = connection_at_work();
+
+	if (connection && !connection->session != has_tls && len > 0)
+		connection->asks = true;
+}
+
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
 	bool later = is_read_later(fd);
@@ -163,6 +183,7 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
 	work_for(fd, len > 0);
 	if (len > 0)
 		refuse_tongue(*(const unsigned char *)bytes);
+	heard(len, false);
 	return len;
 }
 
@@ -186,6 +207,7 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *bytes, size_t size)
 	ssize_t len = gnutls_record_recv_seq(session, bytes, size, sequence);
 
 	work_for(gnutls_transport_get_int(session), len > 0);
+	heard(len, true);
 	return len;
 }
 

@@ -14,6 +14,8 @@
 void http_preempt_run(struct http_listener *listener);
 /* A request is done. What came behind it is read next, if it was answered. */
 void http_preempt_next(const struct connection *connection, bool answered);
+/* Whoever began to ask is told that it took too long. False: nobody did. */
+bool http_preempt_late(struct connection *connection);
 /* The library is about to send that page. False: it is none of those that are known. */
 bool http_preempt_page(const char *page);
 /* Says the whole answer, and ends what is sent: the library's own goes nowhere. */

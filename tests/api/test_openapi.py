@@ -142,7 +142,11 @@ class Problems(unittest.TestCase):
         self.assertEqual(agent.get("/v1/events?since=0&limit=1&follow=false").status, 200)
 
     def of_callers(self):
-        agent = self.agent_with(network.Agent())
+        agent = network.Agent()
+        agent.set("limits", body_timeout="200ms")
+        self.agent_with(agent)
+        self.compare("request-timeout",
+                     agent.put("/v1/tunnels/tun_a", "{", {"Content-Length": "100"}))
         self.compare("unauthenticated", agent.over_tcp("GET", "/v1/status"))
         self.compare("forbidden", agent.over_tcp("POST", "/v1/reconcile", network.READ))
 

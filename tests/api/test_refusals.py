@@ -408,8 +408,51 @@ class Endless(Ways, api.ApiTest):
         time.sleep(1)
         self.assertLess(self.cpu_s() - begin, 0.2)
         connection.settimeout(5)
-        self.assertEqual(heard(connection), b"")
+        self.assertIn(b'"code":"request-timeout"', heard(connection))
         self.ok(self.agent.get("/livez"))
+
+
+class Late(Ways):
+    """Who begins to ask, and does not end in time, is told so; who is only there is not."""
+
+    limits = {"header_timeout": "500ms", "body_timeout": "500ms", "idle_timeout": "1s"}
+
+    def test_what_is_not_whole_in_time_is_refused(self):
+        revision = self.revision()
+        before = PUT + HOST + AUTH + JSON
+        begun = {"a first line": PUT[:8], "headers": PUT + HOST + b"X: ",
+                 "a body": before + length(b"100") + END + BODY,
+                 "chunks": before + CHUNKED + END + b"5\r\n{",
+                 "the second": LIVE + PUT + HOST}
+        connections = {what: self.connect(request) for what, request in begun.items()}
+        for what, connection in connections.items():
+            with self.subTest(what):
+                answer = heard(connection)
+                head, body = answer.split(b"\r\n\r\n")[-2:]
+                self.assertRegex(head, rb"(^|\n)HTTP/1.1 408 Request Timeout\r\n")
+                self.assertIn(b"\r\nConnection: close\r\n", head + b"\r\n")
+                problem = json.loads(body)
+                self.assertEqual((problem["status"], problem["code"]), (408, "request-timeout"))
+                self.assertEqual(self.agent.log.count(f" {problem['request_id']}: "), 1)
+        self.assertEqual(self.revision(), revision)
+
+    def test_a_body_that_is_too_large_is_told_that_rather_than_late(self):
+        connection = self.connect(PUT.replace(b"PUT", b"PATCH") + HOST + AUTH + JSON +
+                                  length(b"70000") + END + BODY)
+        self.assertIn(b'"code":"body-too-large"', heard(connection))
+
+    def test_who_asks_nothing_is_told_nothing(self):
+        silent, done = self.connect(), self.connect(LIVE)
+        self.assertEqual(answers(done, 1), ["HTTP/1.1 200 OK"])
+        self.assertEqual((heard(silent), heard(done)), (b"", b""))
+
+    def test_the_connection_ends_though_its_client_goes_on(self):
+        connection = self.connect(PUT + HOST)
+        self.assertIn(b"408", heard(connection))
+        with self.assertRaises(OSError):
+            for _ in range(100):
+                connection.sendall(b"x")
+                time.sleep(0.05)
 
 
 class TlsPending(Ways, api.ApiTest):
@@ -494,6 +537,18 @@ class TcpRefusals(Refusals, api.ApiTest):
 
 
 class TlsRefusals(Refusals, api.ApiTest):
+    way = "tls"
+
+
+class UnixLate(Late, api.ApiTest):
+    way = "unix"
+
+
+class TcpLate(Late, api.ApiTest):
+    way = "tcp"
+
+
+class TlsLate(Late, api.ApiTest):
     way = "tls"
 
 

@@ -225,6 +225,8 @@ def link(ns, words):
                 f"{word} {options.pop(0)}")
     if settings:
         lab.ip(ns, f"link set {name} {' '.join(settings)}")
+    if any(word.startswith("ttl ") and word != "ttl 0" for word in change):
+        change.append("pmtudisc")  # iproute2 takes no other with it
     if change:
         lab.ip(ns, f"link change {name} type ipip {' '.join(change)}")
 

@@ -98,14 +98,14 @@ class Crash(lab.LabTest):
         self.agent.stop()
         self.assert_same(self.before, lab.snapshot(self.ns))
 
-    def kill_at(self, name):
-        died = not self.start(name)
+    def kill_at(self, name, count):
+        died = not self.start(f"{name}:{count}")
         try:
             if not died:
-                self.write(WRITES_MAX)
+                self.write(WRITES_MAX * count)
         except Died:
             died = True
-        self.assertTrue(died, f"not passed in {WRITES_MAX} writes")
+        self.assertTrue(died, f"{name}:{count} was not passed in {WRITES_MAX * count} writes")
         self.assertEqual(-9, self.end_code(), self.agent.log()[-3000:])
 
     def test_killed_at_failpoints(self):
@@ -119,7 +119,7 @@ class Crash(lab.LabTest):
             name = names[rounds % len(names)]
             count = self.client.rng.choice((1, 3, 8, 20) if name.startswith(OFTEN) else (1,))
             with self.subTest(name, count=count):
-                self.kill_at(f"{name}:{count}")
+                self.kill_at(name, count)
                 self.recover()
             if self.agent.process:
                 self.agent.kill9()

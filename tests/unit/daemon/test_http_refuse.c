@@ -262,7 +262,8 @@ static void bodies_of_all_clients_together_are_bounded(void **state)
 	assert_true(refused >= 1);
 }
 
-/* Sends the text again and again, until the server hangs up. */
+/* Sends the text again and again, until the server says that he is late, if there is a text, and
+ * hangs up. */
 static unsigned hung_up_after(int fd, const char *text)
 {
 	uint64_t start = loop_now_ms();
@@ -273,9 +274,12 @@ static unsigned hung_up_after(int fd, const char *text)
 		if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 || poll(&pollfd, 1, 10) > 0)
 			break;
 	}
+	unsigned after_ms = (unsigned)(loop_now_ms() - start);
+	if (*text)
+		assert_answer(fd, "HTTP/1.1 408 ");
 	assert_true(client_is_closed(fd));
 	close(fd);
-	return (unsigned)(loop_now_ms() - start);
+	return after_ms;
 }
 
 static void slow_headers_are_cut_off_at_the_deadline(void **state)
