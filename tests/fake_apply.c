@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <string.h>
 
 enum { MTU_IPIP = 1480, PROTO_IPIP = 4 };
@@ -340,6 +341,8 @@ static void apply_one(struct fake *fake, struct arena *arena, struct op *op)
 		fail(op, failure->number, failure->text, arena);
 		return;
 	}
+	if (fake->slow_apply_ms)
+		poll(NULL, 0, (int)fake->slow_apply_ms);
 	int ret = failpoint_error("fake.apply");
 	if (ret == 0)
 		ret = perform(fake, op);

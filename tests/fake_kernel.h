@@ -53,6 +53,7 @@
  *                                            Two lines: two of them
  *   refuse-count ERRNO                       so do the counters, all at once
  *   slow-count MS                            those of elements take so long to read
+ *   slow-apply MS                            each change takes so long, of nft's none
  *   overrun                                  events were lost
  *   foreign-chain FAMILY TABLE NAME [nat] HOOK PRIORITY accept|drop
  *            a base chain in somebody else's table of nftables
@@ -126,7 +127,7 @@ struct fake {
 	int refuse_observe; /* negative errno, 0 */
 	struct culprit by;  /* the script's changes */
 	int refuse_count;
-	unsigned slow_count_ms;
+	unsigned slow_count_ms, slow_apply_ms;
 	bool overrun; /* events were lost, and nobody was told yet */
 	struct fake_ruleset foreign;
 	struct fake_neighbours vec_of(struct fake_neighbour) neighbours;

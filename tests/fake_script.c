@@ -317,6 +317,11 @@ static void run_refuse_count(struct fake *fake, struct line *line)
 	fake->refuse_count = line_errno(line);
 }
 
+static void run_slow_apply(struct fake *fake, struct line *line)
+{
+	fake->slow_apply_ms = line_number(line);
+}
+
 static void run_slow_count(struct fake *fake, struct line *line)
 {
 	fake->slow_count_ms = line_number(line);
@@ -474,6 +479,7 @@ static const struct {
 	{"by", run_by},
 	{"refuse-count", run_refuse_count},
 	{"slow-count", run_slow_count},
+	{"slow-apply", run_slow_apply},
 	{"overrun", run_overrun},
 	{"foreign-chain", run_foreign_chain},
 	{"foreign-rule", run_foreign_rule},
@@ -549,7 +555,7 @@ bool fake_script_run(struct fake *fake)
 		fake->script = now;
 		vec_clear(&fake->failures);
 		fake->refuse_observe = fake->refuse_count = fake->refuse_trace = 0;
-		fake->slow_count_ms = 0;
+		fake->slow_count_ms = fake->slow_apply_ms = 0;
 		fake->refuse_trace_close = 0;
 		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};

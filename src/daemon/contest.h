@@ -14,7 +14,7 @@ enum {
 	CONTEST_REPAIRS = 10,
 	CONTEST_WINDOW_MS = 60000,
 	CONTEST_PAUSE_MS = 5000,
-	CONTEST_MAX = 16384, /* objects that are counted at one time; of more the first ones */
+	CONTEST_MAX = 131072, /* objects that are counted at one time; of more the first ones */
 };
 
 struct contest;

@@ -18,7 +18,7 @@ struct culprit {
 	char nft_process[16]; /* its name */
 };
 
-enum { CULPRIT_WORDS = 128 };
+enum { CULPRIT_WORDS = 128, CULPRIT_UNIT = 64 };
 
 void culprit_add(struct culprit *culprit, uint32_t port);
 void culprit_add_nft(struct culprit *culprit, uint32_t port);
@@ -26,5 +26,7 @@ void culprit_add_nft(struct culprit *culprit, uint32_t port);
 void culprit_tell_nft(struct culprit *culprit, uint32_t port, uint32_t pid, const char *process);
 /* Both together did what is repaired. */
 void culprit_join(struct culprit *culprit, const struct culprit *other);
+/* The systemd unit of a process, of what /proc/PID/cgroup says (cgroups(7)); "": none. */
+void culprit_unit(const char *cgroups, char unit[static CULPRIT_UNIT]);
 /* "pid 12 (nft), x.service", by /proc; "" where that would be a guess. */
 void culprit_words(const struct culprit *culprit, char words[static CULPRIT_WORDS]);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the property test (tests/property) has found, each made small."""
 
+import concurrent.futures
 import json
 import signal
 import time
@@ -206,6 +207,20 @@ class Disturbance(api.ApiTest):
         self.with_failpoint("fake.apply:1+=ERESTART")
         answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", api.NAT), 201)
         self.assertEqual((answer.state, answer.reason), ("failed", "KernelError"), answer)
+
+    def test_a_long_pass_lets_others_be_answered_meanwhile(self):
+        self.three()
+        self.rest("slow-apply 3")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            put = pool.submit(self.agent.put, "/v1/exit-routes/many?wait=10",
+                              {"tunnel": "tun_a", "destinations": MANY})
+            time.sleep(0.3)
+            for _ in range(5):
+                begin = time.monotonic()
+                self.ok(self.agent.get("/v1/tunnels/tun_a"))
+                self.assertLess(time.monotonic() - begin, 0.9)
+            self.assertFalse(put.done())  # 500 changes take 1.5 s
+            self.assertEqual(self.ok(put.result(), 201).state, "ready")
 
     def test_what_came_back_since_it_was_looked_at_is_no_failure(self):
         self.three()

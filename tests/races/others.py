@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Other programs that change the same namespace all the time: libnftables in a thread, and an
-`ip -batch` that never ends. Each goes over its lines again and again, and each time leaves the
+Other programs that change the same namespace all the time: libnftables in a thread, and
+`ip -batch`. Each goes over its lines again and again, and each time leaves the
 same behind; `once` does that without a race. And the programs of this folder.
 """
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -79,44 +80,58 @@ class NftWriter:
         return self.rounds
 
 
+# `ip -batch` keeps what each line needed: hundreds of megabytes in ten thousand rounds.
+IP_ROUNDS = 500
+
+
 class IpWriter:
-    """Lines of `ip`, all by one process."""
+    """Lines of `ip`, many rounds by one process."""
 
     def __init__(self, ns, *lines):
         self.ns, self.lines = ns, lines
-        self.rounds = 0
+        self.rounds, self.failure = 0, None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
-        self._process = None
 
-    def _loop(self):
+    def _some(self):
         text = "".join(line + "\n" for line in self.lines)
-        with self._process.stdin as stdin:
-            while not self._ending.is_set() and self._process.poll() is None:
+        with lab.inside(self.ns):
+            process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+        # rounds that wait there are rounds that still come when it is to stop
+        fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
+        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+            for _ in range(IP_ROUNDS):
+                if self._ending.is_set():
+                    break
                 stdin.write(text)
                 stdin.flush()
                 self.rounds += 1
+        error = process.stderr.read()
+        status = process.wait(60)
+        if status:
+            raise AssertionError(f"ip: ended with {status} after {self.rounds} rounds: {error}")
+
+    def _loop(self):
+        try:
+            while not self._ending.is_set():
+                self._some()
+        except AssertionError as error:
+            self.failure = error
 
     def once(self):
         lab.ip(self.ns, *self.lines)
         return self
 
     def start(self):
-        with lab.inside(self.ns):
-            self._process = subprocess.Popen(["ip", "-batch", "-"], stdin=subprocess.PIPE,
-                                             stderr=subprocess.PIPE, text=True)
-        # rounds that wait there are rounds that still come when it is to stop
-        fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
         self._thread.start()
         return self
 
     def stop(self):
         self._ending.set()
         self._thread.join(60)
-        error = self._process.stderr.read()
-        status = self._process.wait(60)
-        if status:
-            raise AssertionError(f"ip: ended with {status} after {self.rounds} rounds: {error}")
+        if self.failure:
+            raise self.failure
         return self.rounds
 
 

@@ -49,6 +49,33 @@ static void a_process_that_ended_is_told_by_its_id(void **state)
 	assert_string_equal(words_of(&culprit), "pid 4194303");
 }
 
+static void the_unit_is_that_of_systemds_own_cgroup(void **state)
+{
+	static const struct {
+		const char *cgroups, *unit;
+	} cases[] = {
+		{"0::/system.slice/docker.service\n", "docker.service"},
+		{"0::/system.slice/ipipd.service/payload\n", "ipipd.service"},
+		{"0::/user.slice/user-0.slice/session-3.scope", "session-3.scope"},
+		{"0::/user.slice/user-9.slice/user@9.service/app.slice/x.service/\n", "x.service"},
+		{"12:pids:/other.service\n1:name=systemd:/system.slice/nm.service\n0::/\n",
+		 "nm.service"},
+		{"1:name=systemd:/\n0::/system.slice/nm.service\n", "nm.service"},
+		{"4:memory:/process/3080a6980943\n0::/\n", ""},
+		{"0::/kubepods/pod1/3080a6980943\n", ""},
+		{"0::/.service\n", ""},
+		{"no line of it", ""},
+		{"", ""},
+	};
+	char unit[CULPRIT_UNIT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		culprit_unit(cases[i].cgroups, unit);
+		assert_string_equal(unit, cases[i].unit);
+	}
+}
+
 static void other_ports_name_nobody(void **state)
 {
 	const uint32_t ports[] = {0, second_socket, ENDED};
@@ -154,6 +181,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_is_the_pid_of_a_process_that_runs),
 		cmocka_unit_test(a_process_that_ended_is_told_by_its_id),
+		cmocka_unit_test(the_unit_is_that_of_systemds_own_cgroup),
 		cmocka_unit_test(other_ports_name_nobody),
 		cmocka_unit_test(what_nftables_tells_is_preferred),
 		cmocka_unit_test(of_a_pid_that_is_another_process_now_nothing_is_told),
