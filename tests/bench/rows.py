@@ -73,7 +73,7 @@ ROWS = (
     Row("start", "lab", "start with {0} in sync", tunnels.start,
         (20,), (10000,), (within(2, "raw"),)),
     Row("memory", "lab", "resident MB: idle, {0} tunnels, peak of PUT", tunnels.memory,
-        (20,), (10000,), (most(8, "idle"), most(24, "loaded"), most(48, "peak")), "MB", 1),
+        (20,), (10000,), (most(8, "idle"), most(24, "loaded"), most(48, "peak")), "MB", 3),
     Row("latency", "lab", "GET p99 while {0} tunnels are made, deleted", tunnels.latency,
         (64,), (10000,), (within(2, "raw create", "creating"),
                           within(2, "raw delete", "deleting"), printed("worst creating"),
@@ -109,7 +109,7 @@ ROWS = (
         (200,), (10000,), (most(0.05), printed(beside="raw"))),
     Row("start-empty", "host", "start with nothing", here.start_empty, (0,), (0,), (printed(),)),
     Row("idle", "host", "wake-ups in {0} s without a due timer", here.idle, (1,), (60,),
-        (most(0, "wake-ups"),), "", 1),
+        (most(0, "wake-ups"),), "", 3),
 )
 
 # Figures of the lab (QEMU's TCG, where a system call costs some 15 us) unless said otherwise.
