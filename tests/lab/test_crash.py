@@ -21,7 +21,7 @@ import model  # noqa: E402
 
 SECONDS = float(os.environ.get("LAB_CRASH_S", "25"))
 SEED = int(os.environ.get("LAB_CRASH_SEED", str(random.randrange(1 << 32))))
-WRITES_MAX = 60
+WRITES_MAX = 200
 ERRNOS = ("EPERM", "ENOMEM", "EBUSY", "EEXIST", "ENODEV", "ENOBUFS", "ETIMEDOUT", "ERESTART")
 POINTS = ("*.send", "*.receive", "*.interrupted", "sysctl.write")
 K_MAX = 80
