@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whatever somebody changes comes back, and only what events named is looked at for it."""
 
+import re
 import time
 
 import api
@@ -88,6 +89,14 @@ class Drift(api.ApiTest):
                 self.assertEqual(self.passes(), passes)
                 self.ok(self.agent.post("/v1/reconcile"))
                 self.assertEqual(self.agent.objects(), self.before)
+
+    def test_everything_is_looked_at_after_24_to_36_seconds(self):
+        for _ in range(10):
+            self.ok(self.agent.post("/v1/reconcile"))
+        waits = [int(ms) for ms in re.findall(r"looked at again in (\d+) ms", self.agent.log)]
+        self.assertGreater(len(waits), 10)
+        self.assertTrue(all(24000 <= ms <= 36000 for ms in waits), waits)
+        self.assertGreater(max(waits) - min(waits), 1000, waits)
 
     def test_a_table_that_is_flushed_comes_back(self):
         destinations = [f"10.{i // 250}.{i % 250}.0/24" for i in range(500)]
