@@ -91,6 +91,8 @@ class Table(lab.LabTest):
                 ("a set deleted", f"flush chain ip ipipd nat; delete set ip ipipd {masq}"),
                 ("a set of another form", f"flush chain ip ipipd nat; delete set ip ipipd {masq};"
                  f" add set ip ipipd {masq} {{ type ipv4_addr; flags interval; }}"),
+                ("a set that is full", f"flush chain ip ipipd nat; delete set ip ipipd {masq};"
+                 f" add set ip ipipd {masq} {{ type ipv4_addr; size 1; }}"),
                 ("a set added", "add set ip ipipd theirs { type ipv4_addr; }")):
             self.repaired(what, text)
 
