@@ -201,7 +201,7 @@ static void events_read(struct kernel *kernel, struct scope *scope, struct kerne
 		continue;
 	struct fake_memory memory;
 	fake_look_remember(fake, &memory);
-	events->look = fake_script_run(fake);
+	events->look = fake_script_run(fake) && !fake->quiet;
 	if (events->look) {
 		fake_look_compare(fake, &memory, scope);
 		culprit_join(&events->culprit, &fake->by);

@@ -55,6 +55,8 @@
  *   slow-count MS                            those of elements take so long to read
  *   slow-apply MS                            each change takes so long, of nft's none
  *   overrun                                  events were lost
+ *   flap DEVICE                              goes down and comes up, as one event of the link
+ *   quiet                                    no event tells of what this script does
  *   foreign-chain FAMILY TABLE NAME [nat] HOOK PRIORITY accept|drop
  *            a base chain in somebody else's table of nftables
  *   foreign-rule FAMILY TABLE NAME accept|drop|snat [in DEVICE] [out DEVICE]
@@ -128,6 +130,8 @@ struct fake {
 	struct culprit by;  /* the script's changes */
 	int refuse_count;
 	unsigned slow_count_ms, slow_apply_ms;
+	bool quiet; /* no event tells of the script */
+	char flapped[IFNAMSIZ];
 	bool overrun; /* events were lost, and nobody was told yet */
 	struct fake_ruleset foreign;
 	struct fake_neighbours vec_of(struct fake_neighbour) neighbours;

@@ -68,6 +68,8 @@ static void note(const struct fake *fake, const struct objects *before, enum kin
 		note_key(scope, kind, object, gone);
 		return;
 	case KIND_ROUTE:
+		if (gone && strcmp(route->device, fake->flapped) == 0)
+			return; /* no event tells of those that a link takes along */
 		if (route->table >= OUR_TABLE_FIRST && route->table <= OUR_TABLE_LAST)
 			note_key(scope, kind, object, gone);
 		else if (!is_our_device(fake, before, route->device))
@@ -108,6 +110,8 @@ void fake_look_compare(const struct fake *fake, const struct fake_memory *memory
 			j += order >= 0;
 		}
 	}
+	if (fake->flapped[0])
+		note_device(scope, fake->flapped);
 	/* a script that only lets ops fail, or no longer */
 	scope->everything |= scope_is_empty(scope);
 }

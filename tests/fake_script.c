@@ -60,6 +60,19 @@ static void run_link(struct fake *fake, struct line *line)
 	fake_state_put_link(fake, &link);
 }
 
+static void run_flap(struct fake *fake, struct line *line)
+{
+	line_name(line, fake->flapped, sizeof(fake->flapped));
+	const struct link *have = fake_state_link(fake, fake->flapped);
+	if (!have)
+		line_bad(line, "no such device");
+	struct link link = *have;
+	link.up = false;
+	fake_state_put_link(fake, &link);
+	link.up = true;
+	fake_state_put_link(fake, &link);
+}
+
 static void run_foreign_link(struct fake *fake, struct line *line)
 {
 	struct link link = {.mtu = 1480, .up = true, .pmtudisc = true, .proto = 4, .ttl = 64};
@@ -405,6 +418,11 @@ static void run_overrun(struct fake *fake, unused_ struct line *line)
 	fake->overrun = true;
 }
 
+static void run_quiet(struct fake *fake, unused_ struct line *line)
+{
+	fake->quiet = true;
+}
+
 #define COUNTER(st, member)                                                                        \
 	{                                                                                          \
 #member, offsetof(struct st, member)                                               \
@@ -481,6 +499,8 @@ static const struct {
 	{"slow-count", run_slow_count},
 	{"slow-apply", run_slow_apply},
 	{"overrun", run_overrun},
+	{"quiet", run_quiet},
+	{"flap", run_flap},
 	{"foreign-chain", run_foreign_chain},
 	{"foreign-rule", run_foreign_rule},
 	{"refuse-trace", run_refuse_trace},
@@ -559,6 +579,8 @@ bool fake_script_run(struct fake *fake)
 		fake->refuse_trace_close = 0;
 		fake->seen = (struct trace_seen){0};
 		fake->by = (struct culprit){0};
+		fake->quiet = false;
+		fake->flapped[0] = '\0';
 		text_clear(&fake->later);
 		while (getline(&line, &size, file) >= 0)
 			text_add(&fake->later, line);

@@ -44,7 +44,9 @@ static void set_period(struct reconcile *r)
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = UINT16_MAX / 2;
-	r->full_due_ms = loop_now_ms() + period - spread / 2 + spread * random / UINT16_MAX;
+	period += spread * random / UINT16_MAX - spread / 2;
+	log_debug("everything is looked at again in %u ms", period);
+	r->full_due_ms = loop_now_ms() + period;
 }
 
 static void publish_statuses(struct reconcile *r)

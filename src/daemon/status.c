@@ -117,6 +117,17 @@ static void say(struct status *status, enum state state, enum reason reason, con
 	status->message = message && *message ? xstrdup(message) : NULL;
 }
 
+/* What tells whose it is: the differences do not. */
+static const char *holder(const struct op *op, struct arena *arena)
+{
+	if (op->kind == KIND_LINK)
+		return arena_printf(arena, "driver %s, ", ((const struct link *)op->have)->driver);
+	if (op->kind == KIND_ROUTE)
+		return arena_printf(arena, "protocol %u, ",
+				    ((const struct route *)op->have)->protocol);
+	return "";
+}
+
 static const char *foreign(const struct op *op, const char *key, struct arena *arena)
 {
 	const struct link *have = (const struct link *)op->have;
@@ -128,8 +139,8 @@ static const char *foreign(const struct op *op, const char *key, struct arena *a
 			"link %s: %s%sdevice of another owner has this name, untouched; "
 			"give the tunnel another \"device\"",
 			key, have->driver, *have->driver ? " " : "a ");
-	return arena_printf(arena, "%s %s: %s (%s), untouched", kinds[op->kind]->noun, key, op->why,
-			    outcome_differences(op, arena));
+	return arena_printf(arena, "%s %s: %s (%s%s), untouched", kinds[op->kind]->noun, key,
+			    op->why, holder(op, arena), outcome_differences(op, arena));
 }
 
 /* The sentence for an object that is not as declared. */

@@ -107,7 +107,8 @@ static uint8_t set_type(const struct nftnl_set *from, const struct set_expressio
 	uint32_t type = nftnl_set_get_u32(from, NFTNL_SET_KEY_TYPE);
 	uint32_t len = nftnl_set_get_u32(from, NFTNL_SET_KEY_LEN);
 
-	if (count->others || count->counters > 1)
+	/* a bound would refuse elements some day */
+	if (count->others || count->counters > 1 || nftnl_set_get_u32(from, NFTNL_SET_DESC_SIZE))
 		return NFT_SET_OTHER;
 	if (type == NFT_TYPE_IFNAME && len == IFNAMSIZ && flags == 0)
 		return NFT_SET_IFNAME;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whatever somebody changes comes back, and only what events named is looked at for it."""
 
+import re
 import time
 
 import api
@@ -10,6 +11,32 @@ from api import EXIT, NAT, TUNNEL
 PARTIAL = "a pass over what events named"
 TOS = [0, 4, 252, "inherit", 184]
 VERIFIED = "a pass over everything follows"
+
+# Of each kind what may befall it.
+SCRIPTS = (
+    ("delete link tun_a",),
+    ("link tun_a down",),
+    ("flap tun_a",),
+    ("link tun_a mtu 1300",),
+    ("link tun_a ttl 3",),
+    ("link tun_a tos 16",),
+    ("link other0 tos 1", "link other1 ttl 0 tos 0"),
+    ("link tun_a alias nobody",),
+    ("delete addr tun_a 192.168.1.1/24",),
+    ("delete route 180.163.26.39/32 table 7000",),
+    ("delete rule 9999",),
+    ("sysctl eth0 forwarding 0",),
+    ("sysctl other1 rp_filter 1",),
+    ("sysctl tun_a forwarding 0", "delete route 203.0.1.0/24 table 7000"),
+    ("flush nft",),
+    ("delete chain forward",),
+    ("rule 7500 from 10.0.0.0/8 lookup 7000 protocol 105",),
+    ("route 198.51.100.0/24 dev tun_a table 7000 protocol 105",),
+    ("link other2 group 5",),
+    ("link other2 local 172.16.16.77",),
+    ("link other2 remote 172.16.2.77",),
+    ("delete set opened",),
+)
 
 
 class Drift(api.ApiTest):
@@ -24,6 +51,12 @@ class Drift(api.ApiTest):
                            {**EXIT, "tunnel": f"other{i}", "destinations": [f"203.0.{i}.0/24"]})
         self.ok(self.agent.post("/v1/reconcile"))
         self.before = self.agent.objects()
+
+    def scripts(self):
+        """As they are, and those that name a set."""
+        masq = self.agent.objects("nft-set masq")[0].split()[1]
+        return (*SCRIPTS, (f"element {masq} 192.168.99.0/24",),
+                (f"delete element {masq} 192.168.1.0/24",))
 
     def passes(self):
         return self.agent.get("/v1/status").body["last_pass"]["number"]
@@ -42,27 +75,28 @@ class Drift(api.ApiTest):
             self.assertEqual(self.agent.get(path).state, "ready")
 
     def test_every_kind_comes_back(self):
-        for script in (
-                ("delete link tun_a",),
-                ("link tun_a down",),
-                ("link tun_a mtu 1300",),
-                ("link tun_a ttl 3",),
-                ("link tun_a tos 16",),
-                ("link other0 tos 1", "link other1 ttl 0 tos 0"),
-                ("link tun_a alias nobody",),
-                ("delete addr tun_a 192.168.1.1/24",),
-                ("delete route 180.163.26.39/32 table 7000",),
-                ("delete rule 9999",),
-                ("sysctl eth0 forwarding 0",),
-                ("sysctl other1 rp_filter 1",),
-                ("sysctl tun_a forwarding 0", "delete route 203.0.1.0/24 table 7000"),
-                ("flush nft",),
-                ("delete chain forward",),
-                ("rule 7500 from 10.0.0.0/8 lookup 7000 protocol 105",),
-                ("route 198.51.100.0/24 dev tun_a table 7000 protocol 105",),
-        ):
+        for script in self.scripts():
             with self.subTest(script=script):
                 self.disturbed(*script)
+
+    def test_a_look_at_everything_finds_what_no_event_told(self):
+        for script in self.scripts():
+            with self.subTest(script=script):
+                passes = self.passes()
+                self.agent.kernel("quiet", *script)
+                self.agent.until("/v1/status", lambda _: self.agent.objects() != self.before, 5)
+                time.sleep(0.02)
+                self.assertEqual(self.passes(), passes)
+                self.ok(self.agent.post("/v1/reconcile"))
+                self.assertEqual(self.agent.objects(), self.before)
+
+    def test_everything_is_looked_at_after_24_to_36_seconds(self):
+        for _ in range(10):
+            self.ok(self.agent.post("/v1/reconcile"))
+        waits = [int(ms) for ms in re.findall(r"looked at again in (\d+) ms", self.agent.log)]
+        self.assertGreater(len(waits), 10)
+        self.assertTrue(all(24000 <= ms <= 36000 for ms in waits), waits)
+        self.assertGreater(max(waits) - min(waits), 1000, waits)
 
     def test_a_table_that_is_flushed_comes_back(self):
         destinations = [f"10.{i // 250}.{i % 250}.0/24" for i in range(500)]

@@ -22,6 +22,7 @@ class States(api.ApiTest):
         answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
         self.assertEqual((answer.state, answer.reason), ("conflict", "ForeignObject"))
         self.assertEqual(answer.body["status"]["objects"][0]["state"], "foreign")
+        self.assertIn("driver ipip, local 10.1.1.1", answer.body["status"]["message"])
         self.assertEqual(self.agent.objects("link tun_a"), before)
         self.ok(self.agent.delete("/v1/tunnels/tun_a"), 204)
         self.assertEqual(self.agent.objects("link tun_a"), before)
@@ -32,6 +33,42 @@ class States(api.ApiTest):
         answer = self.agent.put("/v1/tunnels/tun_a?wait=10", {**TUNNEL, "adopt": True})
         self.assertEqual(answer.state, "ready", answer)
         self.assertIn("172.16.1.62", self.agent.objects("link tun_a")[0])
+        self.ok(self.agent.delete("/v1/tunnels/tun_a?wait=10"), 204)
+        self.assertEqual(self.agent.objects("link tun_a"), [])
+
+    def test_a_differing_route_of_another_is_a_conflict_until_it_is_adopted(self):
+        key, path = "route 7000 180.163.26.39/32", "/v1/exit-routes/qq"
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", TUNNEL), 201)
+        self.agent.kernel("route 180.163.26.39/32 dev eth0 table 7000 protocol 186")
+        self.agent.until("/v1/status", lambda _: self.agent.objects(key))
+        before = self.agent.objects(key)
+        answer = self.ok(self.agent.put(f"{path}?wait=10", EXIT), 201)
+        self.assertEqual((answer.state, answer.reason), ("conflict", "ForeignObject"))
+        self.assertIn("protocol 186, device eth0 instead of tun_a",
+                      answer.body["status"]["message"])
+        self.assertEqual(self.agent.objects(key), before)
+        answer = self.ok(self.agent.put(f"{path}?wait=10", {**EXIT, "adopt": True}))
+        self.assertEqual(answer.state, "ready", answer)
+        (ours,) = self.agent.objects(key)
+        self.assertIn("device=tun_a", ours)
+        self.assertIn("protocol=105", ours)
+        self.ok(self.agent.delete(path + "?wait=10"), 204)
+        self.assertEqual(self.agent.objects(key), [])
+
+    def test_an_address_of_another_goes_with_the_declaration_if_it_is_adopted(self):
+        address, bare = "address tun_a 192.168.1.1/24", {**TUNNEL, "addresses": []}
+        self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", bare), 201)
+        for adopt, state, left in ((False, "found", [address]), (True, "in-sync", [])):
+            with self.subTest(adopt=adopt):
+                self.agent.kernel("addr tun_a 192.168.1.1/24", f"# {adopt}")
+                self.agent.until("/v1/status", lambda _: self.agent.objects(address))
+                answer = self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10",
+                                                {**TUNNEL, "adopt": adopt}))
+                self.assertEqual(answer.state, "ready", answer)
+                self.assertEqual({o["kind"]: o["state"] for o in
+                                  answer.body["status"]["objects"]}["address"], state)
+                self.ok(self.agent.put("/v1/tunnels/tun_a?wait=10", bare))
+                self.assertEqual(self.agent.objects(address), left)
 
     def test_endpoints_of_a_foreign_device_are_a_conflict(self):
         self.agent.kernel("foreign-link other ipip 172.16.16.22 172.16.1.62")

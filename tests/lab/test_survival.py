@@ -1,11 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Killed agents leave traffic alone; damage is repaired; what others made is not touched."""
+import json
 import os
+import re
+import signal
 
 import lab
 from lab import A_ADDR, INET, ip, nft, sysctl
 from test_scenario import TUN_A, declare
+
+# For what is damaged of a device alone; it leads nowhere.
+TUN_C = {"local": A_ADDR, "remote": "172.16.1.80", "rp_filter": "loose"}
 
 
 class Killed(lab.LabTest):
@@ -102,17 +108,39 @@ class WithoutRoot(lab.LabTest):
 class Repaired(lab.LabTest):
     """Damage by somebody else, while the agents run."""
 
-    def repaired(self, ns, what, damage, whole, seconds=lab.SECOND):
-        want = whole(ns)
-        damage()
-        lab.eventually(lambda: whole(ns) == want, seconds, f"{what} to be repaired")
+    def repaired(self, agent, what, damage, whole, seconds=lab.SECOND):
+        def repairs():
+            return agent.get("status")["drift_repaired"]
+        with self.subTest(what):
+            want, before = whole(agent.ns), repairs()
+            damage()
+            lab.eventually(lambda: whole(agent.ns) == want and repairs() > before, seconds,
+                           f"{what} to be repaired")
 
     @staticmethod
-    def links(ns):
-        """Without the indexes: a device made again has another."""
-        return lab.run(ns, "sh", "-c", "ip -d -o link show dev tun_a | cut -d: -f2- |"
-                       " sed 's/ numtxqueues.*//'; ip -o address show dev tun_a | cut -d: -f2-;"
-                       " ip -N route show table 7000; ip -N rule show") if ns else ""
+    def at_once(agent, *lines):
+        """The agent hears of them when they are all over."""
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        try:
+            ip(agent.ns, *lines)
+        finally:
+            os.kill(agent.process.pid, signal.SIGCONT)
+
+    @staticmethod
+    def link(ns, device):
+        """Without the index: a device made again has another."""
+        shown = lab.run(ns, "ip", "-j", "-d", "link", "show", "dev", device, check=False).out
+        return [{**link, "ifindex": 0} for link in json.loads(shown or "[]")]
+
+    @classmethod
+    def tun_a(cls, ns):
+        shown = lab.run(ns, "ip", "-N", "-o", "-batch", "-", check=False, stdin="address show dev"
+                        " tun_a\nroute show table 7000\nrule show\n").out
+        return cls.link(ns, "tun_a"), re.sub(r"^\d+: tun_a", "", shown)
+
+    @classmethod
+    def tun_c(cls, ns):
+        return cls.link(ns, "tun_c"), sysctl(ns, "net/ipv4/conf/tun_c/rp_filter")
 
     @staticmethod
     def nat_side(ns):
@@ -129,6 +157,7 @@ class Repaired(lab.LabTest):
     def test_on_a(self):
         t, a, b = self.pair()
         declare(a, b)
+        a.put("tunnels/tun_c", TUN_C)
         whole = lab.snapshot(t.a)
         for what, *lines in (
                 ("a deleted device", "link del tun_a"),
@@ -139,23 +168,23 @@ class Repaired(lab.LabTest):
                 ("a deleted rule", "rule del priority 9999"),
                 ("all rules", *["rule del priority " + line.split(":")[0]
                                 for line in lab.rule_lines(t.a)
-                                if 7000 <= int(line.split(":")[0]) <= 9999]),
-                ("a changed ttl", f"link change tun_a type ipip local {A_ADDR}"
-                 " remote 172.16.1.62 ttl 9"),
-                ("a changed remote", f"link change tun_a type ipip local {A_ADDR}"
-                 " remote 172.16.1.77 ttl 64"),
-                ("a changed mtu", "link set tun_a mtu 1300"),
-                ("a changed alias", "link set tun_a alias mine"),
-                ("a changed group", "link set tun_a group 5")):
-            with self.subTest(what):
-                self.repaired(t.a, what, lambda: ip(t.a, *lines), self.links)
-        with self.subTest("a renamed device"):
-            # with all that was before, and what it takes, it is contested by now
-            self.repaired(t.a, "a renamed device", lambda: self.rename(t.a), self.links, 20)
+                                if 7000 <= int(line.split(":")[0]) <= 9999])):
+            self.repaired(a, what, lambda: ip(t.a, *lines), self.tun_a)
+        self.repaired(a, "routes that went with a flap of their device", lambda: self.at_once(
+            a, "link set tun_a down", "link set tun_a up"), self.tun_a)
+        for attribute in ("ttl 9", "tos 0x10", "remote 172.16.1.77", "local 172.16.16.77"):
+            self.repaired(a, attribute, lambda: ip(
+                t.a, "link change tun_c type ipip " + attribute), self.tun_c)
+        for attribute in ("mtu 1300", "alias mine", "group 5"):
+            self.repaired(a, attribute, lambda: ip(t.a, "link set tun_c " + attribute),
+                          self.tun_c)
+        self.repaired(a, "rp_filter", lambda: sysctl(
+            t.a, "net/ipv4/conf/tun_c/rp_filter", 1), self.tun_c)
+        # it may be contested by then
+        self.repaired(a, "a renamed device", lambda: self.rename(t.a), self.tun_a, 20)
         self.assert_ping(t.a, INET)
         lab.eventually(lambda: a.get("status")["ready"], 10)
         self.assert_same(whole, lab.snapshot(t.a))
-        self.assertGreater(a.get("status")["drift_repaired"], 0)
 
     def test_on_b(self):
         t, a, b = self.pair()
@@ -164,22 +193,30 @@ class Repaired(lab.LabTest):
         for what, text in (("a deleted table", "delete table ip ipipd"),
                            ("a flushed ruleset", "flush ruleset"),
                            ("a flushed table", "flush table ip ipipd")):
-            with self.subTest(what):
-                self.repaired(t.b, what, lambda: nft(t.b, text), self.nat_side)
+            self.repaired(b, what, lambda: nft(t.b, text), self.nat_side)
         for device in ("eth0", "tun_b"):
-            with self.subTest(f"forwarding of {device}"):
-                self.repaired(t.b, device, lambda: sysctl(
-                    t.b, f"net/ipv4/conf/{device}/forwarding", 0), self.nat_side)
+            self.repaired(b, f"forwarding of {device}", lambda: sysctl(
+                t.b, f"net/ipv4/conf/{device}/forwarding", 0), self.nat_side)
         self.assert_ping(t.a, INET)
         self.assert_same(whole, lab.snapshot(t.b))
 
-    def test_a_device_deleted_with_its_underlay_comes_back(self):
+    def test_a_flap_of_the_underlay_leaves_all_in_place(self):
         t, a, b = self.pair()
         declare(a, b)
-        ip(t.a, "link set eth0 down")
-        ip(t.a, "link set eth0 up", f"route add default via {lab.ROUTER}")
-        self.assertIn("dev tun_a", lab.route_get(t.a, INET))
-        lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
+        whole = lab.snapshot(t.a)
+        flap = ("link set eth0 down", "link set eth0 up", f"route add default via {lab.ROUTER}")
+        ip(t.a, flap[0])
+        ip(t.a, *flap[1:])
+        for way in ("one by one", "at once"):
+            with self.subTest(way):
+                self.assertIn("dev tun_a", lab.route_get(t.a, INET))
+                lab.eventually(lambda: lab.ping(t.a, INET, count=1, timeout=0.3), lab.SECOND)
+                for path in ("tunnels/tun_a", "exit-routes/qq"):
+                    a.wait_state(path, "ready", lab.SECOND)
+                self.assertEqual([], a.plan())
+            if way == "one by one":
+                self.at_once(a, *flap)
+        self.assert_same(whole, lab.snapshot(t.a))
 
 
 class Foreign(lab.LabTest):
