@@ -92,6 +92,7 @@ static const struct {
 	{-ECONNREFUSED, "", "is ipipd running there? `-H` or IPIPCTL_HOST names another agent"},
 	{-ECONNRESET, "", "`systemctl status ipipd` there says why"},
 	{-EPROTO, "reset by peer", "`systemctl status ipipd` there says why"},
+	{-EPROTO, "Broken pipe", "`systemctl status ipipd` there says why"},
 	{-EKEYREJECTED, "no certificate", "--cert and --key show one that its authority signed"},
 	{-EKEYREJECTED, "", "was it signed by the authority that the agent trusts?"},
 	{-EPROTO, "expired", "the agent's certificate is over: renew it, or set the clock right"},

@@ -87,6 +87,8 @@ const char *round_failure(const struct round *round);
 /* Somebody else's change came between the look and the batch, which did nothing therefore, or
  * behind what an event told: a line in the debug log. */
 bool round_lost_race(const struct round *round);
+/* Somebody's link is one that is declared. */
+bool round_finds_link(const struct round *round);
 /* The next round of the same pass: of this one is kept what was expanded, in case it stands,
  * which a partial one takes for granted until it has looked. */
 void round_again(struct round *round);

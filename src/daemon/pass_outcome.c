@@ -70,3 +70,11 @@ bool round_lost_race(const struct round *round)
 	}
 	return false;
 }
+
+bool round_finds_link(const struct round *round)
+{
+	for (size_t i = 0; i < round->ops.len; i++)
+		if (round->ops.v[i].verb == OP_FOUND && round->ops.v[i].kind == KIND_LINK)
+			return true;
+	return false;
+}

@@ -169,7 +169,7 @@ static void publish_full(struct reconcile *r)
  */
 static void publish_partial(struct reconcile *r, int error)
 {
-	bool settled = error == 0 && !r->unsettled;
+	bool settled = error == 0 && !r->unsettled && !r->unnumbered;
 	/* a fight is judged when it begins, not at each blow */
 	bool waits = r->held_until_ms && !r->applied && statuses_troubled(&r->statuses);
 
@@ -250,7 +250,7 @@ static void finish(struct reconcile *r, int error, const struct err *err)
 	scope_done(&r->looking);
 	r->finished_ms = loop_now_ms();
 	r->took_us = loop_now_us() - r->started_us;
-	bool failed = !r->partial && (error < 0 || pass->failed || r->unsettled);
+	bool failed = !r->partial && (error < 0 || pass->failed || r->unsettled || r->unnumbered);
 	metrics_pass(r->config.metrics,
 		     &(struct metrics_pass){pass->trigger, (uint64_t)pass->finished_ms,
 					    pass->duration_us, !r->partial, failed});
@@ -304,14 +304,6 @@ static bool settle(struct reconcile *r)
 	return written > 0;
 }
 
-static bool finds_link(const struct ops *ops)
-{
-	for (size_t i = 0; i < ops->len; i++)
-		if (ops->v[i].verb == OP_FOUND && ops->v[i].kind == KIND_LINK)
-			return true;
-	return false;
-}
-
 /*
  * 1: a link was found equal, and is used from now on: what stands on it is desired, too, and
  * would be taken away by this plan where it is ours that lost its marks. Look once more.
@@ -325,7 +317,7 @@ static int plan(struct reconcile *r, const struct round_input *input)
 	}
 	r->held_until_ms = contests_hold(&r->contests, &r->round.ops, &r->round.arena,
 					 loop_now_ms());
-	if (!finds_link(&r->round.ops) || ++r->rounds >= ROUNDS_MAX || !settle(r))
+	if (!round_finds_link(&r->round) || ++r->rounds >= ROUNDS_MAX || !settle(r))
 		return 0;
 	round_done(&r->round);
 	return 1;
@@ -338,9 +330,11 @@ static void take_declaration(struct reconcile *r)
 
 	r->revision = r->declaration->revision;
 	r->outdated = r->revision != r->covered;
+	if (!r->outdated && r->partial)
+		return;
 	/* without a number a `from` has no routes yet; the rest goes on */
-	if ((r->outdated || !r->partial) &&
-	    numbers_keep(&r->from_numbers, r->store, r->declaration, &err) < 0)
+	r->unnumbered = numbers_keep(&r->from_numbers, r->store, r->declaration, &err) < 0;
+	if (r->unnumbered)
 		log_warning("table numbers could not be kept: %s", err.sentence);
 }
 

@@ -31,6 +31,7 @@ struct reconcile {
 	bool delete_orphans;
 	bool orphans_done; /* in the look before this one, which is to be done again */
 	bool unsettled;    /* the ledger could not be written after the last round */
+	bool unnumbered;   /* some `from` has no table */
 
 	/* the pass that is due, and the one under way */
 	const char *trigger; /* of the next pass; NULL: the periodic one */

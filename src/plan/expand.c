@@ -263,6 +263,14 @@ static void want_routes(struct expander *x, const struct exit_route *e, uint32_t
 	}
 }
 
+static void hold_unnumbered(struct expander *x, struct prefix from)
+{
+	char text[PREFIX_TEXT];
+
+	expander_hold(x, REASON_NOT_TRIED, "no table could be kept for packets from %s",
+		      prefix_text(from, text));
+}
+
 void expand_exit_route(struct expander *x, const struct exit_route *e)
 {
 	static const struct prefix everything[] = {{{0}, 0}};
@@ -298,6 +306,8 @@ void expand_exit_route(struct expander *x, const struct exit_route *e)
 
 		if (table)
 			want_routes(x, e, table, tunnel_device(t), effective->source);
+		else
+			hold_unnumbered(x, from[i]);
 	}
 }
 

@@ -19,6 +19,8 @@ import unittest.mock
 
 BIN = os.environ.get("IPIPD_FAKE_BIN", "ipipd_fake")
 COVERAGE = "coverage" in os.path.realpath(BIN).split(os.sep)
+SANITIZED = "asan" in os.path.realpath(BIN).split(os.sep)
+SANITIZERS = "Sanitizer: ", "runtime error: "
 READY_S = 60
 # Where to keep the answers for tests/openapi, which holds them against the document.
 RECORD = os.environ.get("IPIPD_RECORD")
@@ -186,17 +188,20 @@ class Agent:
 
     def clean(self):
         died = self.process and self.process.poll()
-        log = self.log if died is not None else ""
-        if self.process and COVERAGE:  # which is written down at the end
+        # coverage is written down, and leaks are looked for, at the end
+        if self.process and (COVERAGE or SANITIZED):
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(READY_S)
         if self.process:
             self.process.kill()
             self.process.wait()
+        log = self.log if (self.directory / "log").exists() else ""
         shutil.rmtree(self.directory)
         if died is not None:
             raise RuntimeError(f"the agent ended by itself ({died}):\n{log[-8000:]}")
+        if any(words in log for words in SANITIZERS):
+            raise RuntimeError(f"a sanitizer has something to say:\n{log[-8000:]}")
 
     def ask(self, method, path, body=None, headers=None, connection=None):
         """One request. A body that is no text or bytes goes as JSON."""

@@ -208,6 +208,17 @@ class Disturbance(api.ApiTest):
         answer = self.ok(self.agent.put("/v1/nat-rules/exit?wait=10", api.NAT), 201)
         self.assertEqual((answer.state, answer.reason), ("failed", "KernelError"), answer)
 
+    def test_an_exit_route_without_a_table_is_not_called_ready(self):
+        self.three()
+        self.with_failpoint("store.commit:4-7=EIO")  # after the start's, and the write's
+        self.agent.put("/v1/exit-routes/with-from?wait=0", {
+            **api.EXIT, "destinations": ["9.9.9.9/32"], "from": ["10.9.0.0/16"]})
+        self.agent.until("/v1/exit-routes/with-from", lambda a: a.state == "ready")
+        self.assertIn("table numbers could not be kept", self.agent.log)
+        self.assertIn("exit-route with-from: pending NotTried: no table could be kept for packets "
+                      "from 10.9.0.0/16", self.agent.log)
+        self.assertTrue(self.agent.objects("route 7001 9.9.9.9/32 "))
+
     def test_a_long_pass_lets_others_be_answered_meanwhile(self):
         self.three()
         self.rest("slow-apply 3")

@@ -50,6 +50,16 @@ def writes():
         yield model.Write(method, f"/v1/{path}", body, {(kind, name): body})
 
 
+def begin_of(status):
+    """Of the fake kernel's line for an object in a status."""
+    words = status["key"].split()
+    if status["kind"] == "route":  # "table 7000 20.0.0.0/24"
+        words = words[1:3]
+    elif status["kind"] == "rule":
+        words = words[:1]
+    return f"{status['kind']} {' '.join(words)} "
+
+
 class Case:
     """One fault, on an agent and a host that are new."""
 
@@ -61,6 +71,7 @@ class Case:
         settings.write_text("[agent]\ngroup =\n")
         self.agent.options = ["--config", str(settings)]
         self.client = model.Client(SEED, fake.LOCAL)
+        self.served = self.lived = False
         # a library without memory may lose the answer to what was stored
         self.unanswered = point == "alloc.library"
 
@@ -69,12 +80,14 @@ class Case:
 
     def write(self):
         """False: it died of it, or did not start."""
-        if not self.agent.arm(self.spec):
+        self.served = self.agent.arm(self.spec)
+        if not self.served:
             return False
         for write in writes():
             try:
                 self.client.send(self.agent.request, write)
                 self.agent.request("POST", "/v1/reconcile?wait=2", None)
+                self.check_ready()
             except fake.Died:
                 if not self.survives():
                     return False
@@ -94,15 +107,32 @@ class Case:
             self.fail(f"answers {stored}, acknowledged {self.client.acknowledged}")
 
     def check_end(self, code, codes):
-        # the fake kernel keeps its state in files, and ends where it cannot
-        words = "out of memory", "fake kernel: "
-        if code not in codes or code < 0 and not any(w in self.agent.log for w in words):
+        """With its message, or the dynamic linker's. Who serves ends only of a lack of memory of
+        our own, which libc may have asked for (reallocarray). The fake kernel keeps its state in
+        files, and ends where it cannot."""
+        words = ["fake kernel: ", "<2>out of memory: "]
+        if not self.served:
+            words += ["<3>ipipd cannot start", "symbol lookup error"]
+        if code not in codes or not any(word in self.agent.log for word in words):
             self.fail(f"ended with {code}")
+
+    def check_ready(self):
+        """What is called ready is there."""
+        there = "".join(line + " \n" for line in self.agent.objects())
+        for path in ("tunnels", "exit-routes", "nat-rules"):
+            listed = self.agent.request("GET", f"/v1/{path}", None)[1] or {}
+            for one in listed.get("items", ()):
+                if one["status"]["state"] != "ready":
+                    continue
+                missing = [o for o in one["status"]["objects"]
+                           if o["state"] == "in-sync" and begin_of(o) not in there]
+                if missing or not one["status"]["objects"]:
+                    self.fail(f"{one['name']} is called ready: {missing} of\n{there}")
 
     def run(self, codes):
         """How often it was hit."""
-        lived = self.write()
-        if lived:
+        self.lived = self.write()
+        if self.lived:
             if self.agent.hits():
                 self.check_honest()
                 fake.converged(self.agent)
@@ -121,6 +151,7 @@ class Case:
         self.client.check(self.agent.request)
         self.agent.check_events()
         objects = fake.converged(self.agent)
+        self.check_ready()
         if objects != fake.fresh_objects(model.document_of(self.client.acknowledged)):
             self.fail("the kernel is not as declared")
         return hits
@@ -132,21 +163,32 @@ class Case:
 
 
 class Torture(unittest.TestCase):
+    def one(self, point, k, errno, codes):
+        """Was it passed so often, and did the agent live on?"""
+        with self.subTest(point, k=k, errno=errno, seed=SEED):
+            case = Case(point, k, errno)
+            try:
+                return bool(case.run(codes)), case.lived
+            finally:
+                case.clean()
+        return True, False
+
     def torture(self, point, errnos, codes, step=STEP):
-        """k over all passings, or each so many; the errnos take turns."""
-        k, hit, unhit, rounds, last = random.Random(SEED).randint(1, step), 0, 0, 0, 0
+        """k over all passings with each of the errnos; or each so many, where they take turns.
+        How many faults there were, and how many of them it lived with."""
+        k, unhit, faults, lived, last = random.Random(SEED).randint(1, step), 0, 0, 0, 0
         while unhit < (3 if step == 1 else 1):  # in a row that nobody passed: all have been
-            errno = errnos[k // step % len(errnos)]
-            with self.subTest(point, k=k, errno=errno, seed=SEED):
-                case = Case(point, k, errno)
-                try:
-                    hit = case.run(codes)
-                finally:
-                    case.clean()
-            unhit, last = (0, k) if hit else (unhit + 1, last)
-            k, rounds, hit = k + step, rounds + 1, 0
-        print(f"{point}: {rounds - unhit} faults up to passing {last}", file=sys.stderr)
+            turn = k // step % len(errnos)
+            ends = [self.one(point, k, errno, codes)
+                    for errno in (errnos if step == 1 else errnos[turn:turn + 1])]
+            hits = [alive for hit, alive in ends if hit]
+            faults, lived = faults + len(hits), lived + sum(hits)
+            unhit, last = (0, k) if hits else (unhit + 1, last)
+            k += step
+        print(f"{point}: {faults} faults up to passing {last}, lived with {lived}",
+              file=sys.stderr)
         self.assertTrue(last or step > 1, f"nobody passes {point}")
+        return faults, lived
 
     def test_writes_of_the_disk(self):
         self.torture("vfs.write", ("ENOSPC", "EIO"), (1,))
