@@ -29,8 +29,8 @@ enum {
 	 * have the loop turn without a pause. */
 	IDLE_MS = 5,
 	IDLE_RUNS_MAX = 8,
-	LINGER_MS =
-		1000, /* for who was told that he is late: what he sends may reset what he reads */
+	/* For who was told that he is late: what he still sends might reset what he reads. */
+	LINGER_MS = 1000,
 };
 
 void http_set_deadline(struct connection *connection, uint64_t in_ms)

@@ -50,7 +50,7 @@ const char *round_failure(const struct round *round)
 	return "";
 }
 
-/* The look saw no such thing: it came after it. (What else may be in a link's way it is told.) */
+/* The look saw no such thing: it came after it. (Of links the adapter tells what is in the way.) */
 static bool came_meanwhile(const struct op *op)
 {
 	return op->verb == OP_ADD && op->kind != KIND_LINK && op->result == -EEXIST;
