@@ -9,13 +9,11 @@
 
 enum {
 	NEAR_MS = 400,   /* the near end waits so long for answers */
-	FAR_MS = 700,    /* the far end for packets */
-	FIRST_MS = 900,  /* and for the first of them: who sends it may be slow */
 	LOOK_MS = 20,    /* how often it looks, */
 	REST = 2,        /* or so many times as long as a look takes */
 	QUIET_MS = 200,  /* it is over when so long nothing more came, if not all did before; */
-	STILL_MS = 40,   /* so long when no more is sent: what still moves is not lost, */
-	LAST_MS = 1600,  /* but not for ever */
+	STILL_MS = 40,   /* so long when no more is sent: what still moves is not lost */
+	LAST_MS = 2000,  /* so long at most: who is to send may be slow, and tell nothing */
 	SIZES_MS = 400,  /* of its own probes */
 	FAR_ID = 0x8000, /* which have the other's id but for that bit */
 };
@@ -131,20 +129,17 @@ static bool is_uneven(const struct trace_counts *seen)
 /* By what was just looked at; what it sends itself has an end of its own. */
 static bool is_over(const struct why_probe *probe)
 {
-	const struct trace_counts *seen = &probe->probed.seen.counts;
-	bool came = seen->packets[TRACE_OUT][TRACE_OUTER][TRACE_PREROUTING][TRACE_FIRST];
 	uint64_t now = loop_now_ms();
 	uint64_t still_ms = probe->rest_ms > STILL_MS ? probe->rest_ms : STILL_MS;
-	bool moves = now < probe->moved_ms + still_ms ||
-		     (is_uneven(seen) && !is_complete(probe, 1, 0));
+	bool passed = is_complete(probe, 1, 0);
 
 	if (probe->packets)
 		return false;
-	if (moves && now < probe->began_ms + LAST_MS)
-		return is_complete(probe, PROBE_COUNT, probe->sizes);
-	return probe->ends || is_complete(probe, PROBE_COUNT, probe->sizes) ||
-	       (is_complete(probe, 1, 0) && now >= probe->moved_ms + QUIET_MS) ||
-	       now >= probe->began_ms + (came ? FAR_MS : FIRST_MS);
+	if (is_complete(probe, PROBE_COUNT, probe->sizes) || now >= probe->began_ms + LAST_MS)
+		return true;
+	if (now < probe->moved_ms + still_ms || (is_uneven(&probe->probed.seen.counts) && !passed))
+		return false;
+	return probe->ends || (passed && now >= probe->moved_ms + QUIET_MS);
 }
 
 static void packets_done(void *user, const struct probe_result *result);
