@@ -165,7 +165,7 @@ static bool is_read_later(int fd)
 }
 
 /* So many bytes came of a request, unless TLS is still to take it out of them. */
-static void heard(ssize_t len, bool has_tls)
+static void note_asking(ssize_t len, bool has_tls)
 {
 	struct connection *connection = connection_at_work();
 
@@ -183,7 +183,7 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
 	work_for(fd, len > 0);
 	if (len > 0)
 		refuse_tongue(*(const unsigned char *)bytes);
-	heard(len, false);
+	note_asking(len, false);
 	return len;
 }
 
@@ -207,7 +207,7 @@ ssize_t gnutls_record_recv(gnutls_session_t session, void *bytes, size_t size)
 	ssize_t len = gnutls_record_recv_seq(session, bytes, size, sequence);
 
 	work_for(gnutls_transport_get_int(session), len > 0);
-	heard(len, true);
+	note_asking(len, true);
 	return len;
 }
 
