@@ -75,7 +75,8 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
 	return chunk;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Not zeroed: for who fills all of it. */
+static void *take(struct arena *arena, size_t size)
 {
 	struct arena_chunk *chunk = arena->chunk;
 
@@ -87,7 +88,12 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *p = chunk->bytes + chunk->used;
 	chunk->used += size;
 	arena->used_bytes += size;
-	return memset(p, 0, size);
+	return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(take(arena, size), 0, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -101,7 +107,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 void *arena_memdup(struct arena *arena, const void *from, size_t size)
 {
-	void *p = arena_alloc(arena, size);
+	void *p = take(arena, size);
 
 	if (size)
 		memcpy(p, from, size);
@@ -115,9 +121,10 @@ char *arena_strdup(struct arena *arena, const char *s)
 
 char *arena_strndup(struct arena *arena, const char *s, size_t len)
 {
-	char *p = arena_alloc(arena, len + 1);
+	char *p = take(arena, len + 1);
 
 	memcpy(p, s, len);
+	p[len] = '\0';
 	return p;
 }
 
@@ -129,7 +136,7 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
-	char *p = arena_alloc(arena, (size_t)len + 1);
+	char *p = take(arena, (size_t)len + 1);
 	vsnprintf(p, (size_t)len + 1, fmt, again);
 	va_end(again);
 	return p;

@@ -24,7 +24,8 @@ struct err {
 /* Fills err (which may be NULL) and returns number. */
 int err_set(struct err *err, int number, const char *fmt, ...) printf_(3, 4);
 
-/* All the faults of one body, up to a bound; the rest is counted. {0} is an empty list. */
+/* All the faults of one body, up to a bound; the rest is counted. {0} is an empty list, and so is
+ * what errs_clear got, which spares the zeroing of 20 KB where every request has one. */
 enum { ERRS_MAX = 32 };
 
 struct errs {
@@ -32,6 +33,11 @@ struct errs {
 	size_t len;   /* kept, at most ERRS_MAX */
 	size_t total; /* found */
 };
+
+static inline void errs_clear(struct errs *errs)
+{
+	errs->len = errs->total = 0;
+}
 
 /* Adds a fault. Returns number, so that a check can return it. */
 int errs_add(struct errs *errs, int number, const char *code, const char *pointer, const char *fmt,

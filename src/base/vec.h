@@ -9,6 +9,7 @@
  *	vec_done(&ops);
  *
  * {0} is an empty one. vec_add returns zeroed memory; pointers into it end with the next add.
+ * vec_reserve gives an empty one the room that it will need, and no more.
  */
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #define vec_add(vec)                                                                               \
 	((__typeof__((vec)->v))vec_grow_((void **)&(vec)->v, &(vec)->len, &(vec)->cap,             \
 					 sizeof(*(vec)->v)))
+#define vec_reserve(vec, n)  ((void)((vec)->v = xcalloc((vec)->cap = (n), sizeof(*(vec)->v))))
 #define vec_push(vec, value) ((void)(*vec_add(vec) = (value)))
 #define vec_done(vec)                                                                              \
 	do {                                                                                       \
@@ -45,7 +47,7 @@
 static inline void *vec_grow_(void **v, size_t *len, size_t *cap, size_t size)
 {
 	if (*len == *cap) {
-		size_t grown = *cap ? *cap * 2 : 8, bytes;
+		size_t grown = *cap ? *cap + *cap / 2 : 8, bytes; /* most are kept */
 
 		if (__builtin_mul_overflow(grown, size, &bytes))
 			out_of_memory(grown);

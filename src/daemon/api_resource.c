@@ -215,9 +215,10 @@ static void declare(struct api_call *call, const struct resource *wanted,
 		.status = current ? 200 : 201,
 		.wait_ms = call->params.wait * UINT64_C(1000),
 	};
-	struct errs errs = {0};
 	const struct resource *next = current;
+	struct errs errs;
 
+	errs_clear(&errs);
 	if (!current || !kind_same(call->kind, wanted, current)) {
 		if (declaration_check_put(&call->agent->declaration, call->kind->id, wanted,
 					  &errs)) {
@@ -276,7 +277,8 @@ void api_resource_post(struct api_call *call)
 {
 	if (!list_precondition_holds(call))
 		return;
-	struct errs errs = {0};
+	struct errs errs;
+	errs_clear(&errs);
 	json_t *document = parse(call, &errs);
 	uint64_t generation = 0;
 	struct resource *wanted = document ? decode(call, document, &generation, &errs) : NULL;
@@ -307,9 +309,10 @@ static bool name_is_possible(struct api_call *call)
 void api_resource_put(struct api_call *call)
 {
 	const struct resource *current = find(call);
-	struct errs errs = {0};
 	uint64_t generation = 0;
+	struct errs errs;
 
+	errs_clear(&errs);
 	if (!name_is_possible(call) || !may_change(call, current) ||
 	    !precondition_holds(call, current))
 		return;

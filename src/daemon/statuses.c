@@ -55,6 +55,7 @@ void statuses_done(struct statuses *statuses)
 {
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
 		list_done(&statuses->kind[k]);
+	arena_done(&statuses->names);
 }
 
 static bool is_trouble(const struct status *status)
@@ -100,6 +101,17 @@ static void carry_since(const struct named_status *before, enum kind_id kind,
 		 reason_names[status->reason], status->message ? ": " : "", status_message(status));
 }
 
+/* One for each expansion, and no more: what is kept is kept for long. */
+static void make_room(struct statuses *statuses, const struct expansions *expansions)
+{
+	size_t count[RESOURCE_KINDS] = {0};
+
+	for (size_t i = 0; i < expansions->len; i++)
+		count[expansions->v[i].kind->id]++;
+	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
+		vec_reserve(&statuses->kind[k], count[k]);
+}
+
 void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		      const struct expansions *expansions, struct arena *arena,
 		      struct event_log *events)
@@ -108,6 +120,7 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 	size_t at[RESOURCE_KINDS] = {0}, tunnel_at = 0;
 	unsigned well = 0;
 
+	make_room(&fresh, expansions);
 	/* tunnels come first, so that an exit route finds its own's status */
 	for (size_t i = 0; i < expansions->len; i++) {
 		const struct expansion *e = &expansions->v[i];
@@ -120,7 +133,7 @@ void statuses_publish(struct statuses *statuses, const struct outcome *outcome,
 		if (kind == KIND_EXIT_ROUTE)
 			tunnel = find_near(&fresh.kind[KIND_TUNNEL],
 					   ((const struct exit_route *)head)->tunnel, &tunnel_at);
-		name_copy(to->name, head->name);
+		to->name = arena_strdup(&fresh.names, head->name);
 		status_of(outcome, e, tunnel ? &tunnel->status : NULL, arena, &to->status);
 		fresh.counts.n[kind][to->status.state]++;
 		carry_since(find_near(&statuses->kind[kind], to->name, &at[kind]), kind, to, events,

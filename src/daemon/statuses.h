@@ -9,12 +9,13 @@
 #include "daemon/outcome.h"
 
 struct named_status {
-	char name[RESOURCE_NAME];
+	const char *name; /* of the names below */
 	struct status status;
 };
 
 struct statuses {
 	struct named_statuses vec_of(struct named_status) kind[RESOURCE_KINDS]; /* by name */
+	struct arena names;
 	struct state_counts counts;
 };
 

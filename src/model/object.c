@@ -12,7 +12,7 @@
 void object_list_push(struct object_list *list, struct object *object)
 {
 	if (list->len == list->cap) {
-		list->cap = list->cap ? list->cap * 2 : 16;
+		list->cap = list->cap ? list->cap + list->cap / 2 : 16;
 		list->v = xrealloc(list->v, list->cap * sizeof(struct object *));
 	}
 	list->v[list->len++] = object;

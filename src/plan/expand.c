@@ -19,10 +19,11 @@ enum {
 	PRIORITY_MANGLE = -150, /* NF_IP_PRI_MANGLE */
 };
 
-void *expander_want(struct expander *x, enum kind_id kind)
+static void *want_in(struct expander *x, enum kind_id kind, struct object_list *list)
 {
-	struct object *object = objects_add(&x->out->desired, kind);
+	struct object *object = arena_alloc(x->arena, kinds[kind]->size);
 
+	object_list_push(list, object);
 	object->set = x->compared[kind];
 	if (x->now && x->now->resource->adopt)
 		object->marks |= OBJECT_ADOPT;
@@ -31,6 +32,11 @@ void *expander_want(struct expander *x, enum kind_id kind)
 	else
 		expander_claim(x, kind, object);
 	return object;
+}
+
+void *expander_want(struct expander *x, enum kind_id kind)
+{
+	return want_in(x, kind, &x->out->desired.kind[kind]);
 }
 
 void expander_claim(struct expander *x, enum kind_id kind, const struct object *object)
@@ -92,14 +98,20 @@ void expander_ifname(struct expander *x, const char *set, const char *device)
 	e->head.set &= ~x->prefix_bit;
 }
 
-void expander_prefix(struct expander *x, const char *set, struct prefix prefix, struct addr to)
+void expander_source(struct expander *x, struct object_list *list, const char *set,
+		     struct prefix prefix, struct addr to)
 {
-	struct nft_element *e = expander_want(x, KIND_NFT_ELEMENT);
+	struct nft_element *e = want_in(x, KIND_NFT_ELEMENT, list);
 
 	name_copy(e->set_name, set);
 	e->prefix = prefix;
 	e->to = to;
 	e->head.set &= ~x->device_bit;
+}
+
+void expander_prefix(struct expander *x, const char *set, struct prefix prefix, struct addr to)
+{
+	expander_source(x, &x->out->desired.kind[KIND_NFT_ELEMENT], set, prefix, to);
 }
 
 uint32_t prefixes_merge(struct prefix *v, uint32_t len)
@@ -391,6 +403,18 @@ static void end(struct expander *x)
 	x->now = NULL;
 }
 
+static void gather_sources(struct expander *x)
+{
+	struct object_list *lists[] = {&x->counted_in, &x->translated, &x->counted_out};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		for (size_t at = 0; at < lists[i]->len; at++)
+			object_list_push(&x->out->desired.kind[KIND_NFT_ELEMENT], lists[i]->v[at]);
+		free(lists[i]->v);
+		*lists[i] = (struct object_list){0};
+	}
+}
+
 /* An interval set refuses overlaps: of two rules' sources the shorter prefix stands for both. */
 static void drop_covered(struct object_list *elements)
 {
@@ -470,6 +494,7 @@ void expand_one(const struct expand_input *input, const struct kind *kind,
 	expand_resource(&x, kind, resource, answers.v);
 	void *effective = out->expansions.v[0].effective;
 	*(uint64_t *)effective = left_to_agent(kind, resource, effective);
+	gather_sources(&x);
 	vec_done(&x.sources);
 	vec_done(&x.clamp);
 	vec_done(&x.shapes);
@@ -483,12 +508,14 @@ void expand(const struct expand_input *input, struct arena *arena, struct expand
 	const struct declaration *d = input->declaration;
 	const struct answer *answer = answers.v;
 
+	vec_reserve(&out->expansions, answers.len);
 	for (unsigned k = 0; k < RESOURCE_KINDS; k++)
 		for (size_t i = 0; i < d->kind[k].len; i++)
 			expand_resource(&x, kinds[k], d->kind[k].v[i], answer++);
 	expand_shapes(&x);
 	expand_rules(&x);
 	expand_chains(&x);
+	gather_sources(&x);
 	objects_sort(&out->desired);
 	drop_covered(&out->desired.kind[KIND_NFT_ELEMENT]);
 	out->inputs = answers_digest(&answers);

@@ -38,6 +38,8 @@ struct expander {
 	struct opened vec_of(const struct sysctl *) opened;
 	/* the chains' rules, gathered over all resources */
 	struct nft_rules sources, clamp, forward, nat;
+	/* elements of NAT sources, by which of a rule's sets: so that they come in few runs */
+	struct object_list counted_out, counted_in, translated;
 };
 
 /* Names of our sets and chains. */
@@ -58,6 +60,9 @@ void expander_set(struct expander *x, const char *name, enum nft_set_type type, 
 		  bool interval, bool counter);
 void expander_ifname(struct expander *x, const char *set, const char *device);
 void expander_prefix(struct expander *x, const char *set, struct prefix prefix, struct addr to);
+/* The same, to one of the lists of elements. */
+void expander_source(struct expander *x, struct object_list *list, const char *set,
+		     struct prefix prefix, struct addr to);
 /* Sorts, and drops what another one covers. Returns the new length. */
 uint32_t prefixes_merge(struct prefix *v, uint32_t len);
 

@@ -151,9 +151,10 @@ void expand_nat_rule(struct expander *x, const struct nat_rule *rule)
 		int which = sources.v[i].len == 32 ? NAT_HOSTS : NAT_NETS;
 
 		shape->has[which] = true;
-		expander_prefix(x, sets->out[which], sources.v[i], nowhere);
-		expander_prefix(x, sets->in[which], sources.v[i], nowhere);
-		expander_prefix(x, sets->nat[which], sources.v[i], rule->to_address);
+		expander_source(x, &x->counted_out, sets->out[which], sources.v[i], nowhere);
+		expander_source(x, &x->counted_in, sets->in[which], sources.v[i], nowhere);
+		expander_source(x, &x->translated, sets->nat[which], sources.v[i],
+				rule->to_address);
 	}
 }
 
