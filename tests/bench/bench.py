@@ -108,6 +108,12 @@ def raw_sample(ns, name, *arguments):
     return Sample(answer["wall"], answer["cpu"])
 
 
+def stored(rows):
+    """So many rows in one durable commit."""
+    with folder() as into:
+        return raw_sample(None, "sqlite", "commits", os.path.join(into, "raw.db"), rows, rows)
+
+
 def cpu_of(process):
     """Seconds that a process of one thread has run."""
     with open(f"/proc/{process.pid}/schedstat", encoding="ascii") as file:

@@ -28,7 +28,8 @@ def sources(rounds, count):
             rules = bench.timed(ns, "nft", "-f", "-", stdin=load.nft_rules(count))
         with bench.host() as ns:
             by_map = bench.timed(ns, "nft", "-f", "-", stdin=load.nft_map(count))
-        yield {"ours": ours, "rules": rules, "map": by_map, "raw": raw}
+        yield {"ours": ours, "rules": rules, "map": by_map,
+               "raw": bench.total(raw, bench.stored(count))}
 
 
 def one_source_more(rounds, few, some, many, each=5):
@@ -55,6 +56,8 @@ def one_source_more(rounds, few, some, many, each=5):
 
 # ---------------------------------------------------------------- HTTP and SQLite
 
+RESOURCE_BYTES = 700  # of a tunnel, as it is answered
+
 def post_disabled(rounds, count, parallel):
     for _ in rounds:
         with bench.host() as ns, bench.agent(ns) as agent:
@@ -67,9 +70,12 @@ def post_disabled(rounds, count, parallel):
         with bench.folder() as folder:
             grouped = bench.raw(None, "sqlite", "commits", os.path.join(folder, "raw.db"),
                                 count, parallel)
-        yield {"ours": _per(ours.value, count, ours.cpu),
-               "raw single": _per(raw["wall"], raw["n"], raw["cpu"]),
-               "raw grouped": _per(grouped["wall"], count, grouped["cpu"])}
+        raw, grouped = (_per(of["wall"], n, of["cpu"])
+                        for of, n in ((raw, raw["n"]), (grouped, count)))
+        with bench.host() as ns, bench.folder() as folder:
+            posts = _raw_http(ns, folder, RESOURCE_BYTES, count, parallel)
+        yield {"ours": _per(ours.value, count, ours.cpu), "raw single": raw,
+               "raw grouped": grouped, "floor": bench.total(grouped, posts)}
 
 
 def _per(wall, n, cpu):
@@ -82,14 +88,16 @@ def _disabled(count):
                          ({**load.nat_rule(i), "enabled": False} for i in range(count)))
 
 
-def _raw_http(ns, folder, size, count):
+def _raw_http(ns, folder, size, count, parallel=0):
+    """GETs, one after the other; or POSTs."""
     path = os.path.join(folder, "raw.sock")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     with bench.background(ns, "mhd", path, size, ready=False) as stop:
         bench.wait_for(lambda: os.path.exists(path), "the raw server")
         cpu = bench.cpu_of(stop.process)
-        wall = bench.raw(ns, "http", "get", path, "/", count)["wall"]
+        wall = bench.raw(ns, "http", *(("post", path, count, parallel) if parallel else
+                                       ("get", path, "/", count)))["wall"]
         return _per(wall, count, bench.cpu_of(stop.process) - cpu)
 
 

@@ -13,6 +13,11 @@ def _ratio(judge, ours, baseline):
     return upper / lower if lower else None
 
 
+def _floor(judge, medians, baseline):
+    return _ratio(judge, getattr(medians[judge.floor], judge.measure), baseline) \
+        if judge.floor else None
+
+
 def _is_met(judge, ours, ratio):
     if not judge.sense:
         return None
@@ -36,7 +41,7 @@ def results(row, size, rounds, medians, samples):
             "ours_cpu": ours.cpu, "baseline_name": judge.baseline, "baseline": against,
             "baseline_cpu": baseline.cpu if baseline else None, "ratio": ratio,
             "sense": judge.sense, "bound": judge.bound, "met": _is_met(judge, value, ratio),
-            "why": row.why,
+            "why": row.why, "floor": _floor(judge, medians, against),
             "all_ours": [s.value for s in samples[judge.ours]],
             "all_baseline": [s.value for s in samples.get(judge.baseline, ())],
         }
@@ -78,6 +83,8 @@ def line(result):
         what = f"{result['row']}: CPU"
     beside = f" {result['baseline_name']}" if result["baseline_name"] else ""
     met = {None: "", True: "met", False: "NOT MET"}[result["met"]]
+    if result["met"] is False and result["floor"] is not None:
+        met += f", floor {result['floor']:.3g}"
     text = FORM.format(what[:44], amount(result["ours"], unit),
                        amount(result["baseline"], unit),
                        "-" if result["ratio"] is None else f"{result['ratio']:.3g}",

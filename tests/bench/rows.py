@@ -9,12 +9,13 @@ import tunnel_rows as tunnels
 import udev_rows as udev
 
 # ours against baseline; sense: "faster" (baseline/ours at least), "within" (ours/baseline at
-# most), "most" (ours at most, no baseline), or "" where it is only printed.
-Judge = collections.namedtuple("Judge", "sense bound baseline ours measure")
+# most), "most" (ours at most, no baseline), or "" where it is only printed. floor: what was
+# measured of the work that nobody is spared; told by the same measure where the goal is not met.
+Judge = collections.namedtuple("Judge", "sense bound baseline ours measure floor", defaults=("",))
 
 
-def faster(bound, than, ours="ours", measure="value"):
-    return Judge("faster", bound, than, ours, measure)
+def faster(bound, than, ours="ours", measure="value", floor="raw"):
+    return Judge("faster", bound, than, ours, measure, floor)
 
 
 def within(bound, of, ours="ours"):
@@ -47,13 +48,18 @@ def drift_of(*kinds):
                  for kind in kinds for name, bound in (("p50", 8), ("p99", 40)))
 
 
-BULK = (faster(2.5, "ip+nft"), printed(beside="raw"))
+def bulk_faster(bound):
+    """The floor has the commit of as many rows besides what the kernel takes."""
+    return faster(bound, "ip+nft", floor="floor"), printed(beside="raw")
+
+
+POST_FASTER = (faster(10, "commands", floor=""), printed("with exit and NAT", "commands"))
 
 ROWS = (
     Row("tunnels", "lab", "{0} tunnels + address + exit + NAT, IPv6 on", tunnels.bulk,
-        (20,), (2000,), BULK),
+        (20,), (2000,), bulk_faster(2.5)),
     Row("tunnels-10k", "lab", "{0} tunnels + address + exit + NAT, IPv6 on", tunnels.bulk,
-        (), (10000,), (faster(7, "ip+nft"), printed(beside="raw")), "s", 3),
+        (), (10000,), bulk_faster(7), "s", 3),
     Row("tunnels-noipv6", "lab", "{0} tunnels + address + exit + NAT, IPv6 off by default",
         _some(tunnels.bulk, ipv6=False), (20,), (2000,),
         (faster(1.5, "ip+nft"), printed(beside="raw"))),
@@ -63,9 +69,9 @@ ROWS = (
         (500,), (10000,), (faster(2.5, "ip -batch"), faster(2.5, "ip -batch", measure="cpu"),
                            printed(beside="raw"))),
     Row("post-one", "lab", "POST one tunnel, applied, {0} present", tunnels.post_one,
-        (0, 1), (0, 5), (faster(10, "commands"), printed("with exit and NAT", "commands"))),
+        (0, 1), (0, 5), POST_FASTER),
     Row("post-one-more", "lab", "POST one tunnel, applied, {0} present", tunnels.post_one,
-        (), (1000, 5), (faster(10, "commands"), printed("with exit and NAT", "commands"))),
+        (), (1000, 5), POST_FASTER),
     Row("look", "lab", "no-op full pass over {0} tunnels, twice the routes", tunnels.look,
         (20,), (10000,), (faster(6, "ip+nft"), most(0, "modifying messages and syncs"),
                           printed("pass alone"), printed(beside="raw"),
@@ -99,10 +105,11 @@ ROWS = (
          printed("some, whole"), printed("many, whole"))),
     Row("post", "host", "durable POST of a disabled tunnel, one at a time",
         _some(here.post_disabled, parallel=1), (100,), (3000,),
-        (faster(0.9, "raw single"),)),
+        (faster(0.9, "raw single", floor="floor"),)),
     Row("post-64", "host", "the same, 64 at a time", _some(here.post_disabled, parallel=64),
-        (256,), (20000,), (faster(8, "raw single"), printed(beside="raw grouped"))),
-    Row("get-one", "host", "GET one", here.get_one, (200,), (20000,), (faster(0.7, "raw"),)),
+        (256,), (20000,), (faster(8, "raw single", floor="floor"), printed(beside="raw grouped"))),
+    Row("get-one", "host", "GET one", here.get_one, (200,), (20000,),
+        (faster(0.7, "raw", floor=""),)),
     Row("get-config", "host", "GET /v1/config of {0}", here.get_config,
         (200,), (10000,), (within(3, "raw"), most(1, "extra memory"))),
     Row("scrape", "host", "/metrics, {0} tunnels told, {0} devices read", here.scrape,
