@@ -165,10 +165,10 @@ class Counters(MetricsTest):
     def test_counters_that_take_long_to_read_are_read_seldom(self):
         self.scrape()
         out, prefix = self.element()
-        self.settle("slow-count 60", f"traffic element {out} {prefix} packets 10 bytes 1000")
+        self.settle("slow-count 120", f"traffic element {out} {prefix} packets 10 bytes 1000")
         stats = "/v1/nat-rules/exit/stats"
         self.assertEqual(self.agent.get(stats).body["out"], {"packets": 11, "bytes": 1084})
-        self.settle("slow-count 60", f"traffic element {out} {prefix} packets 5 bytes 500",
+        self.settle("slow-count 120", f"traffic element {out} {prefix} packets 5 bytes 500",
                     "traffic link tun_a rx_bytes 1000")
         begin = time.monotonic()
         for _ in range(20):
@@ -177,7 +177,7 @@ class Counters(MetricsTest):
             self.assertEqual(self.rule(scrape), (11, 1084))
             # the others are of now
             self.assertEqual(self.tunnel(scrape, ("receive_bytes",)), (1840,))
-        self.assertLess(time.monotonic() - begin, 20 * 0.06)
+        self.assertLess(time.monotonic() - begin, 20 * 0.12)
         self.agent.until(stats, lambda a: a.body["out"] == {"packets": 16, "bytes": 1584})
         self.assertEqual(self.rule(self.scrape()), (16, 1584))
 
