@@ -156,11 +156,6 @@ class Case:
             self.fail("the kernel is not as declared")
         return hits
 
-    def clean(self):
-        if self.agent.process:
-            self.agent.kill()
-        fake.clean(self.agent)
-
 
 class Torture(unittest.TestCase):
     def one(self, point, k, errno, codes):
@@ -170,7 +165,7 @@ class Torture(unittest.TestCase):
             try:
                 return bool(case.run(codes)), case.lived
             finally:
-                case.clean()
+                fake.clean(case.agent)
         return True, False
 
     def torture(self, point, errnos, codes, step=STEP):
