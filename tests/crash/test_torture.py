@@ -9,6 +9,8 @@ TORTURE_STEP: only every such k, from a random one on (1: all). CRASH_SEED as in
 """
 
 import contextlib
+import functools
+import json
 import os
 import random
 import signal
@@ -21,6 +23,7 @@ import model
 
 SEED = int(os.environ.get("CRASH_SEED", str(random.randrange(1 << 32))))
 STEP = int(os.environ.get("TORTURE_STEP", "1"))
+FEW = min(STEP, 15)  # of what is passed a few dozen times
 OWN_EACH, LIBRARY_EACH = 7, 13  # there are thousands
 
 
@@ -49,6 +52,11 @@ def writes():
         yield model.Write(method, f"/v1/{path}", body, {(kind, name): body})
 
 
+@functools.lru_cache
+def objects_of(text):
+    return fake.fresh_objects(json.loads(text))
+
+
 def begin_of(status):
     """Of the fake kernel's line for an object in a status."""
     words = status["key"].split()
@@ -60,10 +68,11 @@ def begin_of(status):
 
 
 class Case:
-    """One fault, on an agent and a host that are new."""
+    """One fault, or lasting ones, on an agent and a host that are new."""
 
-    def __init__(self, point, k, errno):
-        self.spec = f"{point}:{k}={errno}"
+    def __init__(self, point, k, errno, lasting=False):
+        self.spec = f"{point}:{k}{'+' if lasting else ''}={errno}"
+        self.lasting = lasting
         self.agent = fake.Agent()
         # glibc dies of a lack of memory while it looks for a group
         settings = self.agent.directory / "ipipd.conf"
@@ -115,18 +124,30 @@ class Case:
         if code not in codes or not any(word in self.agent.log for word in words):
             self.fail(f"ended with {code}")
 
-    def check_ready(self):
-        """What is called ready is there."""
-        there = "".join(line + " \n" for line in self.agent.objects())
+    def check_ready(self, over=False):
+        """What is called ready is there. All is ready when the fault is over."""
+        objects = self.agent.objects()
+        there, states = "".join(line + " \n" for line in objects), {}
         for path in ("tunnels", "exit-routes", "nat-rules"):
             listed = self.agent.request("GET", f"/v1/{path}", None)[1] or {}
             for one in listed.get("items", ()):
+                states[path, one["name"]] = one["status"]["state"]
                 if one["status"]["state"] != "ready":
                     continue
                 missing = [o for o in one["status"]["objects"]
                            if o["state"] == "in-sync" and begin_of(o) not in there]
                 if missing or not one["status"]["objects"]:
                     self.fail(f"{one['name']} is called ready: {missing} of\n{there}")
+        as_declared = states == dict.fromkeys(self.client.acknowledged, "ready")
+        if over and not as_declared:
+            self.fail(f"after the fault: {states}")
+        if as_declared and not self.client.sent:
+            self.check_kernel(objects)
+
+    def check_kernel(self, objects):
+        if fake.normal(objects) != objects_of(
+                json.dumps(model.document_of(self.client.acknowledged))):
+            self.fail(f"the kernel is not as declared: {objects}")
 
     def run(self, codes):
         """How often it was hit."""
@@ -134,7 +155,9 @@ class Case:
         if self.lived:
             if self.agent.hits():
                 self.check_honest()
-                fake.converged(self.agent)
+                if not self.lasting:
+                    fake.converged(self.agent)
+                self.check_ready(over=not self.lasting and not self.client.sent)
             code = self.agent.stop()
             if code != 0:  # which may be what hits it
                 self.check_end(code, codes)
@@ -149,45 +172,39 @@ class Case:
             self.fail("does not start again")
         self.client.check(self.agent.request)
         self.agent.check_events()
-        objects = fake.converged(self.agent)
-        self.check_ready()
-        if objects != fake.fresh_objects(model.document_of(self.client.acknowledged)):
-            self.fail("the kernel is not as declared")
+        fake.converged(self.agent)
+        self.check_ready(over=True)
         return hits
-
-    def clean(self):
-        if self.agent.process:
-            self.agent.kill()
-        fake.clean(self.agent)
 
 
 class Torture(unittest.TestCase):
-    def one(self, point, k, errno, codes):
-        """Was it passed so often, and did the agent live on?"""
-        with self.subTest(point, k=k, errno=errno, seed=SEED):
-            case = Case(point, k, errno)
+    def one(self, point, k, errno, codes, lasting):
+        """Was it passed so often, had the agent started, and did it live on?"""
+        with self.subTest(point, k=k, errno=errno, lasting=lasting, seed=SEED):
+            case = Case(point, k, errno, lasting)
             try:
-                return bool(case.run(codes)), case.lived
+                return bool(case.run(codes)), case.served, case.lived
             finally:
-                case.clean()
-        return True, False
+                fake.clean(case.agent)
+        return True, True, False
 
-    def torture(self, point, errnos, codes, step=STEP):
-        """k over all passings with each of the errnos; or each so many, where they take turns.
-        How many faults there were, and how many of them it lived with."""
-        k, unhit, faults, lived, last = random.Random(SEED).randint(1, step), 0, 0, 0, 0
+    def torture(self, point, errnos, codes, step=STEP, lasting=False):
+        """k over all passings, or each so many, with each of the errnos.
+        How many faults there were, of them when it had started, and how many it lived with."""
+        k, unhit, faults, used, last = (
+            random.Random(SEED).randint(1, step), 0, [], set(), 0)
         while unhit < (3 if step == 1 else 1):  # in a row that nobody passed: all have been
-            turn = k // step % len(errnos)
-            ends = [self.one(point, k, errno, codes)
-                    for errno in (errnos if step == 1 else errnos[turn:turn + 1])]
-            hits = [alive for hit, alive in ends if hit]
-            faults, lived = faults + len(hits), lived + sum(hits)
+            ends = [self.one(point, k, errno, codes, lasting) for errno in errnos]
+            hits = [end for end in ends if end[0]]
+            used |= {errno for errno, end in zip(errnos, ends) if end[0]}
+            faults += hits
             unhit, last = (0, k) if hits else (unhit + 1, last)
             k += step
-        print(f"{point}: {faults} faults up to passing {last}, lived with {lived}",
-              file=sys.stderr)
-        self.assertTrue(last or step > 1, f"nobody passes {point}")
-        return faults, lived
+        counts = [sum(column) for column in zip(*faults)] or [0, 0, 0]
+        print("{}: {} faults up to passing {}, {} of them after the start, lived with {}".format(
+              point, counts[0], last, *counts[1:]), file=sys.stderr)
+        self.assertEqual(set(errnos), used, f"of {point}")
+        return counts
 
     def test_writes_of_the_disk(self):
         self.torture("vfs.write", ("ENOSPC", "EIO"), (1,))
@@ -200,23 +217,33 @@ class Torture(unittest.TestCase):
         self.torture("vfs.sync", ("EIO", "ENOSPC"), (1,))
 
     def test_commits(self):
-        self.torture("store.commit", ("EIO", "ENOSPC"), (1,))
+        self.torture("store.commit", ("EIO", "ENOSPC"), (1,), step=FEW)
 
     def test_answers_of_the_kernel(self):
         self.torture("fake.apply", ("EPERM", "ENOMEM", "EBUSY", "EEXIST", "ENODEV", "ENOBUFS",
                                     "ETIMEDOUT", "ERESTART"), (1,))
 
+    def test_answers_that_are_always_bad(self):
+        # a single one is made up for before anybody sees what the status said of it
+        self.torture("fake.apply", ("EPERM", "EEXIST", "ERESTART"), (1,), step=FEW, lasting=True)
+
     def test_looks_at_the_kernel(self):
-        self.torture("fake.observe", ("EINTR", "ENOBUFS", "ENOMEM", "ETIMEDOUT"), (1,))
+        self.torture("fake.observe", ("EINTR", "ENOBUFS", "ENOMEM", "ETIMEDOUT"), (1,), step=FEW)
 
     if not fake.api.SANITIZED:  # which have an allocator of their own
         def test_allocations_of_ours(self):
-            self.torture("alloc.own", ("ENOMEM",), (-signal.SIGABRT,), step=STEP * OWN_EACH)
+            lived = self.torture("alloc.own", ("ENOMEM",), (-signal.SIGABRT,),
+                                 step=STEP * OWN_EACH)[2]
+            self.assertEqual(0, lived, "ours end at the first")
 
         def test_allocations_of_libraries(self):
             # 127: the dynamic linker, which binds a function at its first call
-            self.torture("alloc.library", ("ENOMEM",), (1, 127, -signal.SIGABRT),
-                         step=STEP * LIBRARY_EACH)
+            faults, served, lived = self.torture(
+                "alloc.library", ("ENOMEM",), (1, 127, -signal.SIGABRT),
+                step=STEP * LIBRARY_EACH)
+            # measured: 38 % come after the start, and it lives with 96 % of them
+            self.assertGreater(served, faults / 4)
+            self.assertGreater(lived, served * 3 / 4)
 
 
 if __name__ == "__main__":
