@@ -2,52 +2,73 @@
 /* Looking up facts by binary search. */
 #include "model/facts.h"
 
-static int link_compare(const void *a, const void *b)
-{
-	const struct fact_link *x = a, *y = b;
-
-	return strcmp(x->device, y->device);
-}
-
 static inline int host_compare(struct addr a, struct addr b)
 {
 	return (a.host > b.host) - (a.host < b.host);
 }
 
-static int fact_addr_compare(const void *a, const void *b)
+/* Of a row and what it is looked for by. */
+static inline int link_order(const void *row, const void *key)
 {
-	const struct fact_addr *x = a, *y = b;
-
-	return host_compare(x->addr, y->addr);
+	return strcmp(((const struct fact_link *)row)->device, key);
 }
 
-static int remote_compare(const void *a, const void *b)
+static inline int addr_order(const void *row, const void *key)
 {
-	const struct fact_remote *x = a, *y = b;
+	return host_compare(((const struct fact_addr *)row)->addr, *(const struct addr *)key);
+}
+
+struct remote_key {
+	struct addr remote;
+	const char *underlay;
+};
+
+static inline int remote_order(const void *row, const void *key)
+{
+	const struct fact_remote *x = row;
+	const struct remote_key *y = key;
 	int order = host_compare(x->remote, y->remote);
 
 	return order ? order : strcmp(x->underlay, y->underlay);
 }
 
+/* Of two rows. */
+static int link_compare(const void *a, const void *b)
+{
+	return link_order(a, ((const struct fact_link *)b)->device);
+}
+
+static int fact_addr_compare(const void *a, const void *b)
+{
+	return addr_order(a, &((const struct fact_addr *)b)->addr);
+}
+
+static int remote_compare(const void *a, const void *b)
+{
+	const struct fact_remote *y = b;
+
+	return remote_order(a, &(struct remote_key){y->remote, y->underlay});
+}
+
 /*
- * Inline, with the comparison in it: expand asks some questions for each resource. at: looked for
+ * Inline, with the order in it: expand asks some questions for each resource. at: looked for
  * first where the last one was found, and behind it; NULL: nowhere first.
  */
 static inline __attribute__((always_inline)) const void *
 find(const void *v, size_t len, size_t size, const void *key,
-     int (*compare)(const void *, const void *), size_t *at)
+     int (*order_of)(const void *, const void *), size_t *at)
 {
 	size_t from = 0, to = len;
 
 	for (size_t i = at ? *at : len; i < len && i <= *at + 1; i++)
-		if (compare((const char *)v + i * size, key) == 0) {
+		if (order_of((const char *)v + i * size, key) == 0) {
 			*at = i;
 			return (const char *)v + i * size;
 		}
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 		const void *row = (const char *)v + middle * size;
-		int order = compare(row, key);
+		int order = order_of(row, key);
 
 		if (order == 0 && at)
 			*at = middle;
@@ -61,15 +82,12 @@ find(const void *v, size_t len, size_t size, const void *key,
 	return NULL;
 }
 
-#define FIND(facts, list, key, compare, at)                                                        \
-	find((facts)->list.v, (facts)->list.len, sizeof(*(facts)->list.v), (key), (compare), (at))
+#define FIND(facts, list, key, order_of, at)                                                       \
+	find((facts)->list.v, (facts)->list.len, sizeof(*(facts)->list.v), (key), (order_of), (at))
 
 const struct fact_link *facts_link_near(const struct facts *facts, const char *device, size_t *at)
 {
-	struct fact_link key = {0};
-
-	strncpy(key.device, device, sizeof(key.device) - 1);
-	return FIND(facts, links, &key, link_compare, at);
+	return FIND(facts, links, device, link_order, at);
 }
 
 const struct fact_link *facts_link(const struct facts *facts, const char *device)
@@ -79,18 +97,15 @@ const struct fact_link *facts_link(const struct facts *facts, const char *device
 
 const struct fact_addr *facts_addr(const struct facts *facts, struct addr addr)
 {
-	struct fact_addr key = {.addr = addr};
-
-	return FIND(facts, addrs, &key, fact_addr_compare, NULL);
+	return FIND(facts, addrs, &addr, addr_order, NULL);
 }
 
 const struct fact_remote *facts_remote_near(const struct facts *facts, struct addr remote,
 					    const char *underlay, size_t *at)
 {
-	struct fact_remote key = {.remote = remote};
+	const struct remote_key key = {remote, underlay};
 
-	strncpy(key.underlay, underlay, sizeof(key.underlay) - 1);
-	return FIND(facts, remotes, &key, remote_compare, at);
+	return FIND(facts, remotes, &key, remote_order, at);
 }
 
 const struct fact_remote *facts_remote(const struct facts *facts, struct addr remote,

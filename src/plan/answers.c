@@ -22,22 +22,25 @@ static const struct fact_link *link_of(struct asker *asker, const char *device)
 	return facts_link_near(asker->input->facts, device, &asker->link_at);
 }
 
-/*
- * Enabled, not going, and its device not somebody else's: a foreign link of that name gets
- * nothing but the comparison, until it is adopted or found equal.
- */
-static bool is_usable(struct asker *asker, const struct tunnel *tunnel)
+/* The device of its name, NULL for none, is not somebody else's: a foreign one gets nothing but the
+ * comparison, until it is adopted or found equal. */
+static bool is_its_own(struct asker *asker, const struct tunnel *tunnel,
+		       const struct fact_link *link)
 {
 	struct link key = {0};
 
-	if (!tunnel->head.enabled || tunnel->head.deleting)
-		return false;
-	const struct fact_link *link = link_of(asker, tunnel_device(tunnel));
 	if (!link || link->ours || (tunnel->head.adopt && link->adoptable))
 		return true;
 	name_copy(key.device, tunnel_device(tunnel));
 	const struct object *owned = objects_find(asker->input->owned, KIND_LINK, &key);
 	return owned && owned->marks; /* none: it was of another device of that name */
+}
+
+/* Enabled, not going, and with a device of its own. */
+static bool is_usable(struct asker *asker, const struct tunnel *tunnel)
+{
+	return tunnel->head.enabled && !tunnel->head.deleting &&
+	       is_its_own(asker, tunnel, link_of(asker, tunnel_device(tunnel)));
 }
 
 /* Is there a usable tunnel with that device? */
@@ -55,10 +58,9 @@ static bool is_of_tunnel(struct asker *asker, const char *device)
 }
 
 /* Is its forwarding off, or on because we switched it on? */
-static bool is_closed(struct asker *asker, const char *device)
+static bool is_closed(struct asker *asker, const char *device, const struct fact_link *link)
 {
 	struct sysctl key = {.name = SYSCTL_FORWARDING};
-	const struct fact_link *link = link_of(asker, device);
 
 	if (!link || !link->forwarding)
 		return true;
@@ -84,8 +86,9 @@ static void ask_tunnel(struct asker *asker, const struct tunnel *t, struct answe
 
 	if (!t->head.enabled || t->head.deleting)
 		return;
-	to->usable = is_usable(asker, t);
-	to->closed[0] = is_closed(asker, tunnel_device(t));
+	const struct fact_link *link = link_of(asker, tunnel_device(t));
+	to->usable = is_its_own(asker, t, link);
+	to->closed[0] = is_closed(asker, tunnel_device(t), link);
 	to->device_there[0] = t->underlay[0] && facts_link(facts, t->underlay);
 	to->address_there = is_there(asker, t->local);
 	to->remote_is_own = facts_addr(facts, t->remote);
@@ -151,9 +154,10 @@ static void ask_device(struct asker *asker, const char *device)
 	if (asker->device && strcmp(asker->device, device) == 0)
 		return;
 	asker->device = device;
+	const struct fact_link *link = link_of(asker, device);
 	/* in this order: the second looks at every tunnel */
-	asker->device_there = link_of(asker, device) || is_of_tunnel(asker, device);
-	asker->closed = is_closed(asker, device);
+	asker->device_there = link || is_of_tunnel(asker, device);
+	asker->closed = is_closed(asker, device, link);
 }
 
 static void ask_nat_rule(struct asker *asker, const struct nat_rule *rule, struct answer *to)
