@@ -33,19 +33,31 @@ def _rtnetlink(present):
 
 
 def _disturbed(rounds, document, count, kinds):
+    """The CPU time is that of one repair, beside their median."""
     for _ in rounds:
         found = {}
+
+        def disturb(name, kind, cpu):
+            before = cpu()
+            times = bench.raw(ns, "drift", kind, count, QUIET_MS)
+            found[f"{name} p50"] = Sample(times["p50"], (cpu() - before) / count)
+            found[f"{name} p99"] = Sample(times["p99"])
         with bench.host() as ns, bench.agent(ns, document) as agent:
             for kind in kinds:
                 agent.settle()
-                found[kind] = bench.raw(ns, "drift", kind, count, QUIET_MS)
+                disturb(kind, kind, agent.cpu)
             agent.settle()
             agent.stop()
-            with bench.background(ns, "heal"):
+            with bench.background(ns, "heal") as stop:
                 for kind in kinds:
-                    found[f"raw {kind}"] = bench.raw(ns, "drift", kind, count, QUIET_MS)
-        yield {f"{kind} {name}": Sample(times[name])
-               for kind, times in found.items() for name in ("p50", "p99")}
+                    disturb(f"raw {kind}", kind, lambda: bench.cpu_of(stop.process))
+        yield found
+
+
+def _healed(agent, what, *arguments):
+    """From the flush until all stands again, by the clock of who flushes."""
+    cpu = agent.cpu()
+    return Sample(bench.raw(agent.ns, "drift", what, *arguments)["wall"], agent.cpu() - cpu)
 
 
 def objects(rounds, present, count):
@@ -68,26 +80,26 @@ def flush_ruleset(rounds, count):
         for _ in rounds:
             agent.settle()
             elements = _count_elements(ns)
-            ours = bench.raw(ns, "drift", "ruleset", elements)
+            ours = _healed(agent, "ruleset", elements)
             agent.settle()
             check(_count_elements(ns) == elements, "not all elements are back")
             agent.stop()
             raw = bench.raw_sample(ns, "ruleset")
             agent.start()
-            yield {"ours": Sample(ours["wall"]), "raw": raw}
+            yield {"ours": ours, "raw": raw}
 
 
 def flush_routes(rounds, count):
     with bench.host() as ns, bench.agent(ns, _routes(count)) as agent:
         for _ in rounds:
             agent.settle()
-            ours = bench.raw(ns, "drift", "routes")
+            ours = _healed(agent, "routes")
             agent.settle()
             check(len(lab.our_routes(ns)) == count, "not all routes are back")
             agent.stop()
             raw = bench.raw_sample(ns, "routes", "replay")
             agent.start()
-            yield {"ours": Sample(ours["wall"]), "raw": raw}
+            yield {"ours": ours, "raw": raw}
 
 
 def _looked_after(agent, moment):
@@ -105,9 +117,9 @@ def overrun(rounds, present, changes):
         for _ in rounds:
             agent.settle()
             bench.raw(ns, "routes", "churn", changes)
-            moment, begin = time.time(), time.monotonic()
-            bench.wait_for(lambda: _looked_after(agent, moment), "a look after the last change",
-                           pause=0.001)
-            ours = Sample(time.monotonic() - begin)
+            moment = time.time()
+            ours = agent.timed(lambda since=moment: bench.wait_for(
+                lambda: _looked_after(agent, since), "a look after the last change",
+                pause=0.001))
             check(len(lab.our_routes(ns)) == present, "not all routes are there")
             yield {"ours": ours, "raw": bench.raw_sample(ns, "look")}

@@ -84,7 +84,7 @@ ROWS = (
         (64,), (10000,), (within(2, "raw create", "creating"),
                           within(2, "raw delete", "deleting"), printed("worst creating"),
                           printed("worst deleting")), "s", 3),
-    Row("udev", "lab", "{0} tunnels + address, udevd running", udev.tunnels, (), (500,),
+    Row("udev", "lab", "{0} tunnels + address, udevd running", udev.tunnels, (5,), (500,),
         (printed(beside="ip -batch"), printed(beside="networkd"),
          printed("without our rule", beside="ip -batch")), "s", 3, "udev"),
     Row("drift", "lab", "one route, address, rule of {0}", drift.objects,

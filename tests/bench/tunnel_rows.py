@@ -174,10 +174,10 @@ def memory(rounds, count):
         with bench.host() as ns, bench.agent(ns) as agent:
             agent.settle()
             idle = agent.memory("VmRSS")
-            agent.converge(document)
+            cpu = agent.timed(lambda: agent.converge(document)).cpu
             agent.settle()
             yield {"idle": Sample(idle), "loaded": Sample(agent.memory("VmRSS")),
-                   "peak": Sample(agent.memory("VmHWM"))}
+                   "peak": Sample(agent.memory("VmHWM"), cpu)}
 
 
 def latency(rounds, count):
@@ -189,13 +189,16 @@ def latency(rounds, count):
             def watched(document):
                 with bench.background(ns, "http", "watch", agent.socket, "/v1/tunnels/probe",
                                       1) as stop:
-                    agent.converge(document)
-                    return stop()
+                    cpu = agent.timed(lambda: agent.converge(document)).cpu
+                    return {**stop(), "cpu": cpu}
             creating, deleting = watched(many), watched(load.document([probe]))
         with bench.host() as ns:
             raw_create = bench.raw(ns, "links", "create", count)
             raw_delete = bench.raw(ns, "links", "delete", count)
-        yield {"creating": Sample(creating["p99"]), "raw create": Sample(raw_create["max"]),
-               "deleting": Sample(deleting["p99"]), "raw delete": Sample(raw_delete["max"]),
+        # the times are of a GET and of a batch, the CPU is that of all the work
+        yield {"creating": Sample(creating["p99"], creating["cpu"]),
+               "raw create": Sample(raw_create["max"], raw_create["cpu"]),
+               "deleting": Sample(deleting["p99"], deleting["cpu"]),
+               "raw delete": Sample(raw_delete["max"], raw_delete["cpu"]),
                "worst creating": Sample(creating["max"]),
                "worst deleting": Sample(deleting["max"])}

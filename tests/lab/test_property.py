@@ -21,6 +21,17 @@ import real_kernel  # noqa: E402
 SECONDS = float(os.environ.get("PROPERTY_SECONDS", "60"))
 SEED = os.environ.get("PROPERTY_SEED")
 EPISODE_S = 30
+# Names, hooks and sets of ours in tables that are not: none of them is the agent's.
+FOREIGN = (("inet", "ipipd"), ("ip6", "ipipd"), ("ip", "ipipd_other"))
+FOREIGN_TABLES = "".join("""table %s %s {
+	set tunnels { type ifname; elements = { "t0", "t1" }; }
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		iifname @tunnels ct state established,related accept
+	}
+	chain nat { type nat hook postrouting priority 95; policy accept; }
+}
+""" % table for table in FOREIGN)
 
 
 class LabAgent(lab.Agent):
@@ -102,8 +113,15 @@ class Property(lab.LabTest):
             self.episode(f"{seed}/{episode}", min(end, time.monotonic() + EPISODE_S))
             episode += 1
 
+    @staticmethod
+    def foreign_tables(ns):
+        """To the byte, with their handles, which a table that was made anew does not have."""
+        return [lab.run(ns, "nft", "-a", "list", "table", *table) for table in FOREIGN]
+
     def episode(self, seed, end):
-        LabPlayer.ns = self.host()
+        LabPlayer.ns = ns = self.host()
+        lab.nft(ns, FOREIGN_TABLES)
+        foreign = self.foreign_tables(ns)
         generator, one, done = generate.Generator(random.Random(seed)), None, []
         try:
             one = LabPlayer()
@@ -113,6 +131,7 @@ class Property(lab.LabTest):
                 if generator.chance(0.6):
                     one.play(["rest"])
             one.finish()
+            self.assertEqual(foreign, self.foreign_tables(ns), seed)
             print(f"{seed}: {one.steps} steps, {one.late} took a second look", flush=True)
         except (player.Failure, lab.CommandFailed, OSError) as failure:
             last = "\n".join(json.dumps(action) for action in done[-6:])
