@@ -159,7 +159,7 @@ static void bind_member(sqlite3_stmt *put, int first, const struct field *field,
 		sql_bind_text(put, first, label->key);
 		sql_bind_text(put, first + 1, label->value);
 	} else {
-		sql_bind_text(put, first, prefix_text(((const struct prefixes *)p)->v[i], buf));
+		sql_bind_copy(put, first, prefix_text(((const struct prefixes *)p)->v[i], buf));
 	}
 }
 
@@ -209,7 +209,7 @@ static void bind_fields(sqlite3_stmt *put, const struct kind *kind, const struct
 			continue;
 		text_clear(&text);
 		value_format(&kind->fields[i], resource, &text);
-		sql_bind_text(put, (int)i + 1, text_str(&text));
+		sql_bind_copy(put, (int)i + 1, text_str(&text));
 	}
 }
 

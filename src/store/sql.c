@@ -117,14 +117,25 @@ int sql_integer(sqlite3 *db, const char *text, int64_t *value, struct err *err)
 	return 0;
 }
 
-void sql_bind_text(sqlite3_stmt *statement, int parameter, const char *s)
+static void bind(sqlite3_stmt *statement, int parameter, const char *s,
+		 sqlite3_destructor_type destructor)
 {
-	int code = sqlite3_bind_text(statement, parameter, s, -1, SQLITE_TRANSIENT);
+	int code = sqlite3_bind_text(statement, parameter, s, -1, destructor);
 
 	if (code) {
 		unbound.statement = statement;
 		unbound.code = code;
 	}
+}
+
+void sql_bind_text(sqlite3_stmt *statement, int parameter, const char *s)
+{
+	bind(statement, parameter, s, SQLITE_STATIC);
+}
+
+void sql_bind_copy(sqlite3_stmt *statement, int parameter, const char *s)
+{
+	bind(statement, parameter, s, SQLITE_TRANSIENT);
 }
 
 const char *sql_text(sqlite3_stmt *statement, int column)

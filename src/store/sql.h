@@ -29,8 +29,10 @@ int sql_once(sqlite3 *db, const char *text, struct err *err) must_check;
 /* The integer in the first column of the first row of a text that is run once. */
 int sql_integer(sqlite3 *db, const char *text, int64_t *value, struct err *err) must_check;
 
-/* Where that fails, the next step does. */
+/* Where that fails, the next step does. s must live until the statement is reset; of sql_bind_copy
+ * it need not. */
 void sql_bind_text(sqlite3_stmt *statement, int parameter, const char *s);
+void sql_bind_copy(sqlite3_stmt *statement, int parameter, const char *s);
 /* "" for NULL; valid until the next step */
 const char *sql_text(sqlite3_stmt *statement, int column);
 bool sql_is_null(sqlite3_stmt *statement, int column);
