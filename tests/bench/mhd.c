@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	struct MHD_Daemon *daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL, access_,
 		&answer, MHD_OPTION_LISTEN_SOCKET, listen_on(argv[1]), MHD_OPTION_CONNECTION_LIMIT,
-		256u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
+		256u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536,
 		MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
 	if (!daemon)
 		die("libmicrohttpd does not start");
