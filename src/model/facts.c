@@ -58,9 +58,9 @@ static inline __attribute__((always_inline)) const void *
 find(const void *v, size_t len, size_t size, const void *key,
      int (*order_of)(const void *, const void *), size_t *at)
 {
-	size_t from = 0, to = len;
+	size_t from = 0, to = len, last = at ? *at : len;
 
-	for (size_t i = at ? *at : len; i < len && i <= *at + 1; i++)
+	for (size_t i = last; i < len && i <= last + 1; i++)
 		if (order_of((const char *)v + i * size, key) == 0) {
 			*at = i;
 			return (const char *)v + i * size;
