@@ -108,10 +108,11 @@ def raw_sample(ns, name, *arguments):
     return Sample(answer["wall"], answer["cpu"])
 
 
-def stored(rows):
-    """So many rows in one durable commit."""
+def stored(rows, group=None):
+    """So many rows, as many to a durable commit; without a group all in one."""
     with folder() as into:
-        return raw_sample(None, "sqlite", "commits", os.path.join(into, "raw.db"), rows, rows)
+        return raw_sample(None, "sqlite", "commits", os.path.join(into, "raw.db"), rows,
+                          group or rows)
 
 
 def cpu_of(process):

@@ -28,8 +28,8 @@ def sources(rounds, count):
             rules = bench.timed(ns, "nft", "-f", "-", stdin=load.nft_rules(count))
         with bench.host() as ns:
             by_map = bench.timed(ns, "nft", "-f", "-", stdin=load.nft_map(count))
-        yield {"ours": ours, "rules": rules, "map": by_map,
-               "raw": bench.total(raw, bench.stored(count))}
+        yield {"ours": ours, "rules": rules, "map": by_map, "raw": raw,
+               "floor": bench.total(raw, bench.stored(count))}
 
 
 def one_source_more(rounds, few, some, many, each=5):
@@ -58,23 +58,20 @@ def one_source_more(rounds, few, some, many, each=5):
 
 RESOURCE_BYTES = 700  # of a tunnel, as it is answered
 
+
 def post_disabled(rounds, count, parallel):
     for _ in rounds:
         with bench.host() as ns, bench.agent(ns) as agent:
             ours = agent.timed(lambda: bench.raw(ns, "http", "post", agent.socket, count,
                                                  parallel))
             check(sum(agent.states("tunnels").values()) == count, "not all were stored")
-        with bench.folder() as folder:
-            raw = bench.raw(None, "sqlite", "commits", os.path.join(folder, "raw.db"),
-                            max(count // parallel, 20), 1)
-        with bench.folder() as folder:
-            grouped = bench.raw(None, "sqlite", "commits", os.path.join(folder, "raw.db"),
-                                count, parallel)
-        raw, grouped = (_per(of["wall"], n, of["cpu"])
-                        for of, n in ((raw, raw["n"]), (grouped, count)))
+        singles = max(count // parallel, 20)
+        single, grouped = (_per(of.value, n, of.cpu)
+                           for of, n in ((bench.stored(singles, 1), singles),
+                                         (bench.stored(count, parallel), count)))
         with bench.host() as ns, bench.folder() as folder:
             posts = _raw_http(ns, folder, RESOURCE_BYTES, count, parallel)
-        yield {"ours": _per(ours.value, count, ours.cpu), "raw single": raw,
+        yield {"ours": _per(ours.value, count, ours.cpu), "raw single": single,
                "raw grouped": grouped, "floor": bench.total(grouped, posts)}
 
 
